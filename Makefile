@@ -169,7 +169,7 @@ recording: build-playground ## run the first steps of the README in a playground
 
 .PHONY: screenshots
 screenshots: ## take the screenshots of docs/console.md in Chromium: docs/images/console-*.png
-	@LBC_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run '^TestScreenshots$$' ./internal/console
+	@LBC_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 -run '^TestScreenshots$$' ./internal/view/console
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME (default 30s) each

@@ -15,7 +15,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 func TestServersOfThisMachineStandBehindTargets(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/sdkhttp"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
 
 // thousand is an account with a thousand load balancers, each with a listener and a target group, and the ARNs of both.

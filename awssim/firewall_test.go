@@ -18,7 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 func TestRulesOfTheFrontendsGroupsHoldForEveryKindOfPeer(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // The fuzzers of one service's calls; elbv2, whose state is the richest, has its own.

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // signature is what a stock client would send in the Authorization header.

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 	"github.com/k8s-lbc/lbc/awssim/resolver"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // shortTTL is the longest time to live of DNS answers but in real time: a minute is too long in a simulation.

@@ -24,7 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account/pki"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/internal/sdkhttp"
+	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
 
 const exampleZone = "Z0A1DE00000001" // example.com. of the built-in account

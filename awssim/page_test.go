@@ -14,7 +14,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/internal/browser"
+	"github.com/k8s-lbc/lbc/internal/lib/testbrowser"
 )
 
 // shop is a load balancer with a rule of its own, a healthy target and one that never answers.
@@ -113,7 +113,7 @@ func TestTheAdministrationReportsOpenFlows(t *testing.T) {
 
 func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 	t.Parallel()
-	b := browser.Start(t)
+	b := testbrowser.Start(t)
 	w, client := shop(t)
 	get(t, client, "http://"+w.dnsName+"/teapot", "")
 	_, err := w.balancing.DeleteTargetGroup(t.Context(), &elb.DeleteTargetGroupInput{TargetGroupArn: aws.String(w.tg)})
@@ -166,7 +166,7 @@ func TestThePageShowsTheAccountInABrowserAndKeepsUpWithIt(t *testing.T) {
 
 // accessible checks what assistive technology needs: names for controls and tables, and enough contrast in both
 // colour schemes.
-func accessible(t *testing.T, b *browser.Browser) {
+func accessible(t *testing.T, b *testbrowser.Browser) {
 	t.Helper()
 	var faults []string
 	b.Eval(`[
@@ -188,7 +188,7 @@ func accessible(t *testing.T, b *browser.Browser) {
 }
 
 // quiet checks that the page raised no errors and sent requests to the simulator only.
-func quiet(t *testing.T, b *browser.Browser, url string) {
+func quiet(t *testing.T, b *testbrowser.Browser, url string) {
 	t.Helper()
 	for _, method := range []string{"Runtime.exceptionThrown", "Log.entryAdded"} {
 		for _, e := range b.Seen(method) {
@@ -209,7 +209,7 @@ func quiet(t *testing.T, b *browser.Browser, url string) {
 
 func TestThePageTakesNoTextForMarkup(t *testing.T) {
 	t.Parallel()
-	b := browser.Start(t)
+	b := testbrowser.Start(t)
 	s := serve(t, Options{})
 	const evil = `<img src=x onerror="document.title='taken'">`
 	wanted(s.balancing.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{

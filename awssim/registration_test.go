@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 // networkWorld is an NLB that forwards to the returned target groups: the first has the weight 1, the others 0. A server is behind both addresses.

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Resources is a picture of the account now, with what the data plane serves of it.

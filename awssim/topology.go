@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // lead is how long before the API calls a load balancer active its listeners come up, so that no client that saw it active is

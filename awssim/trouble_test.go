@@ -21,7 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 func TestTheAccountDriftsBetweenTwoCalls(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package account is the one state of a simulated AWS account in one region: every resource of every service, plain structs
 // in maps, with the lookups and the dependency rules that several services share. No wire format, no validation of
 // requests, no SDK types. It imports only the standard library, the packages below it, awssim/clock and the pure
-// awssim/iam/policy, awssim/webacl and internal/stack.
+// awssim/iam/policy, awssim/webacl and internal/model/stack.
 package account
 
 import (

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Rule is one rule of a listener.

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const base = "http://web-1.us-west-2.elb.amazonaws.com"

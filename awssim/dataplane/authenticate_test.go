@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/idp"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const shop = "https://shop.example.com"

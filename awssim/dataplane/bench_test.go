@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // BenchmarkALB sends requests from parallel keep-alive clients over loopback through an ALB with 20 rules to a pod on the

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestBodiesAreStreamedAndChunksStayChunks(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestTheNodeOfEveryZoneChecksATargetAndTheMajorityDecides(t *testing.T) {

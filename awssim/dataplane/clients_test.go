@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // authority signs certificates of clients.

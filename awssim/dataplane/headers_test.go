@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAttributesShapeTheHeadersThatTargetsSee(t *testing.T) {

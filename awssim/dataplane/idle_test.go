@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/await"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // stepped is a world whose time stands still, and its clock.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // stubborn is a target that passes its checks and does something else with any other connection.

@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestTenThousandConnectionsToAnALBAreServedAndLeaveNothingBehind holds ten thousand connections open, each within its request, and

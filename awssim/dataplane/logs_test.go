@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/webacl"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // withLogs makes a plane write its logs; the function that it returns ends the logs and reads the lines of a kind.

@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/accelerator"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestRulesAnswersAndZonesAreMeasured(t *testing.T) {

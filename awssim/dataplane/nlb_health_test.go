@@ -24,7 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/accesslog"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestATargetThatRefusesFlowsIsUnhealthyBeforeItsNextCheck(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // server accepts connections at an address and serves each with f.

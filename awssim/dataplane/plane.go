@@ -1,6 +1,6 @@
 // Package dataplane carries the traffic of simulated load balancers: it serves a topology.Topology and reports health. It owns the sockets of listeners
 // on loopback and in the virtual network, and joins the packages below it: alb serves requests, nlb flows. It has no account, no AWS API and no DNS
-// protocol. It may import the packages below it, awssim/accesslog, awssim/clock, awssim/vnet and internal/stack.
+// protocol. It may import the packages below it, awssim/accesslog, awssim/clock, awssim/vnet and internal/model/stack.
 package dataplane
 
 import (

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAZonalShiftLeadsAwayFromAZone(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // pods serves a handler per address and puts them in a target group with attributes.

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestThreeRefusedFlowsInARowLeadTheNextOnesToOtherTargets(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // plainWeb is a world with one ALB on port 80 that forwards everything to one pod.

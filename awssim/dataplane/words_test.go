@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestWhatNoHTTPLibraryReadsIsAnsweredCountedAndLoggedAllTheSame(t *testing.T) {

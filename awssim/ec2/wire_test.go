@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/k8s-lbc/lbc/awssim"
-	"github.com/k8s-lbc/lbc/internal/sdkhttp"
+	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
 
 // describer is what both the service and the SDK's client can do.

@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
 	"github.com/k8s-lbc/lbc/awssim/sslpolicy"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // Families of actions, each with what it needs of the others.

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Call is one recorded call.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestARuleReadsAsOneLine(t *testing.T) {

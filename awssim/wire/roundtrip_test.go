@@ -24,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/sdkhttp"
+	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
 
 // rig is a server whose handler a test sets, and clients of it.

@@ -7,18 +7,18 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const (
@@ -31,7 +31,7 @@ type Case struct {
 	desired  func() intent.LoadBalancer
 	facts    facts.Facts
 	config   compile.Config
-	observed elb.Observed
+	observed awsop.Observed
 }
 
 // New makes a case of so many members with so many rules each; the account holds everything as wished.
@@ -56,7 +56,7 @@ func flags() (*config.Config, error) {
 
 // settled makes a case whose account holds everything as wished.
 func settled(flags *config.Config, key stack.Key, desired func() intent.LoadBalancer) (Case, error) {
-	c := Case{desired: desired, facts: account(), config: front.CompileFromFlags(flags), observed: elb.Observed{Key: key}}
+	c := Case{desired: desired, facts: account(), config: settings.Compile(flags), observed: awsop.Observed{Key: key}}
 	// One pass creates everything; later ones may find what only shows when it exists.
 	for range 3 {
 		p, err := c.plan()
@@ -98,12 +98,12 @@ func (c *Case) carryOut(p *plan.Plan) {
 		return ids[r]
 	}
 	for n, s := range p.Steps {
-		out := elb.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, n), State: "active"}
+		out := awsop.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, n), State: "active"}
 		switch s.Op.(type) {
-		case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer, elb.CreateListener:
+		case awsop.CreateSecurityGroup, awsop.CreateTargetGroup, awsop.CreateLoadBalancer, awsop.CreateListener:
 			ids[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
 		}
-		c.observed = elb.Advance(c.observed, s.Op, out, resolve)
+		c.observed = awsop.Advance(c.observed, s.Op, out, resolve)
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
-	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // NewGateway makes a case of a Gateway with so many HTTPRoutes with so many rules each, which are read and translated in each run; the
@@ -25,7 +25,7 @@ func NewGateway(routes, rules int) (Case, error) {
 		return Case{}, err
 	}
 	key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "web"}}
-	loader := front.GatewayFromFlags(flags, attachment.Application)
+	loader := settings.Gateway(flags, attachment.Application)
 	cluster := objects.Snapshot{}
 	for _, o := range gateway(key.ID) {
 		cluster.Put(o)

@@ -16,10 +16,10 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 )
 
 // version is set by the linker; commit and date come from the build information.
@@ -69,10 +69,10 @@ func run(c *config.Config, l logr.Logger) error {
 		return fmt.Errorf("unable to build REST config: %w", err)
 	}
 	c.Version = version
-	o := cloud.ConnectOptions{
+	o := awsclient.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, CheckCredentials: true, Logger: sdkLog{l.WithName("aws")},
 	}
-	return controller.Run(ctx, c, rc, func(ctx context.Context) (cloud.Connection, error) { return cloud.Connect(ctx, o) }, l)
+	return controller.Run(ctx, c, rc, func(ctx context.Context) (awsclient.Connection, error) { return awsclient.Connect(ctx, o) }, l)
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {

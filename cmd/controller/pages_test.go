@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/hack/pages"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 func TestCommandsOfThePagesHaveFlagsOfTheController(t *testing.T) {

@@ -13,16 +13,16 @@ import (
 	aga "github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/accelerator"
-	"github.com/k8s-lbc/lbc/internal/accelerator/account"
-	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // acceleratorNames are the names of GlobalAccelerators on the command line.

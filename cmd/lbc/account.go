@@ -19,22 +19,23 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/services"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/cmd/lbc/recording"
-	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/lbc/recording"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // cluster reads every object that front ends may read, and returns a reader of others.
 func cluster(ctx context.Context, rc *rest.Config) (objects.Snapshot, client.Reader, error) {
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -54,11 +55,11 @@ func shownBy(k client.Reader, objs objects.Snapshot, c *config.Config) offline.C
 	last := &applied{kube: k, config: c}
 	return offline.Cluster{
 		Applied:  last.of,
-		Bindings: func(key stack.Key) []elb.Binding { return kube.BindingsOf(objs, key) },
+		Bindings: func(key stack.Key) []awsop.Binding { return bindingobject.BindingsOf(objs, key) },
 		Recorded: func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 			m := &corev1.ConfigMap{}
 			err = k.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: naming.ClaimsConfigMap(binding.Name)}, m)
-			return kube.RecordedTargets(m), err == nil, client.IgnoreNotFound(err)
+			return bindingobject.RecordedTargets(m), err == nil, client.IgnoreNotFound(err)
 		},
 	}
 }
@@ -149,7 +150,7 @@ func (i *inputs) connect(ctx context.Context, s *source) error {
 	}
 	s.builtIn = i.account == ""
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, file.Cluster.Name), cmp.Or(c.VPC, file.VPC.ID), file.Region
-	s.clients = cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+	s.clients = awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
 		WAFv2: sim.Firewall, Shield: sim.Shield, Route53: sim.Names, Accelerators: sim.Edge}
 	return nil
 }
@@ -168,7 +169,7 @@ func nodesAccount(ctx context.Context, c *config.Config, k client.Reader) error 
 	if err == nil && needsVPC {
 		anywhere := *c
 		anywhere.VPC = "unknown"
-		var clients cloud.Clients
+		var clients awsclient.Clients
 		if clients, err = liveClients(ctx, &anywhere, nil); err == nil {
 			c.VPC, err = nodes.VPC(ctx, clients.EC2)
 		}
@@ -180,15 +181,15 @@ func nodesAccount(ctx context.Context, c *config.Config, k client.Reader) error 
 }
 
 // liveClients are clients of the account of the credentials in the environment; wrap may be nil.
-func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (cloud.Clients, error) {
-	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
+func liveClients(ctx context.Context, c *config.Config, wrap recording.Wrap) (awsclient.Clients, error) {
+	connection, err := awsclient.Connect(ctx, awsclient.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, VPCTags: c.VPCTags, MaxAttempts: c.MaxRetries, Endpoints: c.APIEndpoints, Version: version, Transport: wrap,
 	})
 	if err != nil {
-		return cloud.Clients{}, err
+		return awsclient.Clients{}, err
 	}
 	c.Region, c.VPC = connection.Scope.Region, connection.Scope.VPC
-	return connection.Clients(cloud.NewLimiter(cloud.LimiterOptions{Attempts: c.MaxRetries})), nil
+	return connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Attempts: c.MaxRetries})), nil
 }
 
 // sameRegion is an error if the command line names another region than that of the account file.
@@ -230,7 +231,7 @@ func (i *inputs) replay(ctx context.Context, content []byte, s *source) error {
 		return fmt.Errorf("--aws-vpc-id is %s, and the recording %s is of %s: omit the flag, or record the other VPC with lbc record", c.VPC, i.account, r.VPC)
 	}
 	c.ClusterName, c.VPC, c.Region = cmp.Or(c.ClusterName, r.Cluster), cmp.Or(c.VPC, r.VPC), r.Region
-	connection, err := cloud.Connect(ctx, cloud.ConnectOptions{
+	connection, err := awsclient.Connect(ctx, awsclient.ConnectOptions{
 		Region: c.Region, VPC: c.VPC, MaxAttempts: 1, Version: version, Transport: r.Replay, Anonymous: true,
 	})
 	s.clients, s.recorded = connection.Clients(nil), true

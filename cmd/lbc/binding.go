@@ -14,12 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // bindings makes the plans of the TargetGroupBindings that concerned selects, and of those of the planned stacks.
@@ -110,7 +110,7 @@ func (s *source) workloads(ctx context.Context, namespaces map[string]bool) map[
 func (i *inputs) concernedBindings(s *source) func(*v1beta1.TargetGroupBinding) bool {
 	return func(b *v1beta1.TargetGroupBinding) bool {
 		switch {
-		case kube.OfStack(b.Labels): // it is planned with its stack
+		case bindingobject.OfStack(b.Labels): // it is planned with its stack
 			return false
 		case len(s.fromFiles) > 0 && i.fromCluster():
 			return slices.ContainsFunc(s.fromFiles, func(p placed) bool {

@@ -22,13 +22,13 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/accelerator"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 const (
@@ -129,7 +129,7 @@ spec: {targetGroupName: web, serviceRef: {name: web, port: 80}}
 }
 
 // boundCluster is the account of testdata, and a cluster with objects. The environment selects both.
-func boundCluster(t *testing.T, objects ...client.Object) (cloud.Clients, *apiServer) {
+func boundCluster(t *testing.T, objects ...client.Object) (awsclient.Clients, *apiServer) {
 	t.Helper()
 	f, err := os.Open("testdata/binding-account.yaml")
 	if err != nil {
@@ -145,7 +145,7 @@ func boundCluster(t *testing.T, objects ...client.Object) (cloud.Clients, *apiSe
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	return cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute}, selectBoth(t, sim, objects...)
+	return awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute}, selectBoth(t, sim, objects...)
 }
 
 // selectBoth has the environment select a simulated account, and a cluster with objects.
@@ -322,7 +322,7 @@ status: {conditions: [{type: Ready, status: "True"}]}
 	objects := objectsOf(t, file)
 	var arn string
 	for _, b := range all[0].Compiled.Stack.Bindings {
-		whole := elb.Literal(b, func(r stack.Ref) string {
+		whole := awsop.Literal(b, func(r stack.Ref) string {
 			for _, tg := range all[0].Observed.TargetGroups {
 				if r.Kind == stack.KindTargetGroup && tg.ID == r.ID {
 					arn = tg.ARN
@@ -336,7 +336,7 @@ status: {conditions: [{type: Ready, status: "True"}]}
 			}
 			return r.Literal
 		})
-		objects = append(objects, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels, Annotations: b.Annotations}, Spec: kube.BindingSpec(whole)})
+		objects = append(objects, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels, Annotations: b.Annotations}, Spec: bindingobject.BindingSpec(whole)})
 	}
 	selectBoth(t, sim, objects...)
 	out, errOut, err := lbc(t, "", "plan", "--exit-code")

@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/inbound"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // bindingNames are the names of TargetGroupBindings on the command line.
@@ -32,7 +32,7 @@ func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta
 		return err
 	}
 	if len(got.All) != 1 {
-		return fmt.Errorf("%s is not among the objects that were read", kube.BindingObject(b))
+		return fmt.Errorf("%s is not among the objects that were read", bindingobject.BindingObject(b))
 	}
 	x := &got.All[0]
 	e := explain.Bound(boundInput(b, x))
@@ -82,7 +82,7 @@ func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) explain
 		in.Deregister = append(in.Deregister, t.Key())
 	}
 	for _, g := range slices.Sorted(maps.Keys(b.Groups)) {
-		missing := inbound.Of(b.Missing[g])
+		missing := sgrules.Of(b.Missing[g])
 		for _, p := range b.Groups[g] {
 			in.Rules = append(in.Rules, explain.BoundRule{Group: g, Rule: offline.RuleText(p), Open: !missing.Admits(p)})
 		}

@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/cleanup"
-	"github.com/k8s-lbc/lbc/internal/orphan"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 const cleanupHelp = `Delete what carries the tags of a cluster in AWS, where the controller that would do so is gone. The plan is shown first, and lbc asks, unless --yes is

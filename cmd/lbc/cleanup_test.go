@@ -14,13 +14,13 @@ import (
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // leftBehind is an account with load balancers, without their cluster, and the arguments that name it.
-func leftBehind(t *testing.T) (cloud.Clients, []string) {
+func leftBehind(t *testing.T) (awsclient.Clients, []string) {
 	t.Helper()
 	sim, clients := simulated(t)
 	deploy(t, clients, "testdata/settings.yaml")
@@ -150,7 +150,7 @@ func TestALoadBalancerThatIsToStayIsDeletedByItsNameOnly(t *testing.T) {
 }
 
 // groupLetting is a security group that lets the groups of load balancers in, as a controller has it, and one range of a user.
-func groupLetting(t *testing.T, clients cloud.Clients, vpc string) string {
+func groupLetting(t *testing.T, clients awsclient.Clients, vpc string) string {
 	t.Helper()
 	made, err := clients.EC2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String("nodes"), Description: aws.String("nodes"), VpcId: &vpc})
 	if err != nil {
@@ -164,9 +164,9 @@ func groupLetting(t *testing.T, clients cloud.Clients, vpc string) string {
 		{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(22), ToPort: aws.Int32(22), IpRanges: []ec2types.IpRange{{CidrIp: aws.String("10.0.0.0/8"), Description: aws.String("of a user")}}},
 	}}
 	for _, g := range all.SecurityGroups {
-		if naming.IsBackendGroup(seed.Default().Cluster.Name, aws.ToString(g.GroupName), aws.ToString(g.Description), cloud.ComputeTags(g.Tags)) {
+		if naming.IsBackendGroup(seed.Default().Cluster.Name, aws.ToString(g.GroupName), aws.ToString(g.Description), awsclient.ComputeTags(g.Tags)) {
 			in.IpPermissions = append(in.IpPermissions, ec2types.IpPermission{IpProtocol: aws.String("tcp"), FromPort: aws.Int32(8080), ToPort: aws.Int32(8080),
-				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: g.GroupId, Description: aws.String(secgroup.Label)}}})
+				UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: g.GroupId, Description: aws.String(sgsync.Label)}}})
 		}
 	}
 	if len(in.IpPermissions) != 2 {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
 const consoleHelp = `Serve a web page on this machine that shows the load balancers that objects declare: the way from the object over listeners, rules and target

@@ -13,13 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/console"
-	"github.com/k8s-lbc/lbc/internal/console/view"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/console"
+	"github.com/k8s-lbc/lbc/internal/view/console/data"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // consoleSource is the data of the console: what lbc plan and lbc explain show.
@@ -69,7 +69,7 @@ func (s *consoleSource) read(ctx context.Context, errOut io.Writer) error {
 		s.results[r.Key.String()] = r
 		s.keys = append(s.keys, r.Key.String())
 	}
-	s.others = view.Findings("", explain.Findings(got.Diagnostics))
+	s.others = data.Findings("", explain.Findings(got.Diagnostics))
 	return nil
 }
 
@@ -106,9 +106,9 @@ func (s *consoleSource) Overview(ctx context.Context, fresh bool) (console.Overv
 	for _, k := range s.keys {
 		b := shown(s.results[k])
 		out.LoadBalancers = append(out.LoadBalancers, b.Summary())
-		out.Findings = append(out.Findings, view.Findings(k, b.Findings)...)
+		out.Findings = append(out.Findings, data.Findings(k, b.Findings)...)
 	}
-	view.ErrorsFirst(out.Findings)
+	data.ErrorsFirst(out.Findings)
 	return out, nil
 }
 
@@ -122,8 +122,8 @@ func (s *consoleSource) result(key string) (offline.Result, *source, error) {
 }
 
 // shown is a plan as the console shows it.
-func shown(r offline.Result) view.LoadBalancer {
-	b := view.LoadBalancer{
+func shown(r offline.Result) data.LoadBalancer {
+	b := data.LoadBalancer{
 		Key: r.Key, Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Plan: r.Plan, Unbuildable: r.Unbuildable,
 		Findings: append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...),
 	}
@@ -137,7 +137,7 @@ func shown(r offline.Result) view.LoadBalancer {
 func (s *consoleSource) input(src *source, r offline.Result) explain.Input {
 	b := shown(r)
 	c := &s.options.config
-	return b.Explained(r.Diagnostics, c.DefaultTags).WithObjects(objects.New(src.reader), front.IngressFromFlags(c).Config, r.Input.Decisions)
+	return b.Explained(r.Diagnostics, c.DefaultTags).WithObjects(objects.New(src.reader), settings.Ingress(c).Config, r.Input.Decisions)
 }
 
 // LoadBalancer implements console.Source.
@@ -229,7 +229,7 @@ func (s *consoleSource) events(ctx context.Context, src *source, r offline.Resul
 
 // Ask implements console.Source.
 func (s *consoleSource) Ask(ctx context.Context, q console.Question) (console.Walk, error) {
-	request, err := view.Request(q)
+	request, err := data.Request(q)
 	if err != nil {
 		return console.Walk{}, err
 	}
@@ -240,18 +240,18 @@ func (s *consoleSource) Ask(ctx context.Context, q console.Question) (console.Wa
 		return console.Walk{}, err
 	}
 	in := s.input(src, r)
-	if err := view.Answerable(in); err != nil {
+	if err := data.Answerable(in); err != nil {
 		return console.Walk{}, err
 	}
 	if in.Targets, err = healthOf(ctx, src, r.Observed); err != nil {
 		in.Targets = nil // the way does not depend on it
 	}
-	return view.Ask(in, request, q.Follow), nil
+	return data.Ask(in, request, q.Follow), nil
 }
 
 // Plans implements console.Source.
 func (s *consoleSource) Plans(context.Context) ([]console.Planned, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return view.Planned(func(kind objects.Kind) []metav1.Object { return s.src.snapshot.List(kind, "") }), nil
+	return data.Planned(func(kind objects.Kind) []metav1.Object { return s.src.snapshot.List(kind, "") }), nil
 }

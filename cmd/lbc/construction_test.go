@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
@@ -58,7 +58,7 @@ func TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS(t *testing.T
 }
 
 // changedIn are the operations that a file's plans have.
-func changedIn(t *testing.T, clients cloud.Clients, file string) (out []string) {
+func changedIn(t *testing.T, clients awsclient.Clients, file string) (out []string) {
 	t.Helper()
 	all, _ := planned(t, clients, file, offline.Cluster{}, nil)
 	if len(all) != 1 || all[0].Unbuildable {

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 const doctorHelp = `Examine a cluster and its AWS account for what keeps the controller or its load balancers from working: before the installation, and at

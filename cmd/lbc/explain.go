@@ -16,14 +16,15 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 const explainHelp = `Explain an Ingress, Service or Gateway: the fields of its load balancer, each with the annotation or class parameter that sets it (← …) or
@@ -289,7 +290,7 @@ func (i *inputs) explained(src *source, object diag.Object, r offline.Result) ex
 		Object: object, DefaultTags: i.config.DefaultTags,
 		Stack: r.Compiled.Stack, Keep: r.Compiled.Keep, Origins: r.Compiled.Origins, Observed: r.Observed, Diagnostics: r.Diagnostics,
 	}
-	return input.WithObjects(objects.New(src.reader), front.IngressFromFlags(&i.config).Config, r.Input.Decisions)
+	return input.WithObjects(objects.New(src.reader), settings.Ingress(&i.config).Config, r.Input.Decisions)
 }
 
 func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
@@ -305,7 +306,7 @@ func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Ki
 }
 
 // healthOf reads the targets of the target groups that exist.
-func healthOf(ctx context.Context, src *source, o elb.Observed) (map[string][]explain.Target, error) {
+func healthOf(ctx context.Context, src *source, o awsop.Observed) (map[string][]explain.Target, error) {
 	out := map[string][]explain.Target{}
 	for _, tg := range o.TargetGroups {
 		got, err := src.clients.ELBV2.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(tg.ARN)})

@@ -12,14 +12,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 func TestExplanationsAreAsRecorded(t *testing.T) {
@@ -153,7 +153,7 @@ func TestObjectsOfEachKindOfOwnerAreFound(t *testing.T) {
 				t.Errorf("%s is of kind %q, %v", name, kind, ok)
 			}
 		}
-		o, ok := kube.Kinds[objects.Kind(k.Kind)].Object.DeepCopyObject().(metav1.Object)
+		o, ok := readable.Kinds[objects.Kind(k.Kind)].Object.DeepCopyObject().(metav1.Object)
 		if !ok {
 			t.Fatalf("objects of kind %s are not read", k.Kind)
 		}

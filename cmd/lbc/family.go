@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // apiVersion is the version of all documents that lbc prints for programs. Another one is for what breaks their readers.

@@ -8,16 +8,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // assumeGatewayClasses makes the classes that Gateways name and no file has, for lack of a cluster. They belong to the controller that chooses the
 // type of the load balancer by the listeners, and have no parameters. The findings are about these classes.
 func assumeGatewayClasses(src *source, c *config.Config) []finding {
-	flags := front.GatewayConfigFromFlags(c)
+	flags := settings.GatewayConfig(c)
 	controller := cmp.Or(flags.Auto, flags.ALB, flags.NLB)
 	var out []finding
 	for _, p := range src.fromFiles {

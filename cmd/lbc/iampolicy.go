@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 const iamPolicyHelp = `Print the IAM policy of the controller's role.
@@ -139,7 +139,7 @@ func (o *iamPolicyOptions) needed() (iampolicy.Document, error) {
 func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	c := &o.config
 	if o.partition == "" {
-		o.partition = cloud.PartitionOf(c.Region)
+		o.partition = awsclient.PartitionOf(c.Region)
 	}
 	if err := o.validateFeatures(); err != nil {
 		return iampolicy.Document{}, err
@@ -167,7 +167,7 @@ func (o *iamPolicyOptions) document() (iampolicy.Document, error) {
 	if slices.Contains(used, iampolicy.ForeignSecurityGroups) && c.NodeSecurityGroup != "" {
 		options.SecurityGroups = []string{c.NodeSecurityGroup}
 	}
-	return iampolicy.Minimal(cloud.IAMActions(), options)
+	return iampolicy.Minimal(awsclient.IAMActions(), options)
 }
 
 // validateFeatures refuses features that do not exist, and flags that exclude each other.

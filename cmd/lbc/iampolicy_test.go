@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 func allowed(t *testing.T, args ...string) []string {
@@ -44,7 +44,7 @@ var caller = []string{
 
 func TestThePolicyAllowsEveryCallOfTheControllerAndNothingElse(t *testing.T) {
 	t.Parallel()
-	want := append(slices.Clone(caller), cloud.IAMActions()...)
+	want := append(slices.Clone(caller), awsclient.IAMActions()...)
 	want = slices.DeleteFunc(want, func(a string) bool { return a == "sts:GetCallerIdentity" || ofAccelerators(a) }) // the first is allowed always
 	slices.Sort(want)
 	if got := allowed(t, withAll...); !slices.Equal(got, want) {
@@ -56,7 +56,7 @@ func ofAccelerators(action string) bool { return strings.HasPrefix(action, "glob
 
 func TestThePolicyOfAcceleratorsAllowsTheirCallsAndNothingElse(t *testing.T) {
 	t.Parallel()
-	want := slices.DeleteFunc(slices.Clone(cloud.IAMActions()), func(a string) bool { return !ofAccelerators(a) })
+	want := slices.DeleteFunc(slices.Clone(awsclient.IAMActions()), func(a string) bool { return !ofAccelerators(a) })
 	got := slices.DeleteFunc(allowed(t, "--cluster-name", "prod", "--only", "global-accelerator"), func(a string) bool { return a == "iam:CreateServiceLinkedRole" })
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
@@ -244,7 +244,7 @@ func TestWrongArgumentsOfThePolicyAreRefused(t *testing.T) {
 
 func TestThePolicyOfADefaultControllerIsThatOfTheDefaultFeatures(t *testing.T) {
 	t.Parallel()
-	d, err := iampolicy.Minimal(cloud.IAMActions(), iampolicy.Options{Features: iampolicy.Defaults()})
+	d, err := iampolicy.Minimal(awsclient.IAMActions(), iampolicy.Options{Features: iampolicy.Defaults()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,16 +20,17 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // inputHelp is the part of the help of every command that reads objects.
@@ -123,7 +124,7 @@ type source struct {
 	broken    []broken // files that are left out
 	// assumedClasses are findings about GatewayClasses that are in none of the files.
 	assumedClasses []finding
-	clients        cloud.Clients
+	clients        awsclient.Clients
 	inventory      *inventory.Inventory
 	live           bool // the account is in AWS, not in a file
 	recorded       bool // the account is a recording
@@ -156,7 +157,7 @@ func (i *inputs) connected(ctx context.Context, s *source) error {
 		s.close()
 		return err
 	}
-	scope := inventory.FromFlags(&i.config)
+	scope := inventoryscope.Of(&i.config)
 	scope.Now, scope.AddOnTimeout = time.Now, time.Minute
 	s.inventory = inventory.New(s.clients, scope)
 	return nil

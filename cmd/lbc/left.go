@@ -12,18 +12,19 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/cleanup"
-	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/cmd/lbc/survey"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/origin"
-	"github.com/k8s-lbc/lbc/internal/orphan"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/localtargets"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
+	"github.com/k8s-lbc/lbc/internal/lbc/survey"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 // leftHelp is the part of the help of the commands about what a cluster has left in AWS.
@@ -64,7 +65,7 @@ type left struct {
 	alive  string
 	kube   client.Client // nil = there is no cluster
 	leases []doctor.Lease
-	own    *origin.Own // nil = not read yet
+	own    *localtargets.Own // nil = not read yet
 }
 
 // read reads cluster and account.
@@ -94,7 +95,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 	if err != nil {
 		return nil, err
 	}
-	scope := inventory.FromFlags(&c)
+	scope := inventoryscope.Of(&c)
 	scope.RequestCertificates, scope.ImportCertificates, scope.WithoutCertificates, scope.TrustStores = true, true, nil, true
 	l.account = cleanup.Account{Cluster: c.ClusterName, VPC: c.VPC, Clients: clients, Inventory: inventory.New(clients, scope)}
 	if !o.noCluster {
@@ -133,7 +134,7 @@ func (o *leftOptions) client() (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +171,9 @@ func (l *left) claimed(held []orphan.Holding) (lines []string) {
 // them: another cluster may have the same name.
 func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]string, error) {
 	if l.own == nil {
-		var cluster origin.Cluster
+		var cluster localtargets.Cluster
 		if l.kube != nil {
-			cluster = origin.Cluster{Objects: l.kube, Pods: l.kube}
+			cluster = localtargets.Cluster{Objects: l.kube, Pods: l.kube}
 		}
 		own, err := cluster.Own(ctx)
 		if err != nil {
@@ -187,12 +188,12 @@ func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]stri
 		targets, err := l.own.Targets(ctx, l.account.Clients.ELBV2, r.ID)
 		switch {
 		case err == nil:
-		case cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound: // it went meanwhile
+		case awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound: // it went meanwhile
 			continue
 		default:
 			return nil, err
 		}
-		if ids := twin.Serving(targets); len(ids) > 0 {
+		if ids := namesake.Serving(targets); len(ids) > 0 {
 			return ids, nil
 		}
 	}

@@ -2,8 +2,8 @@ package main
 
 import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/accelerator/check"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 )
 
 // acceleratorFindings are the findings about a GlobalAccelerator: what its webhook refuses and warns of at the creation. The

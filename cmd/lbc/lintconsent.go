@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/consent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
 )
 
 // codeNeedsConsent is the reason of a finding that others must let an object have a load balancer.

@@ -11,12 +11,12 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // Codes of findings that are no reasons of conditions.
@@ -38,7 +38,7 @@ func (o *lintOptions) unmet(src *source, results []offline.Result) (out []findin
 	for i := range results {
 		all = append(all, results[i].Unmet...)
 	}
-	flags, v := front.GatewayConfigFromFlags(&o.config), objects.New(src.reader)
+	flags, v := settings.GatewayConfig(&o.config), objects.New(src.reader)
 	for _, p := range src.fromFiles {
 		if c, ok := p.object.(*gatewayv1.GatewayClass); ok {
 			if problem := gateway.ClassProblem(v, flags, c); problem != nil {

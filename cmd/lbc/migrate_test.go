@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // migrateFile is a manifest of testdata/migrate.

@@ -5,12 +5,12 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/migrate"
-	"github.com/k8s-lbc/lbc/internal/migrate/former"
-	"github.com/k8s-lbc/lbc/internal/migrate/network"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/migrate"
+	"github.com/k8s-lbc/lbc/internal/lbc/migrate/former"
+	"github.com/k8s-lbc/lbc/internal/lbc/migrate/network"
 )
 
 // The values of --from.
@@ -44,7 +44,7 @@ var translations = map[string]translation{
 	fromIngress: {
 		kind: objects.Ingress, candidate: anyOf, none: noIngress, file: "gateway-resources", sides: [2]string{"Ingress", "Gateway"}, known: knownDifferences,
 		translate: func(o *migrateOptions, v *objects.View) migrate.Result {
-			return migrate.Translate(v, migrate.Options{Ingress: front.IngressFromFlags(&o.config).Config, DryRun: o.dryRun, Select: func(x *networkingv1.Ingress) bool { return o.selects(x) }})
+			return migrate.Translate(v, migrate.Options{Ingress: settings.Ingress(&o.config).Config, DryRun: o.dryRun, Select: func(x *networkingv1.Ingress) bool { return o.selects(x) }})
 		},
 	},
 	fromService: {
@@ -62,7 +62,7 @@ var translations = map[string]translation{
 			return ok && (svc.Spec.Type == corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil || svc.Annotations[string(annotation.ServiceType)] != "")
 		},
 		translate: func(o *migrateOptions, v *objects.View) migrate.Result {
-			return network.Translate(v, network.Options{Service: front.ServiceFromFlags(&o.config).Config, DryRun: o.dryRun, Select: func(x *corev1.Service) bool { return o.selects(x) }})
+			return network.Translate(v, network.Options{Service: settings.Service(&o.config).Config, DryRun: o.dryRun, Select: func(x *corev1.Service) bool { return o.selects(x) }})
 		},
 	},
 	fromV1: {
@@ -74,7 +74,7 @@ var translations = map[string]translation{
 // formerOptions are the options of translations from other controllers.
 func (o *migrateOptions) formerOptions() former.Options {
 	return former.Options{
-		Service: front.ServiceFromFlags(&o.config).Config, Ingress: front.IngressFromFlags(&o.config).Config,
+		Service: settings.Service(&o.config).Config, Ingress: settings.Ingress(&o.config).Config,
 		SelectService: func(x *corev1.Service) bool { return o.selects(x) }, SelectIngress: func(x *networkingv1.Ingress) bool { return o.selects(x) },
 	}
 }

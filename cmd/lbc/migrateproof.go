@@ -14,21 +14,22 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/migrate"
-	"github.com/k8s-lbc/lbc/internal/migrate/equality"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/migrate"
+	"github.com/k8s-lbc/lbc/internal/lbc/migrate/equality"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // proof is the comparison of a Gateway with the Ingresses or Services that it takes the place of.
@@ -110,8 +111,8 @@ func problems(l diag.List) string {
 
 // compiled is the load balancer of a stack; nil if it cannot be built.
 func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in front.FactSource, c *config.Config) (*stack.Stack, diag.List, error) {
-	w := front.Loaders(c, true)[key.Owner].Load(objects.New(snapshot), key.ID)
-	r, _, err := front.Compile(ctx, in, key, w, front.CompileFromFlags(c), nil)
+	w := settings.Loaders(c, true)[key.Owner].Load(objects.New(snapshot), key.ID)
+	r, _, err := front.Compile(ctx, in, key, w, settings.Compile(c), nil)
 	return r.Stack, append(slices.Clone(r.Diagnostics), w.Found...), err
 }
 

@@ -13,16 +13,16 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/accelerator"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why: load balancers; the targets and the rules of
@@ -188,7 +188,7 @@ func documentOf(got offline.Outcome, bound offline.Bindings, c *config.Config) (
 		digest := ""
 		if s := r.Compiled.Stack; s != nil {
 			var err error
-			if digest, err = stackjson.Digest(s); err != nil {
+			if digest, err = planjson.Digest(s); err != nil {
 				return d, err
 			}
 		}
@@ -307,7 +307,7 @@ func thing(r offline.Result) string {
 	if r.Key.Owner == accelerator.Owner {
 		return "accelerator"
 	}
-	if r.Key.Owner == secgroup.Key.Owner {
+	if r.Key.Owner == sgsync.Key.Owner {
 		return "TargetGroupBinding"
 	}
 	return "load balancer"
@@ -356,7 +356,7 @@ func (o *planOptions) detailsOf(src *source, r offline.Result, alone bool) func(
 	settings := explain.Settings(o.explained(src, of, r))
 	return func(s plan.Step) (lines []string) {
 		switch s.Op.(type) {
-		case elb.CreateLoadBalancer, elb.CreateListener, elb.CreateTargetGroup:
+		case awsop.CreateLoadBalancer, awsop.CreateListener, awsop.CreateTargetGroup:
 			for _, f := range settings[s.Resource] {
 				lines = append(lines, f.Text())
 			}
@@ -378,7 +378,7 @@ func stacks(out io.Writer, results []offline.Result) error {
 		if r.Compiled.Stack == nil {
 			continue
 		}
-		text, err := stackjson.Marshal(r.Compiled.Stack)
+		text, err := planjson.Marshal(r.Compiled.Stack)
 		if err != nil {
 			return err
 		}

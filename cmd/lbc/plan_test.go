@@ -16,14 +16,14 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -305,7 +305,7 @@ func TestStacksWithoutChangesAreOneLineAndThereIsATotal(t *testing.T) {
 	key := func(name string) stack.Key {
 		return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}
 	}
-	one := plan.Plan{Key: key("new"), Steps: []plan.Step{{Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindLoadBalancer, ID: "LoadBalancer"}, Op: elb.DeleteLoadBalancer{}}}}
+	one := plan.Plan{Key: key("new"), Steps: []plan.Step{{Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindLoadBalancer, ID: "LoadBalancer"}, Op: awsop.DeleteLoadBalancer{}}}}
 	got := offline.Outcome{Stacks: []offline.Result{
 		{Key: key("a"), Plan: plan.Plan{Key: key("a")}}, {Key: key("b"), Plan: plan.Plan{Key: key("b")}}, {Key: key("bad"), Unbuildable: true}, {Key: key("new"), Plan: one},
 	}}

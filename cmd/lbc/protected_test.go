@@ -13,13 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // TestThePlanShowsThatDeletionProtectionOfAWSRefusesTheDeletion plans the deletion of an Ingress that declares nothing about protection, in a
@@ -73,7 +73,7 @@ func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := func(targets string) offline.Cluster {
-		m := &corev1.ConfigMap{Data: map[string]string{kube.TargetsKey: targets}}
+		m := &corev1.ConfigMap{Data: map[string]string{bindingobject.TargetsKey: targets}}
 		m.Namespace, m.Name = "shop", naming.ClaimsConfigMap(group.Name)
 		return shownBy(fake.NewClientBuilder().WithObjects(m).Build(), objects.Snapshot{}, &config.Config{})
 	}
@@ -94,7 +94,7 @@ func TestThePlanKeepsATargetGroupInWhichOtherClustersHaveTargets(t *testing.T) {
 }
 
 // deletionPlan is the plan of the Ingress or Service of a file once it is deleted.
-func deletionPlan(t *testing.T, clients cloud.Clients, file string, in offline.Cluster) string {
+func deletionPlan(t *testing.T, clients awsclient.Clients, file string, in offline.Cluster) string {
 	t.Helper()
 	all, _ := planned(t, clients, file, in, func(i *inputs, src *source) {
 		for _, p := range src.fromFiles {

@@ -22,8 +22,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 // TestMain keeps the tests from the cluster of the person who runs them.
@@ -49,7 +49,7 @@ type apiServer struct {
 
 func newAPIServer(t *testing.T, objects ...client.Object) *apiServer {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

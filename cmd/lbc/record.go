@@ -13,13 +13,14 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/recording"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
+	"github.com/k8s-lbc/lbc/internal/lbc/recording"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 const recordHelp = `Record the state of an AWS account for a cluster, so that plans can be made without AWS: lbc plan --account FILE.
@@ -68,10 +69,10 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 	if err := i.config.Validate(); err != nil {
 		return err
 	}
-	scope := inventory.FromFlags(&i.config)
+	scope := inventoryscope.Of(&i.config)
 	scope.Now, scope.AddOnTimeout = time.Now, time.Minute
 	inv := inventory.New(clients, scope)
-	if err := readAll(ctx, inv, clients, front.CompileFromFlags(&i.config).OwnCertificates); err != nil {
+	if err := readAll(ctx, inv, clients, settings.Compile(&i.config).OwnCertificates); err != nil {
 		return err
 	}
 	if len(i.files) > 0 || i.fromCluster() {
@@ -98,7 +99,7 @@ func (i *inputs) record(ctx context.Context, path string, out, errOut io.Writer,
 }
 
 // recordPlans makes the plans of the given objects, so that their reads are recorded.
-func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *inventory.Inventory, errOut io.Writer, in io.Reader) error {
+func (i *inputs) recordPlans(ctx context.Context, clients awsclient.Clients, inv *inventory.Inventory, errOut io.Writer, in io.Reader) error {
 	objects := *i
 	src, err := objects.objects(ctx, errOut, in)
 	if err != nil {
@@ -117,7 +118,7 @@ func (i *inputs) recordPlans(ctx context.Context, clients cloud.Clients, inv *in
 }
 
 // readAll makes every read that a plan of the cluster may make; with ownCertificates, also those of plans that request certificates.
-func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Clients, ownCertificates bool) error {
+func readAll(ctx context.Context, inv *inventory.Inventory, clients awsclient.Clients, ownCertificates bool) error {
 	if err := inv.Load(ctx); err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 		return err
 	}
 	for _, k := range keys {
-		o, err := inv.Observed(ctx, k, managing(k, elb.Observed{}))
+		o, err := inv.Observed(ctx, k, managing(k, awsop.Observed{}))
 		for range 3 { // the resources of one level lead to those of the next
 			if err == nil {
 				o, err = inv.Observed(ctx, k, managing(k, o))
@@ -158,7 +159,7 @@ func readAll(ctx context.Context, inv *inventory.Inventory, clients cloud.Client
 }
 
 // managing is a stack that manages every setting of the observed resources, so that every setting is read.
-func managing(key stack.Key, o elb.Observed) *stack.Stack {
+func managing(key stack.Key, o awsop.Observed) *stack.Stack {
 	some := map[string]string{"": ""}
 	s := &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity}}}
 	for _, lb := range o.LoadBalancers {

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/awssim"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // noBindings pretends to write TargetGroupBindings.
@@ -30,20 +30,20 @@ func (noBindings) DeleteBinding(context.Context, string, string) error          
 func (noBindings) ReleaseBinding(context.Context, string, string, []string) error { return nil }
 
 // simulated is an account of the simulator, and its clients.
-func simulated(t *testing.T) (*awssim.Simulator, cloud.Clients) {
+func simulated(t *testing.T) (*awssim.Simulator, awsclient.Clients) {
 	t.Helper()
 	sim, err := awssim.New(awssim.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	return sim, cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
+	return sim, awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity,
 		WAFv2: sim.Firewall, Shield: sim.Shield}
 }
 
 // planned are the plans of the stacks of a file against an account, in a cluster that holds what in does, and the inventory of the account. Edit, if it is
 // not nil, changes what was read.
-func planned(t *testing.T, clients cloud.Clients, file string, in offline.Cluster, edit func(*inputs, *source)) ([]offline.Result, *inventory.Inventory) {
+func planned(t *testing.T, clients awsclient.Clients, file string, in offline.Cluster, edit func(*inputs, *source)) ([]offline.Result, *inventory.Inventory) {
 	t.Helper()
 	var i inputs
 	i.flags(&cobra.Command{}) // for the defaults
@@ -65,7 +65,7 @@ func planned(t *testing.T, clients cloud.Clients, file string, in offline.Cluste
 }
 
 // deploy carries out the plans of a file in a simulated account.
-func deploy(t *testing.T, clients cloud.Clients, file string) {
+func deploy(t *testing.T, clients awsclient.Clients, file string) {
 	t.Helper()
 	all, inv := planned(t, clients, file, offline.Cluster{}, nil)
 	for _, r := range all {

@@ -11,13 +11,13 @@ import (
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	lbcgatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/admission"
-	"github.com/k8s-lbc/lbc/internal/bindings"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // refusals are findings about class parameters, bindings and accelerators: the refusals and warnings of the webhooks at the
@@ -38,7 +38,7 @@ func (o *lintOptions) refusals(src *source) []finding {
 			for _, d := range unservable(v, x) {
 				out = append(out, findingAt(p, d))
 			}
-			if !kube.OfStack(x.Labels) { // plans have those of stacks
+			if !bindingobject.OfStack(x.Labels) { // plans have those of stacks
 				for _, d := range bindings.WideSources(o.config.AllowedNetworking(), x) {
 					out = append(out, findingAt(p, d))
 				}
@@ -69,14 +69,14 @@ func refusalsOf(p placed, response admission.Response, code diag.Code) (out []fi
 // unservable are what keeps a binding from the endpoints of its Service, or its rules from having a meaning.
 func unservable(v *objects.View, b *v1beta1.TargetGroupBinding) (found diag.List) {
 	if svc, ok := objects.Lookup[*corev1.Service](v, objects.Service, b.Namespace, b.Spec.ServiceRef.Name); ok {
-		if _, d := targets.Backend(b, svc); d != nil {
+		if _, d := registrar.Backend(b, svc); d != nil {
 			found = append(found, *d)
 		}
 	}
 	if _, err := metav1.LabelSelectorAsSelector(b.Spec.NodeSelector); err != nil {
-		found = append(found, targets.InvalidSelector(b, err))
+		found = append(found, registrar.InvalidSelector(b, err))
 	}
-	return append(found, secgroup.Mistakes(b)...)
+	return append(found, sgsync.Mistakes(b)...)
 }
 
 // unrepeated are findings without those that one of the others is, too: the rules of definitions are the webhooks' without these.

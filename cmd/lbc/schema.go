@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/migrate"
+	"github.com/k8s-lbc/lbc/internal/lbc/migrate"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // object is a JSON object of a schema.

@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // screen is a terminal. It shows control characters of what objects and AWS hold as escapes: a name, a tag or an annotation must not

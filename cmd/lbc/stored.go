@@ -12,9 +12,9 @@ import (
 	sigsyaml "sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/config/crd"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/manifest/schema"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest/schema"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // unstorable are findings about objects that the API server would refuse: Ingresses by the most frequent of its rules about hosts, paths and

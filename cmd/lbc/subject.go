@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 // part is a kind of objects that are explained as parts of their Gateways, and its names on the command line.
@@ -140,7 +140,7 @@ func (o *explainOptions) only(src *source, kind objects.Kind) (objects.Kind, met
 		if o.allNamespaces {
 			namespace = ""
 		}
-		for kind := range kube.Kinds {
+		for kind := range readable.Kinds {
 			candidates = append(candidates, src.snapshot.List(kind, namespace)...)
 		}
 	}

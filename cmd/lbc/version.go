@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 )
 
 func versionCommand() *cobra.Command {

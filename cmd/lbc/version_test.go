@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 )
 
 func TestVersionNamesCommitAndGo(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 const root = "../.."
@@ -24,7 +24,7 @@ const root = "../.."
 // constants are the names of the codes' constants.
 func constants(t *testing.T) map[string]diag.Code {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "internal/diag/codes.go"), nil, 0)
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "internal/model/diag/codes.go"), nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestEveryCodeHasAClassAReasonAndItsRowInTheDocumentation(t *testing.T) {
 		}
 		// The event names the reason, and tells text, field, remedy and code.
 		d := diag.New(diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, "spec.rules", c, "this is wrong", "do that")
-		e := status.EventOf(d)
+		e := reporting.EventOf(d)
 		for _, want := range []string{"this is wrong", "(spec.rules)", "do that", "[" + string(c) + "]"} {
 			if !strings.Contains(e.Message, want) {
 				t.Errorf("%s: the event lacks %q: %s", c, want, e.Message)
@@ -98,12 +98,12 @@ func TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
 	bad, good := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "bad"}, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "good"}
 	for _, c := range diag.Codes() {
 		var events []string
-		r := status.NewReporter(func(o diag.Object, e status.Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)
+		r := reporting.NewReporter(func(o diag.Object, e reporting.Event) { events = append(events, o.Name+" "+e.Type+" "+e.Reason) }, time.Now)
 		d := diag.New(bad, "spec.rules", c, "this is wrong", "do that")
 		for range 2 {
-			r.Report("shop", status.Report{Objects: []diag.Object{bad, good}, Found: diag.List{d}})
+			r.Report("shop", reporting.Report{Objects: []diag.Object{bad, good}, Found: diag.List{d}})
 		}
-		e := status.EventOf(d)
+		e := reporting.EventOf(d)
 		want := []string{"bad " + e.Type + " " + e.Reason, "good Normal SuccessfullyReconciled"}
 		if d.Class == diag.Note { // stops nothing
 			want = append(want, "bad Normal SuccessfullyReconciled")
@@ -115,7 +115,7 @@ func TestEveryFindingIsReportedOnceOnItsObjectAndSoIsItsEnd(t *testing.T) {
 		}
 		events = nil
 		for range 2 {
-			r.Report("shop", status.Report{Objects: []diag.Object{bad, good}})
+			r.Report("shop", reporting.Report{Objects: []diag.Object{bad, good}})
 		}
 		want = []string{"bad Normal SuccessfullyReconciled"}
 		if d.Class == diag.Note {

@@ -16,17 +16,17 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/cmd/lbc/doctor"
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
-	"github.com/k8s-lbc/lbc/internal/support"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/support"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
 func main() {
@@ -286,8 +286,8 @@ func permissions() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, map[bool]string{true: "yes", false: "no"}[f.Default], f.Doc)
 	}
 	b.WriteString("\n## Actions\n\n| IAM action | Statement | What for |\n|---|---|---|\n")
-	ops := slices.Collect(maps.Values(cloud.Operations))
-	slices.SortFunc(ops, func(a, b cloud.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
+	ops := slices.Collect(maps.Values(awsclient.Operations))
+	slices.SortFunc(ops, func(a, b awsclient.Operation) int { return cmp.Compare(a.Permission, b.Permission) })
 	for _, o := range ops {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Permission, strings.Join(iampolicy.Statements(o.Permission), ", "), o.Purpose)
 	}

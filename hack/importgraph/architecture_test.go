@@ -112,7 +112,7 @@ func TestTheSimulatorJudgesByItself(t *testing.T) {
 			own, isOwn := strings.CutPrefix(imp, module)
 			switch {
 			case !isOwn:
-			case strings.HasPrefix(own, "internal/") && own != "internal/stack" && own != "internal/traffic":
+			case strings.HasPrefix(own, "internal/") && own != "internal/model/stack" && own != "internal/model/traffic":
 				t.Errorf("%s imports %s: a mistake there would be hidden by the same mistake here", name, own)
 			case serviceOf(name) != "" && serviceOf(own) != "" && serviceOf(name) != serviceOf(own):
 				t.Errorf("%s imports %s: what services share is in awssim/account", name, own)

@@ -1,10 +1,11 @@
-// Package importgraph keeps the arrows of docs/architecture.md pointing one way: which of our packages may import which, and
+// Package importgraph keeps the arrows of docs/architecture.md pointing one way: which of our rooms may import which, and
 // that the pure ones reach no client, no AWS SDK, no logger and no network, however indirectly.
 package importgraph
 
 import (
 	"encoding/json"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,13 @@ const module = "github.com/k8s-lbc/lbc/"
 
 // pure packages decide; they are functions from values to values.
 var pure = []string{
-	"internal/accelerator", "internal/accelerator/declare", "internal/accelerator/diff", "internal/accelerator/operation",
-	"internal/admission", "internal/drain", "internal/accelerator/check",
-	"config/crd", "cmd/lbc/doctor", "internal/explain", "internal/manifest", "internal/manifest/schema",
+	"internal/plan/accelerator", "internal/plan/accelerator/declare", "internal/plan/accelerator/diff", "internal/plan/accelerator/operation",
+	"internal/front/admission", "internal/kube/pod/drain", "internal/plan/accelerator/check",
+	"config/crd", "internal/view/doctor", "internal/view/explain", "internal/kube/manifest", "internal/kube/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
-	"awssim/iam/policy", "internal/allowlist", "internal/annotation", "internal/assumable", "internal/consent", "internal/backoff", "internal/brake", "internal/definition", "internal/degraded", "internal/diag", "internal/drift", "internal/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
+	"awssim/iam/policy", "internal/lib/allowlist", "internal/kube/annotation", "internal/model/policy/iamroles", "internal/model/policy/consent", "internal/lib/backoff", "internal/plan/brake", "internal/kube/definition", "internal/model/impairment", "internal/model/diag", "internal/model/policy/drift", "internal/model/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",
-	"internal/iampolicy", "internal/inbound", "internal/intent", "internal/migrate", "internal/migrate/equality", "internal/migrate/former", "internal/migrate/network", "internal/naming", "internal/orphan", "internal/owner", "internal/plan", "internal/sorting", "internal/plan/canonical", "internal/plan/diff", "internal/plan/elb", "internal/plan/policy", "internal/plan/transition", "internal/proof", "internal/quota", "internal/readiness", "internal/replacement", "internal/serverid", "internal/shard", "internal/stack", "internal/stackjson", "internal/support", "internal/tagkey", "internal/traffic", "internal/twin", "internal/objects",
+	"internal/aws/iampolicy", "internal/model/sgrules", "internal/model/intent", "internal/lbc/migrate", "internal/lbc/migrate/equality", "internal/lbc/migrate/former", "internal/lbc/migrate/network", "internal/kube/naming", "internal/aws/ownership/orphan", "internal/kube/owner", "internal/plan", "internal/lib/sorting", "internal/plan/canonical", "internal/plan/diff", "internal/plan/awsop", "internal/plan/policy", "internal/plan/transition", "internal/lib/absence", "internal/model/quota", "internal/kube/pod/readiness", "internal/model/policy/replacement", "internal/kube/pod/serverid", "internal/compile/shard", "internal/model/stack", "internal/model/planjson", "internal/model/support", "internal/model/tagkey", "internal/model/traffic", "internal/aws/ownership/namesake", "internal/kube/objects",
 }
 
 // forbidden is what no pure package may reach.
@@ -31,33 +32,23 @@ var forbidden = []string{
 	"sigs.k8s.io/controller-runtime", "github.com/prometheus/", "github.com/spf13/", "go.opentelemetry.io/",
 }
 
-// layers lists packages from the bottom to the top; a package imports only packages of lower layers.
-var layers = [][]string{
-	{"internal/allowlist", "internal/sorting"},
-	{"internal/assumable", "internal/consent", "internal/drift", "internal/replacement", "internal/console", "internal/serverid", "internal/tagkey"},
-	{"internal/diag", "internal/stack", "internal/config", "internal/manifest/schema", "internal/sdkhttp", "internal/proof", "internal/backoff", "internal/brake", "internal/buildinfo", "internal/degraded", "internal/iampolicy", "internal/support", "internal/definition"},
-	{"internal/quota", "internal/inbound", "internal/intent", "internal/facts", "internal/checkpoint", "internal/traffic", "internal/stackjson", "internal/plan", "internal/plan/canonical", "internal/accelerator"},
-	{"internal/accelerator/check", "internal/accelerator/operation"},
-	{"internal/annotation", "internal/shard"},
-	{"internal/objects"},
-	{"internal/owner"},
-	{"internal/naming"},
-	{"internal/accelerator/declare", "internal/accelerator/diff", "internal/cache", "internal/manifest", "internal/front/serviceport", "internal/front/secretdata", "internal/readiness", "internal/drain", "internal/plan/elb", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules", "internal/front/gateway/attachment", "internal/front/gateway/configuration", "internal/front/gateway/reference"},
-	{"internal/orphan", "internal/front/probe", "internal/migrate/equality", "internal/plan/transition", "internal/front/gateway/rule", "internal/front/gateway/conditions"},
-	{"internal/front/ingress", "internal/front/service", "internal/front/gateway/route", "internal/compile", "internal/plan/diff", "internal/plan/policy", "internal/twin"},
-	{"internal/admission", "internal/servingcert", "internal/front/gateway", "internal/migrate"},
-	{"internal/explain", "internal/front", "internal/cloud", "internal/kube", "internal/migrate/former", "internal/migrate/network"},
-	{"internal/accelerator/account", "internal/inventory/addon", "internal/inventory/certificate", "internal/inventory/network", "internal/inventory/securitygroup", "internal/inventory/truststore", "internal/origin", "internal/tracing", "internal/controller/podtargets", "internal/console/view"},
-	{"internal/inventory", "internal/controller/queue", "internal/controller/reads", "internal/controller/optional", "internal/controller/metrics", "internal/controller/probes", "internal/controller/scrape", "internal/controller/startup", "internal/controller/waiting"},
-	{"internal/apply", "internal/controller/objectwriter", "internal/controller/podcache", "internal/controller/servicepods"},
-	{"internal/secgroup"},
-	{"internal/targets"},
-	{"internal/bindings", "internal/status", "internal/webhook"},
-	{"internal/controller/lbstatus", "internal/controller/nodedrain", "internal/controller/orphans", "internal/controller/secret", "internal/controller/targethealth", "internal/controller/networking"},
-	{"internal/controller/accelerator", "internal/controller/binding", "internal/controller/stacks", "internal/controller/gateway"},
-	{"internal/controller/consolesource"},
-	{"internal/controller"},
+// floors are the rooms of internal/, from the ground up: a package imports packages of its own room and of rooms on lower floors.
+var floors = [][]string{
+	{"lib"},
+	{"model"},
+	{"kube"},
+	{"compile", "plan"},
+	{"aws", "front"},
+	{"targets", "view"},
+	{"controller"},
+	{"lbc"},
 }
+
+// The bounds of the house: more rooms, or more floors, and nobody knows where to look; a smaller room is a cupboard.
+const (
+	mostRooms, mostFloors = 12, 8
+	leastLines            = 170
+)
 
 // dataPlane lists the packages of the simulator's data plane in the same way.
 var dataPlane = [][]string{
@@ -148,19 +139,81 @@ func TestPurePackagesReachNoShell(t *testing.T) {
 	}
 }
 
-func TestLayersImportOnlyLowerOnes(t *testing.T) {
+// roomOf is the room of internal/ in which a package is.
+func roomOf(name string) (string, bool) {
+	path, ok := strings.CutPrefix(name, "internal/")
+	room, _, _ := strings.Cut(path, "/")
+	return room, ok
+}
+
+func TestRoomsImportOnlyLowerFloors(t *testing.T) {
+	t.Parallel()
+	floor, lines := map[string]int{}, map[string]int{}
+	for i, rooms := range floors {
+		for _, r := range rooms {
+			floor[r] = i
+		}
+	}
+	if len(floor) > mostRooms || len(floors) > mostFloors {
+		t.Errorf("%d rooms on %d floors", len(floor), len(floors))
+	}
+	for name, p := range list(t) {
+		room, ok := roomOf(name)
+		if !ok {
+			continue
+		}
+		h, known := floor[room]
+		if !known {
+			t.Errorf("%s is in no room", name)
+		}
+		lines[room] += linesOf(t, name)
+		for _, imp := range p.Imports {
+			own, isOwn := strings.CutPrefix(imp, module)
+			if isOwn && (strings.HasPrefix(own, "awssim") || strings.HasPrefix(own, "cmd/")) {
+				t.Errorf("%s imports %s: the controller does not know the simulator", name, own)
+			}
+			if to, inside := roomOf(own); isOwn && inside && to != room && floor[to] >= h {
+				t.Errorf("%s imports %s, which is not on a lower floor", name, own)
+			}
+		}
+	}
+	for room := range floor {
+		if lines[room] < leastLines {
+			t.Errorf("internal/%s has %d lines: too few for a room", room, lines[room])
+		}
+	}
+}
+
+// linesOf counts the lines of a package without its tests.
+func linesOf(t *testing.T, name string) (n int) {
+	t.Helper()
+	files, err := filepath.Glob("../../" + name + "/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Clean(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += strings.Count(string(text), "\n")
+	}
+	return n
+}
+
+func TestSimulatorImportsOnlyLowerLayers(t *testing.T) {
 	t.Parallel()
 	height := map[string]int{}
-	for i, l := range slices.Concat(layers, dataPlane, balancing, compute) {
+	for i, l := range slices.Concat(dataPlane, balancing, compute) {
 		for _, name := range l {
 			height[name] = i
 		}
 	}
 	for name, p := range list(t) {
 		h, layered := height[name]
-		if strings.HasPrefix(name, "internal/") && !layered && !slices.Contains([]string{"internal/await", "internal/browser", "internal/cputime", "internal/front/golden", "internal/growth", "internal/longtest", "internal/tracing/collector", "internal/controller/podcache/podserver"}, name) { // they serve tests only
-			t.Errorf("%s is in no layer", name)
-		}
 		for _, part := range []string{"awssim/dataplane", "awssim/elbv2", "awssim/ec2"} {
 			if strings.HasPrefix(name, part) && !layered {
 				t.Errorf("%s is in no layer of %s", name, part)
@@ -168,24 +221,11 @@ func TestLayersImportOnlyLowerOnes(t *testing.T) {
 		}
 		for _, imp := range p.Imports {
 			own, isOwn := strings.CutPrefix(imp, module)
-			if !isOwn {
-				continue
-			}
-			if strings.HasPrefix(name, "internal/") && (strings.HasPrefix(own, "awssim") || strings.HasPrefix(own, "cmd/")) {
-				t.Errorf("%s imports %s: the controller does not know the simulator", name, own)
-			}
-			if to, ok := height[own]; layered && ok && to >= h && !sameLayerFriends(name, own) {
+			if to, ok := height[own]; isOwn && layered && ok && to >= h {
 				t.Errorf("%s imports %s, which is not in a lower layer", name, own)
 			}
 		}
 	}
-}
-
-// sameLayerFriends are the imports within one layer that the drawing shows.
-func sameLayerFriends(from, to string) bool {
-	return slices.Contains([]string{
-		"internal/cloud internal/config",
-	}, from+" "+to)
 }
 
 // faces are what lets others call the simulator, and packages that call methods by reflection. In a program that reaches one of

@@ -18,7 +18,7 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
-	"github.com/k8s-lbc/lbc/internal/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
 )
 
 type tree = recorded.Tree

@@ -16,17 +16,17 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/cmd/lbc/offline"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lbc/offline"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 const vpc = "vpc-01ab0001"
@@ -85,8 +85,8 @@ func (l *lab) restart() {
 	l.inv = inventory.New(l.clients(), inventory.Config{Cluster: l.cluster, VPC: vpc, Now: l.clock.Now, AddOnTimeout: time.Minute})
 }
 
-func (l *lab) clients() cloud.Clients {
-	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
+func (l *lab) clients() awsclient.Clients {
+	return awsclient.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
 		WAFv2: l.sim.Firewall, Shield: l.sim.Shield}
 }
 
@@ -145,7 +145,7 @@ func (l *lab) CreateBinding(_ context.Context, b stack.Binding) error {
 	if l.bindings[key] != nil {
 		return fmt.Errorf("%w: %s", apply.ErrBindingExists, key)
 	}
-	l.bindings[key] = &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels}, Spec: kube.BindingSpec(b)}
+	l.bindings[key] = &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels}, Spec: bindingobject.BindingSpec(b)}
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (l *lab) UpdateBinding(_ context.Context, b stack.Binding) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.bindings[b.Namespace+"/"+b.Name]
-	o.Labels, o.Spec = b.Labels, kube.BindingSpec(b)
+	o.Labels, o.Spec = b.Labels, bindingobject.BindingSpec(b)
 	return nil
 }
 
@@ -176,13 +176,13 @@ func (l *lab) DeleteBinding(_ context.Context, namespace, name string) error {
 	return nil
 }
 
-func (l *lab) of(key stack.Key) []elb.Binding {
+func (l *lab) of(key stack.Key) []awsop.Binding {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var out []elb.Binding
+	var out []awsop.Binding
 	for _, o := range l.bindings {
-		if kube.HasLabels(o.Labels, naming.Labels(key)) {
-			out = append(out, kube.ObservedBinding(o))
+		if bindingobject.HasLabels(o.Labels, naming.Labels(key)) {
+			out = append(out, bindingobject.ObservedBinding(o))
 		}
 	}
 	return out

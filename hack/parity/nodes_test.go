@@ -10,8 +10,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // TestRulesOfNodesAreThoseOfTheExistingController compares what the recorded bindings open on the nodes' security group: rules
@@ -46,23 +46,23 @@ func TestRulesOfNodesAreThoseOfTheExistingController(t *testing.T) {
 			for _, rule := range current {
 				held = append(held, permission(t, rule))
 			}
-			removable := func(stack.Permission) secgroup.RuleState { return secgroup.Unneeded }
+			removable := func(stack.Permission) sgsync.RuleState { return sgsync.Unneeded }
 			for ref, o := range s.Kube {
 				if !strings.HasPrefix(ref, "TargetGroupBinding/") {
 					continue
 				}
 				alone := opened(t, o.Spec.Networking)
-				if grant, revoke, _ := secgroup.Changes(held, alone, removable, true); len(grant)+len(revoke) > 0 {
+				if grant, revoke, _ := sgsync.Changes(held, alone, removable, true); len(grant)+len(revoke) > 0 {
 					t.Errorf("%s %s: a start at which %s comes first grants %v and revokes %v", name, step, ref, grant, revoke)
 				}
 				wanted = append(wanted, alone...)
 			}
-			grant, revoke := secgroup.Diff(held, secgroup.Pack(wanted, held))
+			grant, revoke := sgsync.Diff(held, sgsync.Pack(wanted, held))
 			if len(grant)+len(revoke) > 0 {
 				t.Errorf("%s %s: adoption grants %v and revokes %v", name, step, grant, revoke)
 			}
 			var fresh []string
-			for _, p := range secgroup.Pack(wanted, nil) {
+			for _, p := range sgsync.Pack(wanted, nil) {
 				fresh = append(fresh, fmt.Sprintf("%s %d-%d from %s '%s'", p.Protocol, p.FromPort, p.ToPort, p.CIDR+p.IPv6CIDR+p.Group.Literal, p.Description))
 			}
 			slices.Sort(fresh)
@@ -87,22 +87,22 @@ func opened(t *testing.T, n *v1beta1.TargetGroupBindingNetworking) []stack.Permi
 	var out []stack.Permission
 	for _, rule := range n.Ingress {
 		for _, p := range rule.Ports {
-			ports := secgroup.Ports{From: 0, To: 65535}
+			ports := sgsync.Ports{From: 0, To: 65535}
 			if p.Port != nil {
 				number := p.Port.IntVal
 				if number == 0 {
 					t.Fatalf("no recorded case has a port by name: %s", p.Port)
 				}
-				ports = secgroup.Ports{From: number, To: number}
+				ports = sgsync.Ports{From: number, To: number}
 			}
 			for _, from := range rule.From {
-				var peer secgroup.Peer
+				var peer sgsync.Peer
 				if from.SecurityGroup != nil {
 					peer.Group = from.SecurityGroup.GroupID
 				} else {
 					peer.CIDR = from.IPBlock.CIDR
 				}
-				permissions, err := secgroup.Permissions(peer, strings.ToLower(string(*p.Protocol)), []secgroup.Ports{ports})
+				permissions, err := sgsync.Permissions(peer, strings.ToLower(string(*p.Protocol)), []sgsync.Ports{ports})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -15,12 +15,12 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 const nodeGroup = "sg-01ab0001"
@@ -102,8 +102,8 @@ func (l *lab) putAll() *cluster {
 		}
 		permissions = append(permissions, p)
 	}
-	step := plan.Step{ID: "rules", Op: elb.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
-	res := l.run(plan.Plan{Key: secgroup.Key, Steps: []plan.Step{step}})
+	step := plan.Step{ID: "rules", Op: awsop.AuthorizeSecurityGroupIngress{Group: stack.Literal(stack.KindSecurityGroup, nodeGroup), Permissions: permissions}}
+	res := l.run(plan.Plan{Key: sgsync.Key, Steps: []plan.Step{step}})
 	if res.Count(apply.Done) != 1 {
 		l.t.Fatalf("%+v", res.Outcomes)
 	}
@@ -117,8 +117,8 @@ func (l *lab) run(p plan.Plan) apply.Result {
 // keepRules has a new Reconciler learn of the bindings one by one.
 func (l *lab) keepRules() {
 	l.t.Helper()
-	table := secgroup.NewTable()
-	k := secgroup.NewReconciler("lab", table, l.inv.SecurityGroups(), 0, func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+	table := sgsync.NewTable()
+	k := sgsync.NewReconciler("lab", table, l.inv.SecurityGroups(), 0, func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 		l.t.Errorf("a rule is written: %s %+v", plan.NameOf(op), op)
 		return apply.Outcome{State: apply.Done}
 	}, logr.Discard())
@@ -170,7 +170,7 @@ func (l *lab) mark() uint64 {
 func (l *lab) writes(mark uint64) []string {
 	var out []string
 	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-		if !cloud.IsRead(c.Action) {
+		if !awsclient.IsRead(c.Action) {
 			out = append(out, c.Action)
 		}
 	}

@@ -1,5 +1,5 @@
 // Package sleeps keeps tests from sleeping in real time. A sleep is too long on a fast machine and too short on a slow one:
-// tests wait for a condition with internal/await, or run in a bubble of testing/synctest, where a sleep takes no time.
+// tests wait for a condition with internal/lib/await, or run in a bubble of testing/synctest, where a sleep takes no time.
 package sleeps
 
 import (
@@ -21,7 +21,7 @@ var allowed = map[string]string{
 	"internal/controller/chaos_soak_faults_test.go: hung":                                               "runs in the bubble of a soak",
 	"internal/controller/chaos_soak_test.go: step":                                                      "runs in the bubble of a soak",
 	"internal/controller/queue/controller_test.go: Reconcile":                                           "a pass takes time, as AWS does; nothing waits for its end by this sleep",
-	"internal/inventory/large_test.go: read":                                                            "runs in the bubbles of the tests of large accounts",
+	"internal/aws/inventory/large_test.go: read":                                                        "runs in the bubbles of the tests of large accounts",
 	"playground/alerts/fleet_test.go: watchClusters":                                                    "runs in the bubbles of the table of alerts",
 	"playground/alerts/world_test.go: watch":                                                            "runs in the bubbles of the table of alerts",
 }
@@ -46,7 +46,7 @@ func TestTestsWaitForConditionsInsteadOfSleeping(t *testing.T) {
 		for _, where := range sleepers(file) {
 			key := name + ": " + where
 			if used[key] = true; allowed[key] == "" {
-				t.Errorf("%s sleeps in real time. Wait for a condition with internal/await, or run the test in a bubble of testing/synctest.", key)
+				t.Errorf("%s sleeps in real time. Wait for a condition with internal/lib/await, or run the test in a bubble of testing/synctest.", key)
 			}
 		}
 		return nil

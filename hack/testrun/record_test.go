@@ -66,13 +66,13 @@ func TestRepeatsNameOneTest(t *testing.T) {
 	r := &record{failed: []key{
 		{module + "/internal/plan", "TestX/row_(a)"},
 		{module + "/playground/e2e/auth", "TestY"},
-		{module + "/internal/stack", ""},
+		{module + "/internal/model/stack", ""},
 	}}
 	got := repeats(suite{env: []string{"LBC_TEST_ALL=1"}}, r)
 	want := []string{
 		"LBC_TEST_ALL=1 make test PKG=./internal/plan RUN='^TestX$$/^row_.a.$$'",
 		"LBC_TEST_ALL=1 make test PKG=./playground/e2e/auth RUN='^TestY$$'",
-		"LBC_TEST_ALL=1 make test PKG=./internal/stack",
+		"LBC_TEST_ALL=1 make test PKG=./internal/model/stack",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
@@ -167,11 +167,11 @@ func TestPackagesWithoutCoreTestsAreLeftOut(t *testing.T) {
 }
 
 func TestAreaIncludesDependents(t *testing.T) {
-	own, importers, err := dependents(t.Context(), []string{module + "/internal/inbound"})
+	own, importers, err := dependents(t.Context(), []string{module + "/internal/model/sgrules"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(own) != 1 || !slices.Contains(importers, module+"/internal/compile") || slices.Contains(importers, module+"/internal/backoff") {
+	if len(own) != 1 || !slices.Contains(importers, module+"/internal/compile") || slices.Contains(importers, module+"/internal/lib/backoff") {
 		t.Errorf("%v, %v", own, importers)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/k8s-lbc/lbc/hack/testlist"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // behaviour is a sentence about what users of the existing controller know; numbers are those of the list in

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // mapAddresses assigns the Elastic IP addresses that are declared to the subnets of an NLB, in their order.

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // mostFormer bounds the certificates that are remembered although no member declares them: a load balancer has 25 by default.

@@ -9,11 +9,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inbound"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // build is one pass over the members in their present state.
@@ -45,7 +45,7 @@ type build struct {
 	source   *stack.Ref // the group whose traffic targets allow; nil = the rules of targets are not managed
 	noGroups bool       // a network load balancer without security groups
 	groups   []stack.SecurityGroup
-	lists    inbound.Lists // those that rules of groups name, as far as they are known
+	lists    sgrules.Lists // those that rules of groups name, as far as they are known
 	ports    []*port
 	front    frontend
 	owners   map[string]int       // the member that owns a target group, by identity

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/consent"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // ofItsGateway reports whether the application load balancer of a target group is that of the Gateway which a route names. The ARN comes from the

@@ -8,10 +8,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inbound"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // knowsWhatExists reports whether the existing load balancer is known. If it is not, it is looked up, and the build is repeated.
@@ -178,7 +178,7 @@ func sameRanges(stand, wanted []string) bool {
 		}
 		return out
 	}
-	return !inbound.Nested(wanted) && inbound.Of(rules(stand)).Equal(inbound.Of(rules(wanted)))
+	return !sgrules.Nested(wanted) && sgrules.Of(rules(stand)).Equal(sgrules.Of(rules(wanted)))
 }
 
 // prefixListsOf is the setting of the prefix lists of a port.

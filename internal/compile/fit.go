@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/rules"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // fitRules joins rules, then leaves rules out, where the load balancer would have more of them, or of target groups, than AWS admits.

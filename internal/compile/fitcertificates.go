@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
 )
 
 // portCertificate is a certificate of a port.

@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestAFrontendThatStaysThoughItIsSwitchedOffIsReported: what somebody else mistyped keeps a load balancer that its owner wants gone.

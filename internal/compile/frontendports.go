@@ -8,10 +8,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // frontendPort is one port of the frontend, which forwards to one of the ALB.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/cputime"
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 )
 
 // TestAMegabyteOfAnIngressTakesLittle has a tenant write the largest Ingress that the API server takes, in the ways that multiply.

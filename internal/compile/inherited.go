@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // leftAlone is the name in Memory.Effect of an attribute whose value in AWS was not changed at a takeover. The effect's value are the

@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inbound"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // managedGroups adds the groups whose rules the controller writes, if the load balancer has any: one, or as many as its rules need. The rules of one
@@ -39,7 +39,7 @@ func (b *build) managedGroups() {
 	rules := [][]stack.Permission{all}
 	lists, least, listsKnown := b.prefixLists(all)
 	limit, known := b.rulesPerGroup(all, lists)
-	if packed := inbound.Pack(all); known && listsKnown && (lists.Count(packed) > limit || least > 1) {
+	if packed := sgrules.Pack(all); known && listsKnown && (lists.Count(packed) > limit || least > 1) {
 		room := quota.GroupsPerInterface(limit) - (len(b.lb.SecurityGroups) - 1)
 		n, fits := max(least, (lists.Count(packed)+limit-1)/limit), false
 		for ; n <= room && !fits; n++ { // a prefix list is in one group as a whole, so that the others may have to take more
@@ -69,7 +69,7 @@ func (b *build) managedGroups() {
 // protocols: an object may declare tens of thousands of ranges. It reports whether there is such a port.
 func (b *build) refuseTooManyRanges() (refused bool) {
 	for _, p := range b.ports {
-		b.refuseAbove(p, "source ranges", p.cidrs, inbound.LeastRules, &refused)
+		b.refuseAbove(p, "source ranges", p.cidrs, sgrules.LeastRules, &refused)
 		b.refuseAbove(p, "prefix lists", p.prefixLists, func(lists []string) int { return len(unique(slices.Clone(lists))) }, &refused)
 	}
 	return refused
@@ -93,7 +93,7 @@ func (b *build) refuseAbove(p *port, what string, list merge.Owned[[]string], le
 
 // prefixLists are those that rules name, as far as they can be read: AWS is left to decide of the others, and the load balancer keeps at least as many
 // managed groups as it has. known is false until they are looked up.
-func (b *build) prefixLists(rules []stack.Permission) (lists inbound.Lists, least int, known bool) {
+func (b *build) prefixLists(rules []stack.Permission) (lists sgrules.Lists, least int, known bool) {
 	least, known = 1, true
 	for _, p := range rules {
 		need := facts.Need{Kind: facts.NeedPrefixList, Key: p.PrefixList}
@@ -112,7 +112,7 @@ func (b *build) prefixLists(rules []stack.Permission) (lists inbound.Lists, leas
 			known = false
 		case l != nil:
 			if lists == nil {
-				lists = inbound.Lists{}
+				lists = sgrules.Lists{}
 			}
 			lists[p.PrefixList] = *l
 		}
@@ -122,9 +122,9 @@ func (b *build) prefixLists(rules []stack.Permission) (lists inbound.Lists, leas
 
 // rulesPerGroup is how many rules a managed group may have: the quota, or as many as one of those that exist has, which shows that AWS admits this
 // account more. Where the quota is enough it is not asked what exists.
-func (b *build) rulesPerGroup(rules []stack.Permission, lists inbound.Lists) (limit int, known bool) {
+func (b *build) rulesPerGroup(rules []stack.Permission, lists sgrules.Lists) (limit int, known bool) {
 	limit = cmp.Or(b.cfg.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
-	if lists.Count(rules) <= limit || lists.Count(inbound.Pack(rules)) <= limit {
+	if lists.Count(rules) <= limit || lists.Count(sgrules.Pack(rules)) <= limit {
 		return limit, true
 	}
 	lb, known := b.existing()
@@ -138,14 +138,14 @@ func (b *build) rulesPerGroup(rules []stack.Permission, lists inbound.Lists) (li
 
 // refuseRules has the member corrected whose rules do not fit. That is one whose rules do not stand, where there is such a one, and of these the one with the
 // most rules; so that a new member does not take the place of those that were there before.
-func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, lists inbound.Lists, limit, room int) {
-	var standing inbound.Traffic
+func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permission, lists sgrules.Lists, limit, room int) {
+	var standing sgrules.Traffic
 	if lb, _ := b.existing(); lb != nil {
-		standing = inbound.Of(lb.Ingress)
+		standing = sgrules.Of(lb.Ingress)
 	}
 	worst, most, stands := 0, -1, false
 	for i, rules := range byPort {
-		n, there := lists.Count(inbound.Pack(rules)), !slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
+		n, there := lists.Count(sgrules.Pack(rules)), !slices.ContainsFunc(rules, func(p stack.Permission) bool { return !standing.Admits(p) })
 		if most < 0 || stands && !there || stands == there && n >= most {
 			worst, most, stands = i, n, there
 		}

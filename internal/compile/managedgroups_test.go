@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inbound"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // apart are ranges of which no two can be joined.
@@ -60,7 +60,7 @@ func TestRulesThatDoNotFitIntoOneGroupGetFurtherOnes(t *testing.T) {
 			groups = append(groups, g.ID)
 		}
 		for _, g := range s.SecurityGroups {
-			if len(groups) > 2 && inbound.Count(g.Ingress) > 60 {
+			if len(groups) > 2 && sgrules.Count(g.Ingress) > 60 {
 				t.Errorf("%s: group %s has %d rules", name, g.ID, len(g.Ingress))
 			}
 			rules, names = append(rules, g.Ingress...), append(names, g.Name)
@@ -82,7 +82,7 @@ func TestRulesThatDoNotFitIntoOneGroupGetFurtherOnes(t *testing.T) {
 				want = append(want, stack.Permission{Protocol: "tcp", FromPort: l.Port, ToPort: l.Port, CIDR: r})
 			}
 		}
-		if !inbound.Of(rules).Equal(inbound.Of(want)) {
+		if !sgrules.Of(rules).Equal(sgrules.Of(want)) {
 			t.Errorf("%s: the groups admit something else than what is asked for", name)
 		}
 	}
@@ -186,7 +186,7 @@ func TestAPrefixListCountsAsManyRulesAsItMayHaveEntries(t *testing.T) {
 		var groups []int
 		for _, g := range s.SecurityGroups {
 			if stack.IsManagedSecurityGroup(g.ID) {
-				groups = append(groups, inbound.Lists(s.PrefixLists).Count(inbound.Pack(g.Ingress)))
+				groups = append(groups, sgrules.Lists(s.PrefixLists).Count(sgrules.Pack(g.Ingress)))
 			}
 		}
 		if !slices.Equal(groups, c.groups) {

@@ -9,9 +9,9 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/cputime"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // bound is far more than any compilation below takes, on a slow machine and under the race detector too: a quadratic one of these sizes takes longer.

@@ -3,8 +3,8 @@ package compile
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // unserving is the consequence of a missing certificate or Secret if no load balancer is created because of it.

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // limitPorts leaves out the ports of a load balancer for which AWS has no listener. Those that have a listener keep it; of the others those of the first member

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // quic reports whether targets of a protocol serve QUIC.

@@ -11,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // answering gives a member one rule of a host and paths; without them it is for any.

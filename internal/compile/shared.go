@@ -6,13 +6,13 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
-	"github.com/k8s-lbc/lbc/internal/consent"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // shareLoadBalancer takes the load balancer of others that the members name for that of the stack, of which only listeners, rules and target groups are wanted.

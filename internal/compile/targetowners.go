@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // The identity of an Ingress's target group joins the names of Ingress and Service by a hyphen, which both may contain: Ingress a-b with

@@ -4,9 +4,9 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestWhileMembersMayBeUnseenWhatIsSharedStandsAndNothingOfThemIsForgotten(t *testing.T) {

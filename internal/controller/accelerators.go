@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/k8s-lbc/lbc/internal/accelerator/account"
-	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
 // setUpAccelerators sets up the controller of GlobalAccelerators, if they are served. The API server need not serve the kind yet.
@@ -26,7 +26,7 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	from.KnownOwner = w.knownOwner
 	r := accelerator.New(from, declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
-	r.Reporter = status.NewReporter(w.recorder(accelerator.Name), w.now)
+	r.Reporter = reporting.NewReporter(w.recorder(accelerator.Name), w.now)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 const (
@@ -405,8 +405,8 @@ func TestAddressesOutsideTheVPCAreOfAllZones(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{})
 	zone, _ := l.bound.Zones(t.Context(), labBinding("arn:tg", v1beta1.TargetTypeIP))
-	for address, want := range map[string]string{"10.0.128.50": "", "2600:1f14:abc:de10::5": "", "192.168.7.7": targets.AllZones, "2001:db8::1": targets.AllZones, "web": ""} {
-		if got := zone(targets.Endpoint{Target: targets.Target{ID: address}}); got != want {
+	for address, want := range map[string]string{"10.0.128.50": "", "2600:1f14:abc:de10::5": "", "192.168.7.7": registrar.AllZones, "2001:db8::1": registrar.AllZones, "web": ""} {
+		if got := zone(registrar.Endpoint{Target: registrar.Target{ID: address}}); got != want {
 			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}

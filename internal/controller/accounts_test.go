@@ -22,8 +22,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
 const (
@@ -77,12 +77,12 @@ func accountsLab(t *testing.T, roles ...string) *lab {
 		}
 	})
 	endpoints := map[string]string{}
-	for _, service := range []string{cloud.ServiceELBV2, cloud.ServiceEC2, cloud.ServiceACM, cloud.ServiceSTS, cloud.ServiceShield, cloud.ServiceWAFv2} {
+	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM, awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
 		endpoints[service] = server.URL
 	}
-	connection, err := cloud.Connect(t.Context(), cloud.ConnectOptions{Region: "us-west-2", VPC: l.config.VPC, Endpoints: endpoints, Version: "v"})
+	connection, err := awsclient.Connect(t.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.config.VPC, Endpoints: endpoints, Version: "v"})
 	l.must(err)
-	l.scopes = cloud.NewScopes(connection, cloud.ScopesOptions{Limiter: cloud.LimiterOptions{Clock: l.clock}, Cluster: l.config.ClusterName})
+	l.scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: awsclient.LimiterOptions{Clock: l.clock}, Cluster: l.config.ClusterName})
 	clients, err := l.scopes.Clients(l.scopes.Own())
 	l.must(err)
 	l.remote, l.config.AssumableRoles = &clients, roles
@@ -179,7 +179,7 @@ func TestABindingOfAnotherAccountIsServedByItsRole(t *testing.T) {
 	l.restart()
 	l.settle()
 	for _, c := range l.other().Gate.Calls(gate.Filter{After: mark}) {
-		if !cloud.IsRead(c.Action) {
+		if !awsclient.IsRead(c.Action) {
 			t.Errorf("a restart makes the call %s", c.Action)
 		}
 	}
@@ -352,7 +352,7 @@ func TestAnEditOfTheRoleGoesOnWithTheTargetsThatAreThere(t *testing.T) {
 	mark := l.other().Gate.Calls(gate.Filter{Limit: 1})[0].Number
 	l.settle()
 	for _, c := range l.other().Gate.Calls(gate.Filter{After: mark}) {
-		if !cloud.IsRead(c.Action) {
+		if !awsclient.IsRead(c.Action) {
 			t.Errorf("call %s", c.Action)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // TestNewPodsAwaitNoBindingAfterAnEditThatKeepsTheTargetGroup edits what the names of target groups hold. A pod with a gate for a binding that never comes

@@ -8,7 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestTheBackendGroupStaysForALoadBalancerWhoseObjectIsShownWithoutItsFinalizer: the last load balancer goes while another one is made, and the cache is late.

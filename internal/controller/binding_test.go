@@ -21,10 +21,10 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 // boundLab has a binding that serves one pod.
@@ -182,10 +182,10 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 }
 
 // denyingTargets is Elastic Load Balancing that registers nothing; its error is as the SDK's client returns it.
-type denyingTargets struct{ cloud.ELBV2 }
+type denyingTargets struct{ awsclient.ELBV2 }
 
 func (denyingTargets) RegisterTargets(context.Context, *elbv2.RegisterTargetsInput, ...func(*elbv2.Options)) (*elbv2.RegisterTargetsOutput, error) {
-	return nil, &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: "RegisterTargets", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}}
+	return nil, &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "RegisterTargets", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized"}}
 }
 
 // TestPassesOverABindingCountWhatTheyFindAndWhatFails has AWS refuse targets, and then a Service that is gone.

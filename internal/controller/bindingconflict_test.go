@@ -22,7 +22,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 func TestOfTwoBindingsOfATargetGroupTheOlderServesUntilItGoes(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 // TestTheSpecOfABindingMustBeWhatItsTargetGroupIs leaves something to the target group, so that it is read, and nothing is written

@@ -19,9 +19,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // wokenBindings is a queue that notes who is added.
@@ -60,7 +60,7 @@ func TestEndpointsThatChangeGoBeforeWhatIsOnlyReportedOfOtherBindings(t *testing
 	before := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", ResourceVersion: "1", Labels: map[string]string{discoveryv1.LabelServiceName: "web"}}}
 	after := before.DeepCopy()
 	after.ResourceVersion, after.Endpoints = "2", []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}}}
-	l.bound.ServiceEvent(func(client.Object) string { return "web" }, binding.EndpointsChanged).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
+	l.bound.ServiceEvent(func(client.Object) string { return "web" }, bindingpass.EndpointsChanged).Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, u)
 	if len(u.of) != 2 || u.of["bound"] <= u.of["told"] {
 		t.Errorf("priorities %v", u.of)
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // uninstalled is an API server that does not have the definition of LoadBalancers while removed is set.
@@ -88,7 +88,7 @@ func TestStacksGoOnWithoutTheDefinitionOfTheirStatusObjects(t *testing.T) {
 	var mu sync.Mutex
 	var told []string
 	server := &uninstalled{}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	l.must(err)
 	objects := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&v1alpha1.LoadBalancer{}).Build()
 	api := server.over(objects)

@@ -27,18 +27,18 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // budgeted is how long the loops run that are compared with backoff.Budgets.
@@ -240,7 +240,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		l, b := boundLab(t)
 		if trouble {
 			l.fault(gate.Fault{Action: "DescribeTargetHealth", Kind: "denied"})
-			l.bound.Health.Expect(targets.Group{ARN: b.Spec.TargetGroupARN}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
+			l.bound.Health.Expect(registrar.Group{ARN: b.Spec.TargetGroupARN}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "bound"})
 		} else {
 			l.bound.Health.Forget(client.ObjectKeyFromObject(b)) // what was registered has become healthy
 		}
@@ -261,18 +261,18 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			o := labBinding("arn:web", v1beta1.TargetTypeIP)
 			p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "web-0", UID: "u"}}
 			p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate(o.Name)}}
-			e := targets.Endpoint{Target: targets.Target{ID: "10.0.128.50", Port: 8080}, Namespace: p.Namespace, Pod: p.Name}
+			e := registrar.Endpoint{Target: registrar.Target{ID: "10.0.128.50", Port: 8080}, Namespace: p.Namespace, Pod: p.Name}
 			g := targethealth.NewGates(nil, "", time.Now, logr.Discard())
 			g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return []corev1.Pod{p}, nil }
 			g.Patch, g.LongestPause = func(context.Context, types.NamespacedName, []byte) error { return nil }, 15*time.Second
-			g.Health = func(context.Context, targets.Group, ...targets.Target) ([]targets.Health, error) {
+			g.Health = func(context.Context, registrar.Group, ...registrar.Target) ([]registrar.Health, error) {
 				looks.Add(1)
 				if trouble {
 					return nil, errors.New("throttled")
 				}
-				return []targets.Health{{Target: e.Target, State: "healthy"}}, nil
+				return []registrar.Health{{Target: e.Target, State: "healthy"}}, nil
 			}
-			if err := g.Observe(t.Context(), o, targets.Group{ARN: "arn:web"}, []targets.Endpoint{e}, targets.Change{Added: []string{e.Key()}}); err != nil {
+			if err := g.Observe(t.Context(), o, registrar.Group{ARN: "arn:web"}, []registrar.Endpoint{e}, registrar.Change{Added: []string{e.Key()}}); err != nil {
 				t.Fatal(err)
 			}
 			ctx, stop := context.WithCancel(t.Context())
@@ -295,7 +295,7 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			calls++
 			return refuse
 		}
-		scheme, err := kube.Scheme()
+		scheme, err := readable.Scheme()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -316,13 +316,13 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 		}).Build()
 		w := lbstatus.NewWriter(api, api, "", func() time.Time { return now }, logr.Discard())
 		w.Queue.Gather = 0
-		p := status.Pass{Key: implicit("web"), Now: now, Members: []status.Member{{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "uid"}}},
-			Observed: &elb.Observed{LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}}}}
+		p := reporting.Pass{Key: implicit("web"), Now: now, Members: []reporting.Member{{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "uid"}}},
+			Observed: &awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}}}}
 		w.List(t.Context())
 		w.Enqueue(p)
 		if writeDue(t.Context(), w.Queue); trouble {
 			refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "loadbalancers"}, "", errors.New("no"))
-			p.Observed = &elb.Observed{LoadBalancers: slices.Clone(p.Observed.LoadBalancers)}
+			p.Observed = &awsop.Observed{LoadBalancers: slices.Clone(p.Observed.LoadBalancers)}
 			p.Observed.LoadBalancers[0].DNSName = "another.example"
 			w.Enqueue(p)
 		}

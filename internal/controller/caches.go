@@ -17,11 +17,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) ctrl.Options {
@@ -55,7 +55,7 @@ func managerOptions(c *config.Config, scheme *runtime.Scheme, log logr.Logger) c
 
 // optionalKinds are the optional kinds that the controllers read: those of Gateways and accelerators only if these are served.
 func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
-	kinds, err := optional.Kinds(scheme)
+	kinds, err := optionalkinds.Kinds(scheme)
 	accelerators := c.ServesAccelerators()
 	maps.DeleteFunc(kinds, func(k objects.Kind, _ schema.GroupVersionKind) bool {
 		switch k {
@@ -64,7 +64,7 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 		case objects.Gateway, objects.ReferenceGrant: // which endpoints of accelerators name
 			return !accelerators && !c.ServesGateways()
 		default:
-			return !c.ServesGateways() && !kube.Kinds[k].Required
+			return !c.ServesGateways() && !readable.Kinds[k].Required
 		}
 	})
 	return kinds, err
@@ -73,11 +73,11 @@ func optionalKinds(c *config.Config, scheme *runtime.Scheme) (map[objects.Kind]s
 // cacheOfOptionalKinds makes caches that also hold kinds whose definitions a cluster may lack, get and lose while the controller runs, and what is
 // known of these definitions.
 // Objects of other namespaces than restricted's, if it is not nil, are read as that has it. pods is called with the cache of the pods when it is made.
-func cacheOfOptionalKinds(api rest.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache, log logr.Logger) (cache.NewCacheFunc, *optional.Definitions) {
-	definitions := optional.NewDefinitions(optional.DiscoverFrom(api), kinds, time.Now, log)
-	definitions.Read = optional.ReadDefinitionFrom(api)
+func cacheOfOptionalKinds(api rest.Interface, kinds map[objects.Kind]schema.GroupVersionKind, restricted *reads.Restricted, pods func(rc *rest.Config, o cache.Options, others cache.Cache) cache.Cache, log logr.Logger) (cache.NewCacheFunc, *optionalkinds.Definitions) {
+	definitions := optionalkinds.NewDefinitions(optionalkinds.DiscoverFrom(api), kinds, time.Now, log)
+	definitions.Read = optionalkinds.ReadDefinitionFrom(api)
 	return func(rc *rest.Config, o cache.Options) (cache.Cache, error) {
-		common, err := optional.NewCache(rc, o, definitions, log)
+		common, err := optionalkinds.NewCache(rc, o, definitions, log)
 		if err != nil {
 			return nil, err
 		}

@@ -18,10 +18,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // lags are the targets that were counted and the sum of their lags, by operation.
@@ -46,19 +46,19 @@ func (l *lab) lags() map[string]time.Duration {
 
 // limitedTargets is an ELBv2 whose targets are registered and deregistered through a limiter.
 type limitedTargets struct {
-	cloud.ELBV2
-	limiter *cloud.Limiter
+	awsclient.ELBV2
+	limiter *awsclient.Limiter
 }
 
 func (c limitedTargets) RegisterTargets(ctx context.Context, in *elbv2.RegisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.RegisterTargetsOutput, err error) {
-	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "RegisterTargets", func(ctx context.Context) error {
+	return out, c.limiter.Do(ctx, awsclient.ServiceELBV2, "RegisterTargets", func(ctx context.Context) error {
 		out, err = c.ELBV2.RegisterTargets(ctx, in)
 		return err
 	})
 }
 
 func (c limitedTargets) DeregisterTargets(ctx context.Context, in *elbv2.DeregisterTargetsInput, _ ...func(*elbv2.Options)) (out *elbv2.DeregisterTargetsOutput, err error) {
-	return out, c.limiter.Do(ctx, cloud.ServiceELBV2, "DeregisterTargets", func(ctx context.Context) error {
+	return out, c.limiter.Do(ctx, awsclient.ServiceELBV2, "DeregisterTargets", func(ctx context.Context) error {
 		out, err = c.ELBV2.DeregisterTargets(ctx, in)
 		return err
 	})
@@ -68,7 +68,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	t.Parallel()
 	l, _ := boundLab(t)
 	clients := l.clients()
-	clients.ELBV2 = limitedTargets{clients.ELBV2, cloud.NewLimiter(cloud.LimiterOptions{Clock: l.clock})}
+	clients.ELBV2 = limitedTargets{clients.ELBV2, awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.clock})}
 	registry := newRegistry(clients.ELBV2, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory.Fresh)
 	registry.Clock, registry.Lag = l.clock, l.bound.Metrics.ObserveTargetLag
 	l.bound.Registry = registry
@@ -81,7 +81,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	after := before.DeepCopy()
 	l.readdress(after, "10.0.128.51")
 	l.must(l.client.Update(t.Context(), after))
-	events := l.bound.ServiceEvent(func(client.Object) string { return "web" }, binding.EndpointsChanged)
+	events := l.bound.ServiceEvent(func(client.Object) string { return "web" }, bindingpass.EndpointsChanged)
 	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{})
 	l.clock.Advance(200 * time.Millisecond)
 	events.Update(t.Context(), event.UpdateEvent{ObjectOld: before, ObjectNew: after}, &wokenBindings{}) // the first counts
@@ -101,7 +101,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	l.bound.Client = whole
 	l.clock.Advance(100 * time.Millisecond)
 	l.binding()
-	want := map[string]time.Duration{targets.Register: 300 * time.Millisecond, targets.Deregister: 300 * time.Millisecond}
+	want := map[string]time.Duration{registrar.Register: 300 * time.Millisecond, registrar.Deregister: 300 * time.Millisecond}
 	if got := l.lags(); !maps.Equal(got, want) {
 		t.Errorf("lags %v, want %v", got, want)
 	}

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 )
 
 // mortal ends a process at one of the writes of its checkpoints: no later one has an effect.

@@ -20,8 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // stage is a part of the life of a cluster.
@@ -174,7 +174,7 @@ func undisturbed(t *testing.T) (accounts []string, called []string) {
 // called are the IAM actions of the controller's calls since a mark.
 func (l *lab) called(mark uint64) (out []string) {
 	by := l.permissions(mark)
-	for _, o := range cloud.Operations { // the others are calls of the test's
+	for _, o := range awsclient.Operations { // the others are calls of the test's
 		if by[o.Permission] > 0 {
 			out = append(out, o.Permission)
 		}
@@ -265,13 +265,13 @@ func (l *lab) judgeTrouble(stage, permission, kind string, mark uint64, from int
 // uncalled are the IAM actions that the varied cluster's life does not need, and why.
 var uncalled = map[string]string{
 	"cognito-idp:DescribeUserPoolClient":         "Elastic Load Balancing asks for it on behalf of whoever creates a rule; its denial is one of CreateRule",
-	"ec2:DescribeAddresses":                      "no object here names an address by its text; internal/inventory/details_test.go",
+	"ec2:DescribeAddresses":                      "no object here names an address by its text; internal/aws/inventory/details_test.go",
 	"ec2:DescribeManagedPrefixLists":             "no object here names a prefix list; lifeOfTheRest",
-	"ec2:DescribeNetworkInterfaces":              "pods here have no interfaces of their own; internal/inventory/interfaces_test.go",
-	"ec2:DescribeRouteTables":                    "subnets here say by tags what they are for; internal/inventory/facts_test.go",
+	"ec2:DescribeNetworkInterfaces":              "pods here have no interfaces of their own; internal/aws/inventory/interfaces_test.go",
+	"ec2:DescribeRouteTables":                    "subnets here say by tags what they are for; internal/aws/inventory/facts_test.go",
 	"sts:GetCallerIdentity":                      "AWS denies it to nobody",
 	"sts:AssumeRole":                             "no binding here names a role; TestARoleThatIsDeniedStopsOnlyItsBindings",
-	"tag:GetResources":                           "the gate is off; TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/inventory",
+	"tag:GetResources":                           "the gate is off; TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/aws/inventory",
 	"elasticloadbalancing:DescribeAccountLimits": "no load balancer here exceeds a default; lifeOfTheRest",
 	"elasticloadbalancing:CreateTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
 	"elasticloadbalancing:DeleteTrustStore":      "no Gateway is here; TestTrustStoresComeAndGoWhateverCallFails",
@@ -284,8 +284,8 @@ var uncalled = map[string]string{
 // judgeCoverage holds that each IAM action of the table of permissions has its trouble, or a reason why not.
 func judgeCoverage(t *testing.T, called []string) {
 	t.Helper()
-	for _, o := range cloud.Operations {
-		if o.Service == cloud.ServiceGlobalAccelerator {
+	for _, o := range awsclient.Operations {
+		if o.Service == awsclient.ServiceGlobalAccelerator {
 			continue // no GlobalAccelerator is here: its controller has such a test of its own
 		}
 		if why, is := uncalled[o.Permission]; slices.Contains(called, o.Permission) == is {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 var soakFaults = []gate.Fault{
@@ -66,7 +66,7 @@ func (s *soak) hung(ctx context.Context, service, action string, in any) error {
 		}
 		return nil
 	case <-ctx.Done():
-		if !cloud.IsRead(action) && late > 0 {
+		if !awsclient.IsRead(action) && late > 0 {
 			s.loose.Go(func() {
 				time.Sleep(time.Duration(late) * time.Second)
 				s.arrive(service, action, in)

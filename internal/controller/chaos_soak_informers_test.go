@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 // informers read what caches show, and the API server for kinds that have none.
@@ -28,8 +28,8 @@ type informers struct {
 
 // soakIndexes are those of caches.
 var soakIndexes = map[string]func(client.Object) []string{
-	kube.References:       kube.ReferenceValues,
-	binding.ByTargetGroup: binding.TargetGroupOf, binding.ByService: binding.ServiceOf, binding.ByNodeSelector: binding.NodeSelectorOf, binding.SlicesByService: binding.ServiceOfSlice,
+	readable.References:       readable.ReferenceValues,
+	bindingpass.ByTargetGroup: bindingpass.TargetGroupOf, bindingpass.ByService: bindingpass.ServiceOf, bindingpass.ByNodeSelector: bindingpass.NodeSelectorOf, bindingpass.SlicesByService: bindingpass.ServiceOfSlice,
 }
 
 // Get implements client.Reader.

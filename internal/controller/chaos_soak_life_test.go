@@ -20,15 +20,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // soakLife is one process that leads, with the work queues, watches and loops of the controller.
@@ -52,7 +52,7 @@ func (s *soak) begin() {
 	s.restart()
 	s.client = users
 	s.ingresses.Live, s.services.Live, s.bound.APIReader = live, live, live
-	s.bound.RegisteredTargets = &binding.ConfigMaps{Reader: live, Writer: live}
+	s.bound.RegisteredTargets = &bindingpass.ConfigMaps{Reader: live, Writer: live}
 	if s.remembers {
 		s.remember(life, live)
 	} else {
@@ -106,11 +106,11 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 	registry, inv, ingresses, services := s.bound.Registry, s.inventory, s.ingresses, s.services
 	kept := checkpoint.NewWriter(checkpoint.New(live, checkpointConfig(s.config, "kube-system", s.clock.Now, logr.Discard())), func(restored checkpoint.Restored) {
 		assume(inv, restored, s.clock.Now())
-		registry.Assume(cloud.Scope{}, registrations(restored, s.clock.Now()))
+		registry.Assume(awsclient.Scope{}, registrations(restored, s.clock.Now()))
 		ingresses.Restore(restored)
 		services.Restore(restored)
 	}, logr.Discard())
-	kept.Registered = func() map[string]any { return asValues(registry.Registered(cloud.Scope{})) }
+	kept.Registered = func() map[string]any { return asValues(registry.Registered(awsclient.Scope{})) }
 	kept.Foreign = foreignOf(inv)
 	s.checkpointer, s.ingresses.Checkpoints, s.services.Checkpoints, s.bound.Begin = kept, kept, kept, kept.BeginTargets
 	ctx, closing := context.WithCancel(s.Context())
@@ -150,8 +150,8 @@ func (s *soak) watch(life *soakLife) {
 	backends, owner, ownerToo := m.Read(objects.Service), s.ingresses.WakeOwner(vanished), s.services.WakeOwner(vanished)
 	ofService := balancers.Owner()
 	bound, node, pod := b.BindingEvent(), b.NodeEvent(), b.PodEvent()
-	ports := b.ServiceEvent(client.Object.GetName, binding.PortsChanged)
-	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, binding.EndpointsChanged)
+	ports := b.ServiceEvent(client.Object.GetName, bindingpass.PortsChanged)
+	endpoints := b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, bindingpass.EndpointsChanged)
 	s.cluster.lead(life.ctx, func(before, after client.Object) {
 		switch queue.Newest(before, after).(type) {
 		case *networkingv1.Ingress:

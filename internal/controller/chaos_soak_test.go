@@ -16,8 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // soak is one seeded story: what was done to a cluster, and what each client is owed. It runs in a bubble of testing/synctest, in which
@@ -190,7 +190,7 @@ func (s *soak) called(ctx context.Context, service, action string, in any) error
 	if err := s.hung(ctx, service, action, in); err != nil {
 		return err
 	}
-	if !cloud.IsRead(action) {
+	if !awsclient.IsRead(action) {
 		s.judge("before " + action)
 	}
 	return nil

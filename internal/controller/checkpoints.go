@@ -7,11 +7,11 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // newCheckpoints returns the writer of checkpoints in the namespace of the Lease; nil = they are switched off, or the namespace is not
@@ -82,7 +82,7 @@ func foreignOf(inv *inventory.Inventory) func() any {
 }
 
 // asValues returns registered targets as values of checkpoints.
-func asValues(registered map[string][]targets.Target) map[string]any {
+func asValues(registered map[string][]registrar.Target) map[string]any {
 	out := make(map[string]any, len(registered))
 	for arn, ts := range registered {
 		out[arn] = ts
@@ -91,13 +91,13 @@ func asValues(registered map[string][]targets.Target) map[string]any {
 }
 
 // registrations are the targets that were registered when the last process ended, if its checkpoints are complete and not too old.
-func registrations(restored checkpoint.Restored, now time.Time) map[string][]targets.Target {
-	out := map[string][]targets.Target{}
+func registrations(restored checkpoint.Restored, now time.Time) map[string][]registrar.Target {
+	out := map[string][]registrar.Target{}
 	if !restored.Complete || now.Sub(restored.At) > longestAge {
 		return out
 	}
 	for id, text := range restored.Entries {
-		var ts []targets.Target
+		var ts []registrar.Target
 		if id.Kind == checkpoint.Targets && json.Unmarshal(text, &ts) == nil {
 			out[id.Name] = ts
 		}

@@ -21,16 +21,16 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // newKeeper is a lab that keeps checkpoints.
@@ -206,7 +206,7 @@ func TestAtRestNothingIsWrittenToTheAPIServer(t *testing.T) {
 // reads are the calls since a mark that change nothing.
 func (l *lab) reads(mark uint64) (out []string) {
 	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-		if cloud.IsRead(c.Action) {
+		if awsclient.IsRead(c.Action) {
 			out = append(out, c.Action)
 		}
 	}
@@ -469,7 +469,7 @@ func TestDamagedCheckpointsCostReadsOnly(t *testing.T) {
 				l.must(err)
 			}
 			for arn := range l.assumed {
-				_, _, err := l.bound.Registry.Recheck(t.Context(), targets.Group{ARN: arn})
+				_, _, err := l.bound.Registry.Recheck(t.Context(), registrar.Group{ARN: arn})
 				l.must(err)
 			}
 			l.settle(keys...)
@@ -528,8 +528,8 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 		}
 		lb, listener := arn("loadbalancer", 0), arn("listener", 1)
 		d := inventory.Snapshot{
-			Listeners:  map[string][]elb.Listener{lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
-			Rules:      map[string][]elb.Rule{listener: nil},
+			Listeners:  map[string][]awsop.Listener{lb: {{ARN: listener, Listener: stack.Listener{ID: "443", Port: 443, Protocol: "HTTPS", Certificates: []string{arn("certificate", 2)}, LoadBalancer: stack.Literal(stack.KindLoadBalancer, lb)}}}},
+			Rules:      map[string][]awsop.Rule{listener: nil},
 			Attributes: map[string]map[string]string{},
 		}
 		m := intent.Member{Object: diag.Object{Kind: "Ingress", Namespace: "shop", Name: name, UID: fmt.Sprint(n)}}
@@ -539,7 +539,7 @@ func TestAThousandLoadBalancersOfTenRulesFitIntoTheCheckpoints(t *testing.T) {
 			rule := stack.Rule{ID: fmt.Sprintf("443:%d", i), Order: int32(i), Listener: stack.Literal(stack.KindListener, listener), Tags: map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": name}}
 			rule.Conditions = []stack.Condition{{Field: stack.HostHeader, Values: []string{fmt.Sprintf("host-%d-%d.example.com", n, i)}}, {Field: stack.PathPattern, Values: []string{fmt.Sprintf("/path/%d/*", i)}}}
 			rule.Actions = []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, tg)}}}}}
-			d.Rules[listener] = append(d.Rules[listener], elb.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
+			d.Rules[listener] = append(d.Rules[listener], awsop.Rule{ARN: arn("listener-rule", 20+i), Priority: int32(i + 1), Rule: rule})
 			m.Routes = append(m.Routes, intent.Route{Conditions: rule.Conditions, Actions: []intent.Action{{Type: stack.ActionForward, Backends: []intent.Backend{{TargetGroup: &intent.TargetGroup{ID: fmt.Sprint(name, i), Object: m.Object, ServiceName: fmt.Sprint("svc-", i)}}}}}})
 		}
 		l.checkpointer.Put(checkpoint.Observed, "ingress.k8s.aws:"+name, d)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/console"
 	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
+	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
 // setUpConsole makes the web console, if a flag names an address for it. Without the flag nothing is kept of passes and events.

@@ -14,11 +14,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
 // console has the passes over Ingresses noted for a console.

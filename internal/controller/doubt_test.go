@@ -7,7 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // TestAFailedWriteCostsReadsOfItsOwnStack has each write of a new stack fail once, with and without an effect, in an account that
@@ -30,7 +30,7 @@ func TestAFailedWriteCostsReadsOfItsOwnStack(t *testing.T) {
 		mark := l.mark()
 		l.settle(implicit("front"))
 		for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-			if cloud.IsRead(c.Action) {
+			if awsclient.IsRead(c.Action) {
 				reads++
 			}
 			if listsAccount(c) {

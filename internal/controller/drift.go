@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 const (
@@ -47,16 +47,16 @@ type driftDetector struct {
 	jitter      func() float64 // 0.5 to 1.5
 	log         logr.Logger
 	stacks      func() []stack.Key
-	targets     func(ctx context.Context) map[types.NamespacedName]targets.Group
+	targets     func(ctx context.Context) map[types.NamespacedName]registrar.Group
 	reread      func(ctx context.Context, key stack.Key) (read bool, err error)
 	cost        func(key stack.Key) int // reads of a reread
 	assumed     func() []stack.Key      // with parts from checkpoints that are not verified
-	recheck     func(ctx context.Context, of targets.Group) (health []targets.Health, drifted bool, err error)
+	recheck     func(ctx context.Context, of registrar.Group) (health []registrar.Health, drifted bool, err error)
 	tags        func(ctx context.Context) (read bool, err error) // reads tags of foreign resources, and those from checkpoints; one call at most
 	wake        func(key stack.Key)
 	wakeBinding func(binding types.NamespacedName)
 	found       func() // targets were changed by hand
-	record      func(arn string, health []targets.Health)
+	record      func(arn string, health []registrar.Health)
 	crashed     func() bool // the former leader did not end in order; nil = it did
 
 	begun    time.Time               // when the first tick was
@@ -74,12 +74,12 @@ type driftDetector struct {
 type driftUnit struct {
 	stack   stack.Key
 	binding types.NamespacedName
-	group   targets.Group // of binding; zero = a stack
+	group   registrar.Group // of binding; zero = a stack
 }
 
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
 func (s *driftDetector) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, cloud.DriftSweep), checkPause, nil, s.tick)
+	queue.Every(queue.Background(ctx, awsclient.DriftSweep), checkPause, nil, s.tick)
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (s *driftDetector) tick(ctx context.Context) {
 	}
 	if x, ok := s.choose(ctx, now); ok {
 		reads := 1
-		if x.group == (targets.Group{}) {
+		if x.group == (registrar.Group{}) {
 			reads = max(s.cost(x.stack), 1)
 		}
 		s.next = now.Add(max(checkPause, time.Duration(reads)*readPause))
@@ -201,7 +201,7 @@ func (s *driftDetector) inherited(now time.Time, present map[driftUnit]bool) (x 
 		s.prompt = map[driftUnit]bool{}
 	}
 	for x := range present {
-		if x.group != (targets.Group{}) && !s.prompt[x] {
+		if x.group != (registrar.Group{}) && !s.prompt[x] {
 			s.prompt[x] = true
 			return x, true
 		}
@@ -215,7 +215,7 @@ func (s *driftDetector) inherited(now time.Time, present map[driftUnit]bool) (x 
 func (s *driftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 	spread := s.jitter() - 0.5
 	at := now.Add(time.Duration(float64(s.interval) * (spread - 0.5)))
-	if x.group == (targets.Group{}) || now.Sub(s.begun) >= relistDelay {
+	if x.group == (registrar.Group{}) || now.Sub(s.begun) >= relistDelay {
 		return at
 	}
 	due := s.begun.Add(verificationDelay + time.Duration(float64(relistDelay-verificationDelay)*spread))
@@ -236,7 +236,7 @@ func (s *driftDetector) logSlowRound(round time.Duration) {
 }
 
 func (s *driftDetector) check(ctx context.Context, x driftUnit) {
-	if x.group == (targets.Group{}) {
+	if x.group == (registrar.Group{}) {
 		read, err := s.reread(ctx, x.stack)
 		if err != nil && ctx.Err() == nil {
 			s.log.Info("checking for drift failed; the next round checks it again", "stack", x.stack.String(), "cause", err.Error())
@@ -281,7 +281,7 @@ func (w *wiring) setUpDriftDetector() {
 }
 
 // newDriftDetector connects a detector to the controllers.
-func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *binding.Reconciler, wake func(key stack.Key)) *driftDetector {
+func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *bindingpass.Reconciler, wake func(key stack.Key)) *driftDetector {
 	return &driftDetector{
 		interval: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load

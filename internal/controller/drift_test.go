@@ -16,16 +16,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // scene is a detector with the units that it checks and a record of what it did, in steps of time.
 type scene struct {
 	driftDetector
 	stackKeys  []stack.Key
-	bindings   map[types.NamespacedName]targets.Group
+	bindings   map[types.NamespacedName]registrar.Group
 	price      int // reads of a look at a stack
 	unverified []stack.Key
 	drifted    bool
@@ -36,13 +36,13 @@ type scene struct {
 }
 
 func newScene(interval time.Duration) *scene {
-	s := &scene{bindings: map[types.NamespacedName]targets.Group{}, price: 1}
+	s := &scene{bindings: map[types.NamespacedName]registrar.Group{}, price: 1}
 	now := time.Unix(0, 0)
 	s.driftDetector = driftDetector{
 		tags:     func(context.Context) (bool, error) { return false, nil },
 		interval: interval, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return s.stackKeys },
-		targets: func(context.Context) map[types.NamespacedName]targets.Group { return s.bindings },
+		targets: func(context.Context) map[types.NamespacedName]registrar.Group { return s.bindings },
 		reread: func(_ context.Context, key stack.Key) (bool, error) {
 			s.looks = append(s.looks, key.ID.Name)
 			if s.fails {
@@ -50,7 +50,7 @@ func newScene(interval time.Duration) *scene {
 			}
 			return true, nil
 		},
-		recheck: func(_ context.Context, of targets.Group) ([]targets.Health, bool, error) {
+		recheck: func(_ context.Context, of registrar.Group) ([]registrar.Health, bool, error) {
 			s.looks = append(s.looks, of.ARN)
 			return nil, s.drifted, nil
 		},
@@ -58,7 +58,7 @@ func newScene(interval time.Duration) *scene {
 		assumed:     func() []stack.Key { return s.unverified },
 		wake:        func(key stack.Key) { s.woken = append(s.woken, key.ID.Name) },
 		wakeBinding: func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
-		record:      func(string, []targets.Health) {},
+		record:      func(string, []registrar.Health) {},
 		found:       func() { s.counted++ },
 	}
 	return s
@@ -83,7 +83,7 @@ func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	s := newScene(time.Hour)
 	s.run(t.Context(), relistDelay) // of a leader that has long been one
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
-	s.bindings[types.NamespacedName{Namespace: "shop", Name: "x"}] = targets.Group{ARN: "arn:x"}
+	s.bindings[types.NamespacedName{Namespace: "shop", Name: "x"}] = registrar.Group{ARN: "arn:x"}
 	s.run(t.Context(), 59*time.Minute)
 	if len(s.looks) != 0 {
 		t.Errorf("looked before an interval had passed: %v", s.looks)
@@ -111,7 +111,7 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 	n := 0
 	s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
 	for n := range 50 {
-		s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = targets.Group{ARN: fmt.Sprint("arn:x", n)}
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = registrar.Group{ARN: fmt.Sprint("arn:x", n)}
 	}
 	s.run(t.Context(), verificationDelay-checkPause)
 	if len(s.looks) != 0 {
@@ -137,7 +137,7 @@ func TestTargetsOfALeaderThatCrashedAreLookedAtOnceFromTenSecondsAfterTheStart(t
 		n := 0
 		s.jitter = func() float64 { n++; return 0.5 + float64(n%50)/50 }
 		for n := range 50 {
-			s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = targets.Group{ARN: fmt.Sprint("arn:x", n)}
+			s.bindings[types.NamespacedName{Namespace: "shop", Name: fmt.Sprint("x", n)}] = registrar.Group{ARN: fmt.Sprint("arn:x", n)}
 		}
 		s.run(t.Context(), lateDelay)
 		if len(s.looks) != 0 {
@@ -162,7 +162,7 @@ func TestTheSweepKeepsItsPaceHoweverMuchThereIs(t *testing.T) {
 	s.price = 12
 	for n := range 200 {
 		s.stackKeys = append(s.stackKeys, keyNamed(string(rune('a'+n))))
-		s.bindings[types.NamespacedName{Namespace: "shop", Name: string(rune('a' + n))}] = targets.Group{ARN: "arn:" + string(rune('a'+n))}
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: string(rune('a' + n))}] = registrar.Group{ARN: "arn:" + string(rune('a'+n))}
 	}
 	s.run(t.Context(), 2*time.Minute)
 	s.looks = nil
@@ -199,7 +199,7 @@ func TestAThousandLoadBalancersAreLookedAtWithinFiveHoursAtAReadASecond(t *testi
 	for n := range 1000 {
 		name := fmt.Sprint("web-", n)
 		s.stackKeys = append(s.stackKeys, keyNamed(name))
-		s.bindings[types.NamespacedName{Namespace: "shop", Name: name}] = targets.Group{ARN: "arn:" + name}
+		s.bindings[types.NamespacedName{Namespace: "shop", Name: name}] = registrar.Group{ARN: "arn:" + name}
 	}
 	seen, most := map[string]bool{}, 0
 	for range 5 {
@@ -309,7 +309,7 @@ func TestTagsAreReadAgainOnceInTenSecondsFromAMinuteAfterTheStart(t *testing.T) 
 	s := &driftDetector{
 		interval: time.Minute, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return []stack.Key{implicit("web")} },
-		targets: func(context.Context) map[types.NamespacedName]targets.Group { return nil },
+		targets: func(context.Context) map[types.NamespacedName]registrar.Group { return nil },
 		reread:  func(context.Context, stack.Key) (bool, error) { rereads++; return false, nil },
 		cost:    func(stack.Key) int { return 1 }, assumed: func() []stack.Key { return nil },
 		tags: func(context.Context) (bool, error) { asked++; return true, nil }, // there are always more

@@ -24,17 +24,17 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // restrict begins a new life whose caches show one namespace; live answers for the others.
 func (l *lab) restrict(namespace string, live client.Reader) {
 	l.Helper()
 	l.client, l.config.WatchNamespace = l.onlyNamespace(l.client, namespace, live), namespace
-	l.elsewhere = binding.NewOtherNamespaces(live, namespace, l.clock.Now, logr.Discard())
+	l.elsewhere = bindingpass.NewOtherNamespaces(live, namespace, l.clock.Now, logr.Discard())
 	l.elsewhere.Proceed()
 	l.restart()
 }

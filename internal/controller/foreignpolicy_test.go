@@ -11,8 +11,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // forPlatform is the smallest policy of a controller whose objects may use load balancer platform.

@@ -17,11 +17,11 @@ import (
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // gatewayKey is the stack of Gateway shop/NAME.
@@ -148,7 +148,7 @@ func TestWhatGatewaysRelyOnStaysWhileItIsNamed(t *testing.T) {
 	t.Parallel()
 	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
 	l := newLab(t, account.Profile{}, class, g)
-	r := gateway.New(objects.GatewayClass, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+	r := gatewaystatus.New(objects.GatewayClass, settings.GatewayConfig(l.config), l.client, nil, l.statuses)
 	pass := func() {
 		t.Helper()
 		for range 2 {

@@ -13,7 +13,7 @@ import (
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAnAddOnOfAGatewayIsTakenAwayOnceAndThenCostsNothing(t *testing.T) {

@@ -14,11 +14,11 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	controllers "github.com/k8s-lbc/lbc/internal/controller/gateway"
-	"github.com/k8s-lbc/lbc/internal/front"
+	controllers "github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // construct annotates Gateway shop/web with a construction of rules; "" removes the annotation.
@@ -208,7 +208,7 @@ func TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten(t *testi
 		class.Annotations = maps.Clone(records)
 		class.Spec.ParametersRef = &gatewayv1.ParametersReference{Group: "gateway.k8s.aws", Kind: "LoadBalancerConfiguration", Namespace: ptr.To[gatewayv1.Namespace]("shop"), Name: "all"}
 		l := newLab(t, account.Profile{}, append(gatewayObjects(t, "LoadBalancerConfiguration shop/all {spec: {scheme: internet-facing}}"), class, g)...)
-		r := controllers.New(objects.GatewayClass, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+		r := controllers.New(objects.GatewayClass, settings.GatewayConfig(l.config), l.client, nil, l.statuses)
 		for range 2 {
 			_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "alb"}})
 			l.must(err)

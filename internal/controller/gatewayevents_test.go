@@ -23,14 +23,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // wokenStacks is a queue that notes the stacks that are added.
@@ -58,17 +58,17 @@ func (w *wokenStacks) taken() []string {
 }
 
 // servedKinds is an API server's discovery of the kinds of the Gateway API.
-func servedKinds(t *testing.T, absent *[]objects.Kind) *optional.Definitions {
+func servedKinds(t *testing.T, absent *[]objects.Kind) *optionalkinds.Definitions {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds, err := optional.Kinds(scheme)
+	kinds, err := optionalkinds.Kinds(scheme)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return optional.NewDefinitions(func(_ context.Context, version schema.GroupVersion) (*metav1.APIResourceList, error) {
+	return optionalkinds.NewDefinitions(func(_ context.Context, version schema.GroupVersion) (*metav1.APIResourceList, error) {
 		list := &metav1.APIResourceList{}
 		for kind, gvk := range kinds {
 			if gvk.GroupVersion() == version && !slices.Contains(*absent, kind) {

@@ -22,13 +22,14 @@ import (
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
 	"github.com/k8s-lbc/lbc/internal/front/golden"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // gatewayCase is the head of a golden case of Gateways. Around are objects that each configuration of the case gets, with the configuration's
@@ -81,7 +82,7 @@ func TestGoldenCasesOfGateways(t *testing.T) {
 						continue
 					}
 					keys = append(keys, key)
-					r, _, err := front.Compile(t.Context(), l.inventory, key, w, front.CompileFromFlags(l.config), nil)
+					r, _, err := front.Compile(t.Context(), l.inventory, key, w, settings.Compile(l.config), nil)
 					l.must(err)
 					if results[i].Stack = stackOf(t, r.Stack); invalid[n] != "" {
 						results[i].Stack = identities(r.Stack)

@@ -15,10 +15,10 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // longName is a name of 253 characters, and name100 one that is too long for a label only.
@@ -180,7 +180,7 @@ func TestATargetGroupOfALongNameThatIsLostIsMadeAgain(t *testing.T) {
 		l.must(err)
 		_, err = l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(before[1])})
 		l.must(err)
-		if _, drifted, err := l.bound.Registry.Recheck(t.Context(), targets.Group{ARN: before[1]}); err != nil || !drifted {
+		if _, drifted, err := l.bound.Registry.Recheck(t.Context(), registrar.Group{ARN: before[1]}); err != nil || !drifted {
 			t.Fatalf("a group that is gone is no drift: %v", err)
 		}
 		if l.settle(); len(l.sim.Resources().TargetGroups) == 0 {

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // gatewayVersion is the version of the Gateway API in which Gateways are read.
@@ -28,7 +28,7 @@ type gatewayNotice struct {
 	controllers []string // that are not served, as classes name them
 	reader      client.Reader
 	namespace   string // empty = all
-	record      status.Record
+	record      reporting.Record
 	log         logr.Logger
 }
 
@@ -60,7 +60,7 @@ func (n gatewayNotice) Start(ctx context.Context) error {
 	n.log.Info("Gateways are not served: the feature gate of their classes is off (ALBGatewayAPI, NLBGatewayAPI or AutoGatewayAPI); their load balancers stay in AWS as they are",
 		"gateways", len(gateways), "first", gateways[0].String())
 	for _, o := range gateways[:min(len(gateways), maxGatewayEvents)] {
-		n.record(o, status.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
+		n.record(o, reporting.Event{Type: corev1.EventTypeWarning, Reason: "GatewayNotServed",
 			Message: "the controller's feature gate for Gateways of this class is off (ALBGatewayAPI, NLBGatewayAPI or AutoGatewayAPI in --feature-gates): the load balancer of the Gateway stays in AWS as it is, and no change of its listeners, routes or targets reaches it"})
 	}
 	return nil

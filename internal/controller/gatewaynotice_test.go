@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 func gatewayObject(kind, namespace, name, field, value string) client.Object {
@@ -72,7 +72,7 @@ func TestGatewaysThatAreNotServedAreReportedOnceWithABoundedNumberOfEvents(t *te
 			var log []string
 			var events []diag.Object
 			n := gatewayNotice{controllers: []string{"gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"}, reader: reader, log: funcr.New(func(_, args string) { log = append(log, args) }, funcr.Options{}),
-				record: func(o diag.Object, _ status.Event) { events = append(events, o) }}
+				record: func(o diag.Object, _ reporting.Event) { events = append(events, o) }}
 			if err := n.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -10,11 +10,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // TestABackendTLSPolicyShowsThatItHasNoEffect has a policy of a Service that a route has as backend: its status and an event say so, once, until the
@@ -24,9 +24,9 @@ func TestABackendTLSPolicyShowsThatItHasNoEffect(t *testing.T) {
 	l := newGatewayLab(t, webGateway+`
 BackendTLSPolicy shop/tls {spec: {targetRefs: [{group: "", kind: Service, name: web}], validation: {hostname: web.example.com, wellKnownCACertificates: System}}}`)
 	var events []string
-	statuses := gateway.NewStatuses(l.client, l.clock.Now, logr.Discard())
-	r := gateway.New(objects.BackendTLSPolicy, front.GatewayConfigFromFlags(l.config), l.client, l.client, statuses)
-	r.Reporter = status.NewReporter(func(o diag.Object, e status.Event) {
+	statuses := gatewaystatus.NewStatuses(l.client, l.clock.Now, logr.Discard())
+	r := gatewaystatus.New(objects.BackendTLSPolicy, settings.GatewayConfig(l.config), l.client, l.client, statuses)
+	r.Reporter = reporting.NewReporter(func(o diag.Object, e reporting.Event) {
 		events = append(events, o.String()+" "+e.Type+" "+e.Reason+": "+e.Message)
 	}, l.clock.Now)
 	pass := func() string {

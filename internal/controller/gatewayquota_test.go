@@ -13,7 +13,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestRoutesWithRulesBeyondTheQuotaShowItWhileTheRestServes has a quota that only AWS knows, as it can be raised, and a second route that exceeds it.

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestAGatewayThatLostTheFinalizerIsNotWrittenAgainWhileTheCacheShowsIt makes passes with a cache that shows a Gateway as it was before it lost

@@ -19,13 +19,13 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
-	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // gatewayClasses are a class of each controller.
@@ -46,7 +46,7 @@ func gatewayObjects(t testing.TB, text string) (out []client.Object) {
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
 		kind, rest, _ := strings.Cut(line, " ")
 		name, content, _ := strings.Cut(rest, " ")
-		o, ok := kube.Kinds[objects.Kind(kind)].Object.DeepCopyObject().(client.Object)
+		o, ok := readable.Kinds[objects.Kind(kind)].Object.DeepCopyObject().(client.Object)
 		if !ok {
 			t.Fatalf("kind %q", kind)
 		}
@@ -78,12 +78,12 @@ func newGatewayLab(t *testing.T, text string) *lab {
 func (l *lab) lookAround(note func(reconcile.Result, error)) {
 	l.Helper()
 	for _, kind := range append([]objects.Kind{objects.ListenerSet}, objects.RouteKinds...) {
-		list, ok := kube.Kinds[kind].List.DeepCopyObject().(client.ObjectList)
+		list, ok := readable.Kinds[kind].List.DeepCopyObject().(client.ObjectList)
 		if !ok {
 			l.Fatal(kind)
 		}
 		l.must(l.client.List(l.Context(), list))
-		r := gateway.New(kind, front.GatewayConfigFromFlags(l.config), l.client, l.client, l.statuses)
+		r := gatewaystatus.New(kind, settings.GatewayConfig(l.config), l.client, l.client, l.statuses)
 		l.must(meta.EachListItem(list, func(o runtime.Object) error {
 			note(r.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o.(client.Object))}))
 			return nil

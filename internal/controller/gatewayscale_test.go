@@ -15,9 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/cputime"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // indexedObjects are objects in memory that are found by what they name without a look at the others, as in the caches.

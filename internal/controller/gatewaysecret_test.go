@@ -18,12 +18,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret has one that no route uses, and a Secret that may not be read, then is missing, and
@@ -39,7 +39,7 @@ func TestTheStatusOfAListenerRuleConfigurationFollowsItsSecret(t *testing.T) {
 		return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "oidc", errors.New("no right"))
 	})
 	secrets := secret.New(core, nil, reads.NewIndex[stack.Key](), l.clock.Now, logr.Discard())
-	r := gateway.New(objects.ListenerRuleConfiguration, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+	r := gatewaystatus.New(objects.ListenerRuleConfiguration, settings.GatewayConfig(l.config), l.client, nil, l.statuses)
 	r.Secrets = secrets
 	secrets.Others = []secret.Other{{IsRead: r.Index.IsRead, Changed: r.Changed}}
 	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())

@@ -7,7 +7,7 @@ import (
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 func TestPrefixesOfSourceNATAndTheUseOfInboundRulesForPrivateLinkReachANetworkLoadBalancer(t *testing.T) {
@@ -29,7 +29,7 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 		if len(out.LoadBalancers) != 1 {
 			t.Fatalf("%d load balancers", len(out.LoadBalancers))
 		}
-		lb := cloud.FromLoadBalancer(out.LoadBalancers[0])
+		lb := awsclient.FromLoadBalancer(out.LoadBalancers[0])
 		var got []string
 		for _, s := range lb.Subnets {
 			got = append(got, s.SourceNATPrefix)
@@ -80,7 +80,7 @@ TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{nam
 	}
 	out, err := l.sim.Balancing.DescribeLoadBalancers(t.Context(), &elbv2.DescribeLoadBalancersInput{})
 	l.must(err)
-	lb := cloud.FromLoadBalancer(out.LoadBalancers[0])
+	lb := awsclient.FromLoadBalancer(out.LoadBalancers[0])
 	if lb.IPAddressType != "dualstack" || len(lb.Subnets) != 2 || lb.Subnets[0].IPv6 != a || lb.Subnets[1].IPv6 != b {
 		t.Errorf("%s %+v", lb.IPAddressType, lb.Subnets)
 	}

@@ -19,12 +19,12 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
-	"github.com/k8s-lbc/lbc/internal/controller/optional"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAListenerOfAGatewayServesTheCertificateOfItsSecretWithoutAFlag(t *testing.T) {
@@ -110,7 +110,7 @@ func TestADefinitionThatGoesTakesNothingAway(t *testing.T) {
 	if !ok {
 		t.Fatal("the client does not watch")
 	}
-	gone := &optional.RemovedError{Kind: schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}}
+	gone := &optionalkinds.RemovedError{Kind: schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}}
 	removed := interceptor.NewClient(watching, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 		if _, ok := list.(*gatewayv1.HTTPRouteList); ok {
 			return gone
@@ -215,7 +215,7 @@ func TestConfigurationsStayWhileGatewaysNameThem(t *testing.T) {
 LoadBalancerConfiguration shop/web {spec: {scheme: internet-facing}}
 TargetGroupConfiguration shop/web {spec: {targetReference: {name: web}, defaultConfiguration: {targetType: ip}}}
 ListenerRuleConfiguration shop/web {spec: {tags: {team: shop}}}`)
-			r := gateway.New(kind, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+			r := gatewaystatus.New(kind, settings.GatewayConfig(l.config), l.client, nil, l.statuses)
 			o := gatewayObjects(t, tc.object)[0]
 			pass := func() (exists bool) {
 				t.Helper()

@@ -13,10 +13,10 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	configv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // elsewhere has, around Gateway shop/web, the configuration of its class, and a route, a ListenerSet and a backend with its grant in other namespaces.
@@ -128,7 +128,7 @@ func TestAConfigurationThatARestrictedControllerMayNotReadIsAProblemOfItsGateway
 			t.Errorf("%s: %s", kind, got)
 		}
 	}
-	r := gateway.New(objects.GatewayClass, front.GatewayConfigFromFlags(l.config), l.client, nil, l.statuses)
+	r := gatewaystatus.New(objects.GatewayClass, settings.GatewayConfig(l.config), l.client, nil, l.statuses)
 	for range 2 {
 		_, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Name: "alb"}})
 		l.must(err)

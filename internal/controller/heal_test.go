@@ -21,10 +21,11 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // served checks that the stack's one target group has one binding of its name, and that the one rule forwards to it.
@@ -76,7 +77,7 @@ func TestATargetGroupThatAUserDeletesComesBackAndItsBindingFollows(t *testing.T)
 	_, err = l.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: aws.String(old)})
 	l.must(err)
 	// The background sweep finds out, has the binding look, and the binding tells its stack.
-	if _, drifted, err := l.bound.Registry.Recheck(t.Context(), targets.Group{ARN: old}); err != nil || !drifted {
+	if _, drifted, err := l.bound.Registry.Recheck(t.Context(), registrar.Group{ARN: old}); err != nil || !drifted {
 		t.Fatalf("a group that is gone is no drift: %v", err)
 	}
 	l.settle()
@@ -98,14 +99,14 @@ func TestABindingWhoseLabelsWereStrippedIsTakenBack(t *testing.T) {
 	l.clock.Advance(time.Hour) // what was written is believed for a while
 	l.settle(implicit("front"))
 	l.served()
-	if !kube.OfStack(l.allBindings()[0].Labels) {
+	if !bindingobject.OfStack(l.allBindings()[0].Labels) {
 		t.Errorf("labels %v", l.allBindings()[0].Labels)
 	}
 }
 
 func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 
 func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // TestDeletionDoesNotWaitForRulesOfOthers deletes an Ingress to whose target group a load balancer of others forwards.

@@ -31,37 +31,39 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/iam"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/bindings"
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/inventory/network"
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/serverid"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/tracing"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches: settle makes the
@@ -77,23 +79,23 @@ type lab struct {
 	ingresses     *stacks.Reconciler
 	services      *stacks.Reconciler
 	gateways      map[stack.Owner]*stacks.Reconciler
-	statuses      *gateway.Statuses
-	bound         *binding.Reconciler
-	preceding     *binding.Preceding
-	elsewhere     *binding.OtherNamespaces // of the next process; nil = its caches show all namespaces
-	restricted    *reads.Restricted        // nil = the caches show all namespaces
-	moment        time.Duration            // how long stale answers are waited for, from the next process on; 0 = until they come
-	checkpointed  bool                     // checkpoints are written from the next process on
+	statuses      *gatewaystatus.Statuses
+	bound         *bindingpass.Reconciler
+	preceding     *bindingpass.Preceding
+	elsewhere     *bindingpass.OtherNamespaces // of the next process; nil = its caches show all namespaces
+	restricted    *reads.Restricted            // nil = the caches show all namespaces
+	moment        time.Duration                // how long stale answers are waited for, from the next process on; 0 = until they come
+	checkpointed  bool                         // checkpoints are written from the next process on
 	checkpointer  *checkpoint.Writer
-	assumed       map[string][]targets.Target
+	assumed       map[string][]registrar.Target
 	core          kubernetes.Interface // has the Secrets that are read; nil = none are
 	woken         []stack.Key
 	bindingsWoken []types.NamespacedName // bindings with changed results of their rules
 	events        []string
-	remote        *cloud.Clients  // of the next process; nil = the simulator's services in this process
-	tracer        *tracing.Tracer // of the next process; nil = no traces
-	scopes        *cloud.Scopes   // of the next process; nil = there is one account
-	log           logr.Logger     // of what the next process calls in other accounts
+	remote        *awsclient.Clients // of the next process; nil = the simulator's services in this process
+	tracer        *tracing.Tracer    // of the next process; nil = no traces
+	scopes        *awsclient.Scopes  // of the next process; nil = there is one account
+	log           logr.Logger        // of what the next process calls in other accounts
 
 	mu sync.Mutex // of woken, bindingsWoken and events, where processes run in goroutines
 
@@ -136,21 +138,21 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 			t.Error(err)
 		}
 	})
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.sim = sim
 	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
-		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByTargetGroup, binding.TargetGroupOf).
-		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByService, binding.ServiceOf).
-		WithIndex(&v1beta1.TargetGroupBinding{}, binding.ByNodeSelector, binding.NodeSelectorOf).
-		WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByTargetGroup, bindingpass.TargetGroupOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByService, bindingpass.ServiceOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByNodeSelector, bindingpass.NodeSelectorOf).
+		WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		if k.Indexed() {
-			b.WithStatusSubresource(k.Object).WithIndex(k.Object, kube.References, kube.ReferenceValues)
+			b.WithStatusSubresource(k.Object).WithIndex(k.Object, readable.References, readable.ReferenceValues)
 		}
 	}
 	l.client = b.Build()
@@ -162,24 +164,24 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 	return l
 }
 
-func (l *lab) clients() cloud.Clients {
+func (l *lab) clients() awsclient.Clients {
 	if l.remote != nil {
 		return *l.remote
 	}
-	return cloud.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
+	return awsclient.Clients{ELBV2: l.sim.Balancing, EC2: l.sim.Compute, ACM: l.sim.Trust, STS: l.sim.Identity,
 		WAFv2: l.sim.Firewall, Shield: l.sim.Shield, Route53: l.sim.Names, S3: l.sim.Storage}
 }
 
 // newRegistry makes a registry of one account.
-func newRegistry(elb targets.Describer, write apply.Writer, fresh func(arn string) bool) *targets.Registry {
-	return targets.NewRegistry(func(cloud.Scope) (targets.Account, error) {
-		return targets.Account{ELBV2: elb, Write: write, Fresh: fresh}, nil
+func newRegistry(elb registrar.Describer, write apply.Writer, fresh func(arn string) bool) *registrar.Registry {
+	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: elb, Write: write, Fresh: fresh}, nil
 	})
 }
 
 // restart begins a new process, with checkpoints as its only state, if they are written.
 func (l *lab) restart() {
-	scope := inventory.FromFlags(l.config)
+	scope := inventoryscope.Of(l.config)
 	scope.Now, scope.AddOnTimeout, scope.Moment = l.clock.Now, time.Minute, l.moment
 	scope.Freed = func(keys []stack.Key) {
 		l.mu.Lock()
@@ -196,7 +198,7 @@ func (l *lab) restart() {
 	run := func(ctx context.Context, p plan.Plan) apply.Result {
 		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now})
 	}
-	record := func(o diag.Object, e status.Event) {
+	record := func(o diag.Object, e reporting.Event) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
@@ -206,20 +208,20 @@ func (l *lab) restart() {
 	begin := func(loader front.Loader) *stacks.Reconciler {
 		return &stacks.Reconciler{
 			Front: loader, Client: l.client, Inventory: l.inventory, Clients: clients, Bindings: b, Backend: backend,
-			Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: front.CompileFromFlags(l.config),
+			Reporter: reporting.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: settings.Compile(l.config),
 			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now), Traces: tracing.NewPasses[stack.Key](l.tracer),
 			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now),
 		}
 	}
-	l.ingresses, l.services = begin(front.IngressFromFlags(l.config)), begin(front.ServiceFromFlags(l.config))
-	l.statuses, l.gateways = gateway.NewStatuses(l.client, l.clock.Now, logr.Discard()), map[stack.Owner]*stacks.Reconciler{}
+	l.ingresses, l.services = begin(settings.Ingress(l.config)), begin(settings.Service(l.config))
+	l.statuses, l.gateways = gatewaystatus.NewStatuses(l.client, l.clock.Now, logr.Discard()), map[stack.Owner]*stacks.Reconciler{}
 	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
-		s := begin(front.GatewayFromFlags(l.config, f))
+		s := begin(settings.Gateway(l.config, f))
 		s.Decided, s.Forgotten = l.statuses.Set, l.statuses.Forget
 		l.gateways[s.Front.Owner()] = s
 	}
 	if l.elsewhere != nil {
-		l.ingresses.Hidden = stacks.NewHiddenMembers(l.elsewhere.Live, l.client, front.IngressFromFlags(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
+		l.ingresses.Hidden = stacks.NewHiddenMembers(l.elsewhere.Live, l.client, settings.Ingress(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
 		l.ingresses.Hidden.Proceed()
 	}
 	if l.core != nil {
@@ -229,7 +231,7 @@ func (l *lab) restart() {
 			s.ConfigMaps = secret.NewConfigMaps(l.core, nil, s.Index, l.clock.Now, logr.Discard())
 		}
 	}
-	l.checkpointer, l.assumed, l.preceding = nil, nil, &binding.Preceding{}
+	l.checkpointer, l.assumed, l.preceding = nil, nil, &bindingpass.Preceding{}
 	if l.checkpointed {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.checkpointer.Late = l.checkpointer, l.preceding.Restore
@@ -243,23 +245,23 @@ func (l *lab) restart() {
 	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
 	accounts := &wiring{config: l.config, log: l.log, scopes: l.scopes, clients: clients, inventory: inv, writer: b, now: l.clock.Now}
 	if l.scopes != nil {
-		registry = targets.NewRegistry(accounts.account)
+		registry = registrar.NewRegistry(accounts.account)
 	}
-	expected := func(arn string) apply.Expected { return registry.Expected(targets.Group{ARN: arn}) }
+	expected := func(arn string) apply.Expected { return registry.Expected(registrar.Group{ARN: arn}) }
 	l.ingresses.Expected, l.services.Expected = expected, expected
 	for _, s := range l.gateways {
 		s.Expected = expected
 	}
-	registry.Assume(cloud.Scope{}, l.elsewhere.Own(l.assumed))
+	registry.Assume(awsclient.Scope{}, l.elsewhere.Own(l.assumed))
 	if l.checkpointer != nil {
-		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered(cloud.Scope{}))) }
+		l.checkpointer.Registered = func() map[string]any { return asValues(l.elsewhere.Labelled(registry.Registered(awsclient.Scope{}))) }
 		l.checkpointer.Foreign = foreignOf(inv)
 	}
 	registry.Clock, registry.Lag = l.clock, m.ObserveTargetLag
 	registry.Brake = brake.New(l.config.DeregistrationBrake, l.clock.Now)
 	groups := networking.New(networking.Options{
 		Client: l.client, Inventory: l.inventory, Interfaces: network.NewInterfaces(clients.EC2, l.clock.Now), VPC: l.config.VPC,
-		Chooser: secgroup.Chooser{Cluster: l.config.ClusterName}, Write: write, Pause: l.config.BindingRequeue, Unseen: l.elsewhere.MayNeedRules, Now: l.clock.Now, Log: logr.Discard(),
+		Chooser: sgsync.Chooser{Cluster: l.config.ClusterName}, Write: write, Pause: l.config.BindingRequeue, Unseen: l.elsewhere.MayNeedRules, Now: l.clock.Now, Log: logr.Discard(),
 	})
 	backend.Restricted = l.elsewhere != nil
 	groups.Wake = func(b types.NamespacedName) {
@@ -267,17 +269,17 @@ func (l *lab) restart() {
 		defer l.mu.Unlock()
 		l.bindingsWoken = append(l.bindingsWoken, b)
 	}
-	l.bound = &binding.Reconciler{
+	l.bound = &bindingpass.Reconciler{
 		Now:    l.clock.Now,
 		Traces: tracing.NewPasses[reconcile.Request](l.tracer),
 		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
 		Client: l.client, ELBV2: clients.ELBV2, Inventory: l.inventory,
 		Preceding: l.preceding, Bindable: l.config.AllowedTargetGroups(l.config.BindableTargetGroups), Podless: l.config.AddressesWithoutPods(),
 		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,
-		Reporter: status.NewReporter(record, l.clock.Now), Metrics: m, Changes: binding.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
-		Health:            targethealth.NewWatch(registry, record, func(string, []targets.Health) {}, l.clock.Now),
-		Gates:             targethealth.NewGates(l.client, binding.PodsByGate, l.clock.Now, logr.Discard()),
-		RegisteredTargets: &binding.ConfigMaps{Reader: l.client, Writer: l.client}, Failures: backoff.NewFailures[types.NamespacedName](binding.TransientFailure, l.clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.inventory.Gone, OnGone: backend.Check,
+		Reporter: reporting.NewReporter(record, l.clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
+		Health:            targethealth.NewWatch(registry, record, func(string, []registrar.Health) {}, l.clock.Now),
+		Gates:             targethealth.NewGates(l.client, bindingpass.PodsByGate, l.clock.Now, logr.Discard()),
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.client, Writer: l.client}, Failures: backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.inventory.Gone, OnGone: backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if l.inventory.NotFound(key, arn) {
 				l.mu.Lock()
@@ -435,7 +437,7 @@ func (l *lab) mark() uint64 {
 func (l *lab) writes(mark uint64) []string {
 	var out []string
 	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-		if !cloud.IsRead(c.Action) {
+		if !awsclient.IsRead(c.Action) {
 			out = append(out, c.Action)
 		}
 	}

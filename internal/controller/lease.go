@@ -14,7 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 const (
@@ -104,7 +104,7 @@ func (f *fence) mayWrite() error {
 		return nil
 	}
 	if led, holds := f.leads(); !led || !holds {
-		return fmt.Errorf("the lease was not renewed for %s: %w", leaseDuration, cloud.ErrDeposed)
+		return fmt.Errorf("the lease was not renewed for %s: %w", leaseDuration, awsclient.ErrDeposed)
 	}
 	return nil
 }

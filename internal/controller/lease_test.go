@@ -8,7 +8,7 @@ import (
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // lockOf is a lock of process "ours" whose writes fail as it is told.
@@ -47,7 +47,7 @@ func TestAWSIsWrittenToOnlyWhileNoOtherProcessCanHaveTakenTheLease(t *testing.T)
 	f := &fence{Interface: lock, now: func() time.Time { return now }, report: func(error) {}}
 	check := func(when string, may bool) {
 		t.Helper()
-		if err := f.mayWrite(); (err == nil) != may || err != nil && !errors.Is(err, cloud.ErrDeposed) {
+		if err := f.mayWrite(); (err == nil) != may || err != nil && !errors.Is(err, awsclient.ErrDeposed) {
 			t.Errorf("%s: %v", when, err)
 		}
 		if lapsed := f.lapsed(); lapsed != (!may && !f.renewed.IsZero()) {

@@ -6,13 +6,13 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 const (
@@ -40,8 +40,8 @@ type loader struct {
 
 // Start ends after the visit. It implements manager.Runnable and runs on the leader only.
 func (l *loader) Start(ctx context.Context) error {
-	l.load(cloud.WithCause(ctx, cloud.Listing))
-	background := queue.Background(ctx, cloud.Listing)
+	l.load(awsclient.WithCause(ctx, awsclient.Listing))
+	background := queue.Background(ctx, awsclient.Listing)
 	for _, attempt := range []struct {
 		after time.Duration
 		make  func(context.Context) (again time.Duration)
@@ -74,7 +74,7 @@ func (l *loader) load(ctx context.Context) {
 }
 
 // denied reports whether an error says that the controller's role lacks a permission.
-func denied(err error) bool { return err != nil && cloud.Classify(err).Class == diag.Denied }
+func denied(err error) bool { return err != nil && awsclient.Classify(err).Class == diag.Denied }
 
 // verify makes the second listing. It returns the pause until the next attempt; 0 = it has succeeded, or is denied and nothing asks for load balancers: a
 // role for TargetGroupBindings alone needs no lists.

@@ -1,6 +1,5 @@
 // Package controller wires the controllers to Kubernetes: caches, watches, leadership, webhooks and the search for drift. Passes over
 // stacks and bindings are in packages below it, decisions about load balancers in front, compile and plan.
-// It may import every package of internal, controller-runtime and client-go.
 package controller
 
 import (
@@ -26,46 +25,47 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
-	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 	"github.com/k8s-lbc/lbc/internal/controller/orphans"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // throttles are the limits that always apply. The built-in ones for ELBv2 are not among them: the limiter changes to AWS's
 // published rates as soon as AWS throttles a call, and until then a burst of registrations need not wait for seconds.
-func throttles(t config.Throttle) []cloud.Throttle {
-	var out []cloud.Throttle
+func throttles(t config.Throttle) []awsclient.Throttle {
+	var out []awsclient.Throttle
 	for service, rules := range t {
 		for _, r := range rules {
-			if r.Default && service == cloud.ServiceELBV2 {
+			if r.Default && service == awsclient.ServiceELBV2 {
 				continue
 			}
-			out = append(out, cloud.Throttle{Service: service, Operation: r.Operation, Rate: r.Rate, Burst: r.Burst})
+			out = append(out, awsclient.Throttle{Service: service, Operation: r.Operation, Rate: r.Rate, Burst: r.Burst})
 		}
 	}
 	return out
@@ -75,41 +75,41 @@ func throttles(t config.Throttle) []cloud.Throttle {
 type wiring struct {
 	config  *config.Config
 	mgr     ctrl.Manager
-	scopes  *cloud.Scopes
-	clients cloud.Clients // of the own scope, as the inventory is
+	scopes  *awsclient.Scopes
+	clients awsclient.Clients // of the own scope, as the inventory is
 	metrics *metrics.Metrics
 	log     logr.Logger
 	now     func() time.Time
 
 	start       *start
-	definitions *optional.Definitions  // of kinds that a cluster may lack
-	pods        *podcache.Cache        // of namespaces that need them
-	restricted  *reads.Restricted      // nil = the caches show all namespaces, or Gateways are not served
-	changed     []func(objects.Change) // are called when an object changes of which there are no events
+	definitions *optionalkinds.Definitions // of kinds that a cluster may lack
+	pods        *podcache.Cache            // of namespaces that need them
+	restricted  *reads.Restricted          // nil = the caches show all namespaces, or Gateways are not served
+	changed     []func(objects.Change)     // are called when an object changes of which there are no events
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory    *inventory.Inventory
 	console      *consolesource.Source // nil = there is no console
 	brake        *brake.Brake          // of deletions, by all owners together
 	orphans      *orphans.Collector
-	shared       *twin.Shared              // what another cluster of the same name was found to look after
-	writers      *twin.Writers             // of LoadBalancer objects
+	shared       *namesake.Shared          // what another cluster of the same name was found to look after
+	writers      *namesake.Writers         // of LoadBalancer objects
 	fencedAt     atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
 	crashed      atomic.Bool               // the former leader did not end in order
 	writer       *stacks.BindingWriter
 	backend      *stacks.BackendGroup
-	elsewhere    *binding.OtherNamespaces // nil = the caches show all namespaces
+	elsewhere    *bindingpass.OtherNamespaces // nil = the caches show all namespaces
 	checkpoints  *checkpoint.Writer
-	preceding    *binding.Preceding
+	preceding    *bindingpass.Preceding
 	lbStatus     *lbstatus.Writer
 	owners       []*stacks.Reconciler
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
-	registry     *targets.Registry
+	registry     *registrar.Registry
 	selectors    *reads.Selectors // of Services, for the webhooks of pods; nil = none are served
 	webhookEnd   func() time.Time // when the certificate of the webhooks expires; nil = none are served
 	rules        []*queue.Keyed   // of security groups, for targets
 	board        *waiting.Board   // of stacks and bindings that wait
-	bindings     *binding.Reconciler
+	bindings     *bindingpass.Reconciler
 	runnables    []manager.Runnable // that the manager starts
 	rolesNoted   sync.Once          // that bindings use roles
 }
@@ -175,14 +175,14 @@ var deniedResource = regexp.MustCompile(`on resource: (arn:\S+)`)
 
 // aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
 // whose a target group is. A policy with a condition on tags denies calls about what this process has just deleted.
-func (w *wiring) aside(c cloud.Call) bool {
+func (w *wiring) aside(c awsclient.Call) bool {
 	if w.inventory != nil && c.Err != nil {
 		if m := deniedResource.FindStringSubmatch(c.Err.Error()); m != nil && w.inventory.Gone(m[1]) {
 			return true
 		}
 	}
 	return c.Operation == "DescribeAccountLimits" || c.Operation == "DescribeManagedPrefixLists" || // AWS is left to decide what fits
-		(c.Cause == cloud.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") && !w.declares()
+		(c.Cause == awsclient.Listing || c.Operation == "DescribeLoadBalancers" || c.Operation == "DescribeTags") && !w.declares()
 }
 
 // starts lists what the manager starts.
@@ -190,7 +190,7 @@ func (w *wiring) starts(rs ...manager.Runnable) { w.runnables = append(w.runnabl
 
 // setUpInventory makes the cache of AWS.
 func (w *wiring) setUpInventory() {
-	scope := inventory.FromFlags(w.config)
+	scope := inventoryscope.Of(w.config)
 	scope.Now = w.now
 	scope.CertificatesChanged = w.certificatesChanged
 	scope.Freed = func(keys []stack.Key) {
@@ -220,10 +220,10 @@ func (w *wiring) setUpShared() {
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
 		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
-		w.elsewhere = binding.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
+		w.elsewhere = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
 		w.starts(w.elsewhere)
 	}
-	w.preceding = &binding.Preceding{}
+	w.preceding = &bindingpass.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
 	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
 		w.checkpoints.Late = w.preceding.Restore
@@ -284,31 +284,31 @@ func (w *wiring) deps() apply.Deps {
 }
 
 // account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.
-func (w *wiring) account(in cloud.Scope) (targets.Account, error) {
+func (w *wiring) account(in awsclient.Scope) (registrar.Account, error) {
 	if in == w.scopes.Own() {
-		return targets.Account{ELBV2: w.clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh}, nil
+		return registrar.Account{ELBV2: w.clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh}, nil
 	}
 	clients, err := w.ofRole(in)
 	deps := w.deps()
 	deps.Clients = clients
-	return targets.Account{ELBV2: clients.ELBV2, Write: deps.Write, Fresh: func(string) bool { return false }}, err
+	return registrar.Account{ELBV2: clients.ELBV2, Write: deps.Write, Fresh: func(string) bool { return false }}, err
 }
 
 // assumed is Elastic Load Balancing in the scope of a role.
-func (w *wiring) assumed(in cloud.Scope) (cloud.ELBV2, error) {
+func (w *wiring) assumed(in awsclient.Scope) (awsclient.ELBV2, error) {
 	clients, err := w.ofRole(in)
 	return clients.ELBV2, err
 }
 
 // computeIn is EC2 in the scope of a role.
-func (w *wiring) computeIn(in cloud.Scope) (cloud.EC2, error) {
+func (w *wiring) computeIn(in awsclient.Scope) (awsclient.EC2, error) {
 	clients, err := w.ofRole(in)
 	return clients.EC2, err
 }
 
 // ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: the administrator of the controller may not be aware
 // that bindings use roles.
-func (w *wiring) ofRole(in cloud.Scope) (cloud.Clients, error) {
+func (w *wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
 	w.rolesNoted.Do(func() {
 		if w.config.Roles().Unlimited() {
 			w.log.Info("notice: a TargetGroupBinding names a role of another account, and those of every namespace may name every role that the controller may assume; --assumable-roles limits that", "role", in.Role)
@@ -318,7 +318,7 @@ func (w *wiring) ofRole(in cloud.Scope) (cloud.Clients, error) {
 }
 
 // roleCame has passes made over the bindings of a role that can be assumed again.
-func (w *wiring) roleCame(in cloud.Scope) {
+func (w *wiring) roleCame(in awsclient.Scope) {
 	var list v1beta1.TargetGroupBindingList
 	if w.bindings == nil || w.mgr.GetClient().List(context.Background(), &list, client.UnsafeDisableDeepCopy) != nil {
 		return
@@ -337,11 +337,11 @@ func (w *wiring) setUpInformers(ctx context.Context) error {
 			return fmt.Errorf("%T: %w", o, err)
 		}
 	}
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		if !k.Grouped {
 			continue
 		}
-		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, kube.References, kube.ReferenceValues); err != nil {
+		if err := w.mgr.GetFieldIndexer().IndexField(ctx, k.Object, readable.References, readable.ReferenceValues); err != nil {
 			return fmt.Errorf("%T: %w", k.Object, err)
 		}
 	}
@@ -364,16 +364,16 @@ func (w *wiring) setUpChecks(context.Context) error {
 }
 
 // recorder records events under the component names of the existing controller.
-func (w *wiring) recorder(component string) status.Record {
+func (w *wiring) recorder(component string) reporting.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
 	apiVersions := map[string]string{}
-	for kind, k := range kube.Kinds {
+	for kind, k := range readable.Kinds {
 		if gvk, err := apiutil.GVKForObject(k.Object, w.mgr.GetScheme()); err == nil {
 			apiVersions[string(kind)] = gvk.GroupVersion().String()
 		}
 	}
 	log := w.log.WithName(component)
-	return func(o diag.Object, e status.Event) {
+	return func(o diag.Object, e reporting.Event) {
 		if w.start.lease.lapsed() {
 			return // refused writes of a process that was suspended are no news for users
 		}
@@ -387,7 +387,7 @@ func (w *wiring) recorder(component string) status.Record {
 			w.console.Recorded(o, e)
 		}
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
-			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(degraded.Credentials) {
+			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(impairment.Credentials) {
 				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)
 				return // one line for all objects is there
 			}

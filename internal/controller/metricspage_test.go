@@ -19,8 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
 
-	"github.com/k8s-lbc/lbc/internal/await"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 // reviewingServer is an API server that knows tokens "prometheus" and "tenant", and permits the former to get /metrics.

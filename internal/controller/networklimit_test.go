@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // opened are the inbound rules of the nodes' group that the controller made: "SOURCE FROM-TO".

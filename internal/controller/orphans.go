@@ -8,18 +8,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/orphans"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // syncWait is how long a look waits for caches that have not synced.
@@ -43,7 +43,7 @@ func (w *wiring) setUpOrphans() {
 		},
 		Bindings: w.writer.List,
 		Run:      func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) },
-		Cluster:  c.ClusterName, VPC: c.VPC, Options: front.OptionsFromFlags(c), After: c.DeleteOrphansAfter, Brake: w.brake,
+		Cluster:  c.ClusterName, VPC: c.VPC, Options: settings.PlanOptions(c), After: c.DeleteOrphansAfter, Brake: w.brake,
 		Subject: w.subjectOf, Record: w.recorder("orphans"), Checkpoints: w.checkpoints, Now: w.now, Log: w.log.WithName("orphans"),
 		Shared: w.shared, Targets: w.targetsOf,
 	}
@@ -79,7 +79,7 @@ func (w *wiring) subjectOf(ctx context.Context, key stack.Key) (diag.Object, boo
 		}
 	default:
 	}
-	if key.ID.Namespace == "" || kube.Kinds[objects.Namespace].Object == nil {
+	if key.ID.Namespace == "" || readable.Kinds[objects.Namespace].Object == nil {
 		return diag.Object{}, false
 	}
 	return diag.Object{Kind: string(objects.Namespace), Name: key.ID.Namespace}, true

@@ -22,8 +22,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestNothingIsWrittenToAWSForWhatIsOnlyObserved(t *testing.T) {
@@ -318,7 +318,7 @@ func (l *lab) beforeUs() foreignThings {
 func (l *lab) trespasses(mark uint64, f foreignThings, shared, adopted []string) (out []string) {
 	l.Helper()
 	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-		if cloud.IsRead(c.Action) {
+		if awsclient.IsRead(c.Action) {
 			continue
 		}
 		raw, err := json.Marshal(c.Input)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
 func TestABranchInterfaceThatDoesNotExistIsTheProblemOfItsPodAlone(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // handSlice is an EndpointSlice of Service web that a tenant of namespace shop wrote.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
 func TestPodsThatMayLoseRequestsAreReportedWhereTheirNamespaceAsksForIt(t *testing.T) {

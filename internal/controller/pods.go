@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
 // setUpPods has the pods watched of each namespace that needs them, on every replica, so that those of one that takes over are there. What needs pods
@@ -51,7 +51,7 @@ type podNeeds struct {
 // are pods.
 func (n podNeeds) by(o client.Object) bool {
 	if x, ok := o.(*v1beta1.TargetGroupBinding); ok {
-		return binding.TargetsPods(x)
+		return bindingpass.TargetsPods(x)
 	}
 	return (n.only == "" || n.only == o.GetName()) && o.GetLabels()[readiness.NamespaceLabel] == readiness.Enabled
 }

@@ -23,15 +23,15 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/await"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
@@ -60,7 +60,7 @@ func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
 		"a pod with a gate":              {object: namespace(""), pods: pod(readiness.Gate("web")), wantKept: true},
 		"a pod with a gate of something": {object: namespace(""), pods: pod("example.com/other")},
 	} {
-		scheme, err := kube.Scheme()
+		scheme, err := readable.Scheme()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestTheEndOfABindingWaitsForThePodsWhoseGatesItOpens(t *testing.T) {
 	key := client.ObjectKey{Namespace: "shop", Name: "bound"}
 	l.restart() // which has seen no pod yet
 	var unlisted error
-	l.bound.Pods = &binding.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
+	l.bound.Pods = &bindingpass.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
 	asked := false
 	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) {
 		asked = true
@@ -110,7 +110,7 @@ func TestAPassBeforeTheFirstListOfPodsWritesNoEvent(t *testing.T) {
 	l.settle()
 	from := len(l.events)
 	unlisted := fmt.Errorf("the pods of namespace shop have not been listed yet: %w", reads.ErrListing)
-	l.bound.Pods = &binding.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
+	l.bound.Pods = &bindingpass.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
 	r, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "bound"}})
 	if err != nil || r.RequeueAfter == 0 || r.RequeueAfter > 5*time.Second || len(l.events) > from {
 		t.Errorf("%v, %v, events %q", r, err, l.events[from:])

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
 // life is the life of a cluster.
@@ -83,7 +83,7 @@ var uncheckedActions = map[string]string{
 	"acm-pca:IssueCertificate":                 "checked where a certificate of a private authority is requested",
 	"acm-pca:ListPermissions":                  "checked where a certificate of a private authority is requested",
 	"sts:AssumeRole":                           "no binding here names a role: TestWithoutItsPermissionTheControllerAssumesNoRole",
-	"tag:GetResources":                         "the gate is off: TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/inventory",
+	"tag:GetResources":                         "the gate is off: TestADeniedTaggingAPIIsReplacedByDescribeTags, in internal/aws/inventory",
 }
 
 func TestTheSmallestPolicyHasNoActionThatNoCallNeeds(t *testing.T) {
@@ -118,7 +118,7 @@ func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
 		"sts:GetCallerIdentity":              true, // needs no policy
 		"cognito-idp:DescribeUserPoolClient": true, // of calls for rules and listeners, which TestTheSmallestPolicyHasNoActionThatNoCallNeeds shows
 		"sts:AssumeRole":                     true, // TestABindingOfAnotherAccountIsServedByItsRole
-		"tag:GetResources":                   true, // TestTagsByTheTaggingAPIAreThoseOfDescribeTags, in internal/inventory
+		"tag:GetResources":                   true, // TestTagsByTheTaggingAPIAreThoseOfDescribeTags, in internal/aws/inventory
 		"s3:GetObject":                       true, // of calls for trust stores, the same
 	}
 	for _, x := range lives {
@@ -128,8 +128,8 @@ func TestTheLivesUnderPoliciesNeedEveryCallOfTheController(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range cloud.Operations {
-		if !called[o.Permission] && o.Service != cloud.ServiceGlobalAccelerator { // accelerators have lives of their own
+	for _, o := range awsclient.Operations {
+		if !called[o.Permission] && o.Service != awsclient.ServiceGlobalAccelerator { // accelerators have lives of their own
 			t.Errorf("%s is not called", o.Permission)
 		}
 	}

@@ -13,31 +13,31 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/inventory/network"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // prioritized notes the priority of the calls that bindings make.
 type prioritized struct {
 	mu sync.Mutex
-	of map[string]cloud.Priority
+	of map[string]awsclient.Priority
 }
 
 func (p *prioritized) note(ctx context.Context, operation string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of[operation] = cloud.PriorityOf(ctx)
+	p.of[operation] = awsclient.PriorityOf(ctx)
 }
 
 type prioritizedELBV2 struct {
-	cloud.ELBV2
+	awsclient.ELBV2
 	*prioritized
 }
 
@@ -52,7 +52,7 @@ func (p prioritizedELBV2) DescribeTargetGroups(ctx context.Context, in *elbv2.De
 }
 
 type prioritizedEC2 struct {
-	cloud.EC2
+	awsclient.EC2
 	*prioritized
 }
 
@@ -64,7 +64,7 @@ func (p prioritizedEC2) DescribeInstances(ctx context.Context, in *ec2.DescribeI
 func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-	p := &prioritized{of: map[string]cloud.Priority{}}
+	p := &prioritized{of: map[string]awsclient.Priority{}}
 	clients := l.clients()
 	balancing := prioritizedELBV2{clients.ELBV2, p}
 	l.bound.ELBV2, l.bound.Networking.Interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
@@ -74,15 +74,15 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	l.create(append(labPods("a", "10.0.128.50"), b)...)
 	l.settle() // completes it
 	l.settle()
-	if diff := cmp.Diff(map[string]cloud.Priority{"DescribeTargetHealth": cloud.Vital, "DescribeTargetGroups": cloud.Vital, "DescribeInstances": cloud.Vital}, p.of); diff != "" {
+	if diff := cmp.Diff(map[string]awsclient.Priority{"DescribeTargetHealth": awsclient.Vital, "DescribeTargetGroups": awsclient.Vital, "DescribeInstances": awsclient.Vital}, p.of); diff != "" {
 		t.Error(diff)
 	}
-	h := targethealth.NewWatch(l.bound.Registry, func(diag.Object, status.Event) {}, func(string, []targets.Health) {}, l.clock.Now)
-	h.Expect(targets.Group{ARN: b.Spec.TargetGroupARN}, kube.BindingObject(b))
-	h.Look(queue.Background(t.Context(), cloud.TargetHealth))
+	h := targethealth.NewWatch(l.bound.Registry, func(diag.Object, reporting.Event) {}, func(string, []registrar.Health) {}, l.clock.Now)
+	h.Expect(registrar.Group{ARN: b.Spec.TargetGroupARN}, bindingobject.BindingObject(b))
+	h.Look(queue.Background(t.Context(), awsclient.TargetHealth))
 	l.clock.Advance(time.Minute)
-	h.Look(queue.Background(t.Context(), cloud.TargetHealth))
-	if got := p.of["DescribeTargetHealth"]; got != cloud.Cosmetic {
+	h.Look(queue.Background(t.Context(), awsclient.TargetHealth))
+	if got := p.of["DescribeTargetHealth"]; got != awsclient.Cosmetic {
 		t.Errorf("the watch on health has priority %d", got)
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/serverid"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
 
 // TestTargetsOfQUICAreRegisteredWithTheServerIDsOfTheirPods also holds that pods without an id, or with that of another one, are reported and do not keep the others out.

@@ -22,20 +22,20 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/proof"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 )
 
 func clientOf(t *testing.T, objs ...client.Object) client.WithWatch {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{}, binding.SlicesByService, binding.ServiceOfSlice).Build()
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objs...).WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).Build()
 }
 
 func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
@@ -66,7 +66,7 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		live  client.Reader
 		found int
 	}{"the API server has it": {live, 0}, "nobody has it": {cache, 1}} {
-		b := &binding.Reconciler{Now: time.Now, Client: cache, APIReader: c.live}
+		b := &bindingpass.Reconciler{Now: time.Now, Client: cache, APIReader: c.live}
 		if _, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); len(found) != c.found || !known || err != nil {
 			t.Errorf("%s: %v %t %v", what, found, known, err)
 		}
@@ -120,12 +120,12 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 			default:
 				v.Namespace("web")
 			}
-			if !errors.Is(v.Err(), proof.ErrUnknown) || apierrors.IsNotFound(v.Err()) {
+			if !errors.Is(v.Err(), absence.ErrUnknown) || apierrors.IsNotFound(v.Err()) {
 				t.Errorf("%s: %s is taken for missing: %v", what, kind, v.Err())
 			}
 		}
 		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
-			b := &binding.Reconciler{Now: time.Now, Client: cache, APIReader: answering(cache, answer)}
+			b := &bindingpass.Reconciler{Now: time.Now, Client: cache, APIReader: answering(cache, answer)}
 			if wanted, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || known || len(wanted)+len(found) > 0 {
 				t.Errorf("%s for %s: %v %v %t", what, where, wanted, found, known)
 			}

@@ -9,12 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/bindings"
 	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
-	"github.com/k8s-lbc/lbc/internal/drain"
-	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/serverid"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // shared is the copy of a text that all have who ask for it at the time: a decoder makes one for each field that it reads, and thousands of pods have the same
@@ -95,7 +95,7 @@ func reduceAddresses(out, p *corev1.Pod) {
 	if len(p.Status.PodIPs) > 1 || p.Status.PodIP == "" {
 		out.Status.PodIPs = p.Status.PodIPs
 	}
-	if targets.Ended(p) {
+	if registrar.Ended(p) {
 		out.Status.Phase = p.Status.Phase
 	}
 	if p.Spec.HostNetwork {
@@ -165,8 +165,8 @@ func reduceNode(in any) (any, error) {
 		}
 		if c.Type == corev1.NodeReady { // heartbeats change the others all the time
 			kept := corev1.NodeCondition{Type: c.Type, Status: c.Status}
-			if strings.Contains(c.Message, targets.ShuttingDown) {
-				kept.Message = targets.ShuttingDown
+			if strings.Contains(c.Message, registrar.ShuttingDown) {
+				kept.Message = registrar.ShuttingDown
 			}
 			out.Status.Conditions = append(out.Status.Conditions, kept)
 		}

@@ -14,11 +14,11 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/drain"
-	"github.com/k8s-lbc/lbc/internal/serverid"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
@@ -38,12 +38,12 @@ func TestACachedNodeHasWhatTargetsReadAndNothingElse(t *testing.T) {
 		t.Errorf("kept: %+v", n)
 	}
 	whole.Status.Conditions[0] = corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionFalse, Message: "[PLEG is not healthy, node is shutting down]"}
-	if got, _ := reduceNode(whole); !targets.PodsLeave(got.(*corev1.Node), false) {
+	if got, _ := reduceNode(whole); !registrar.PodsLeave(got.(*corev1.Node), false) {
 		t.Error("lost: that the node is shut down")
 	}
 	whole.Status.Conditions[0].Status = corev1.ConditionTrue
-	id, _ := targets.InstanceID(n)
-	if id == "" || targets.NodeReady(n) != corev1.ConditionTrue || !binding.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
+	id, _ := registrar.InstanceID(n)
+	if id == "" || registrar.NodeReady(n) != corev1.ConditionTrue || !bindingpass.SameForTargets(n, whole) || !reflect.DeepEqual(n.Status.Addresses, whole.Status.Addresses) {
 		t.Errorf("lost: %+v", n)
 	}
 }

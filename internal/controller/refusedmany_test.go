@@ -11,7 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestRefusedObjectsAreTriedLessAndLess has a namespace declare many load balancers that AWS refuses. The calls that are left for others

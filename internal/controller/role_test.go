@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
 // role holds the controller of a lab to a policy while time passes, as IAM does. What tests call between is not held to it.

@@ -11,9 +11,9 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // labPaths is an Ingress with so many hosts and a path of each, so that no two of its rules can be joined.
@@ -78,7 +78,7 @@ func TestRulesBeyondTheQuotaAreReportedOnceAndNotSentToAWS(t *testing.T) {
 func TestDenialsOfWhatNothingNeedsAreNoLack(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"DescribeAccountLimits", "DescribeManagedPrefixLists", "DescribeLoadBalancers", "DescribeTags"} {
-		if !(&wiring{}).aside(cloud.Call{Operation: operation}) {
+		if !(&wiring{}).aside(awsclient.Call{Operation: operation}) {
 			t.Errorf("%s is one", operation)
 		}
 	}
@@ -89,11 +89,11 @@ func TestDenialsAboutDeletedGroupsAreNoLack(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{})
 	gone, here := l.targetGroup(elbtypes.TargetTypeEnumIp), "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/here/0123456789abcdef"
-	l.inventory.Record(stack.Key{}, elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, gone)}, elb.Output{}, func(r stack.Ref) string { return r.Literal })
+	l.inventory.Record(stack.Key{}, awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, gone)}, awsop.Output{}, func(r stack.Ref) string { return r.Literal })
 	w := wiring{inventory: l.inventory}
 	for arn, want := range map[string]bool{gone: true, here: false} {
 		err := fmt.Errorf("is not authorized to perform: elasticloadbalancing:DeregisterTargets on resource: %s because no identity-based policy allows it", arn)
-		if got := w.aside(cloud.Call{Operation: "DeregisterTargets", Err: err}); got != want {
+		if got := w.aside(awsclient.Call{Operation: "DeregisterTargets", Err: err}); got != want {
 			t.Errorf("%s: aside %t, want %t", arn, got, want)
 		}
 	}

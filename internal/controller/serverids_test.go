@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/serverid"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 )
 
 // replica makes server ids at one time with numbers that are not random.

@@ -20,8 +20,8 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 // refusedCalls are the calls to AWS since a mark that it refused.
@@ -166,7 +166,7 @@ func TestNothingIsMadeAgainInANamespaceThatEnds(t *testing.T) {
 	l.settle(key)
 	reads := 0
 	for _, c := range l.sim.Gate.Calls(gate.Filter{After: mark}) {
-		if cloud.IsRead(c.Action) {
+		if awsclient.IsRead(c.Action) {
 			reads++
 		}
 	}

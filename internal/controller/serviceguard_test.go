@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 // TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong restarts the controller with another --load-balancer-class, or without the controller of

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 var frontGroup = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/drain"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 )
 
 // sleepAction knows whether the API server serves the sleep action of preStop hooks. A pod with that action would lose it at an older server, and be refused for a

@@ -27,29 +27,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/probes"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/scrape"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/definition"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/tracing"
+	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// Connect connects to AWS under the controller's own role. An error with a degraded.Condition may be gone at the next attempt.
-type Connect func(context.Context) (cloud.Connection, error)
+// Connect connects to AWS under the controller's own role. An error with a impairment.Condition may be gone at the next attempt.
+type Connect func(context.Context) (awsclient.Connection, error)
 
 // Run answers probes, waits for AWS and the API server, and runs the controllers until ctx ends. What no time can heal is an error at once.
 func Run(ctx context.Context, c *config.Config, rc *rest.Config, connect Connect, log logr.Logger) error {
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		return fmt.Errorf("building scheme: %w", err)
 	}
@@ -118,12 +118,12 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	s.events.of = mgr
-	limits := cloud.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
+	limits := awsclient.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
 	if s.tracer != nil {
 		limits.Trace = tracing.RecordCall
 	}
 	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
-	w.scopes = cloud.NewScopes(connection, cloud.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
+	w.scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
 	w.board = waiting.NewBoard(w.now)
 	w.board.Degraded = s.conditions.Holds
 	s.calls.Aside, s.calls.Denied, s.calls.Recovered = w.aside, m.SetDenied, w.recovered
@@ -142,7 +142,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 }
 
 // observe takes a call that has ended. What a role of another account lacks is no condition of the controller: its bindings show it.
-func (s *start) observe(call cloud.Call) {
+func (s *start) observe(call awsclient.Call) {
 	s.metrics.ObserveCall(call)
 	if call.Account == "" {
 		s.calls.Observe(call)
@@ -150,14 +150,14 @@ func (s *start) observe(call cloud.Call) {
 }
 
 // sending takes a request that is about to be sent.
-func (s *start) sending(call cloud.Call) {
+func (s *start) sending(call awsclient.Call) {
 	if call.Account == "" {
 		s.calls.Sending(call)
 	}
 }
 
 // attempted takes a request that has ended.
-func (s *start) attempted(call cloud.Call) {
+func (s *start) attempted(call awsclient.Call) {
 	s.metrics.ObserveRequest(call)
 	if call.Account == "" {
 		s.calls.Answered(call)
@@ -167,7 +167,7 @@ func (s *start) attempted(call cloud.Call) {
 // start is what the process has before its controllers: probes and metrics, what it lacks, and the API server as far as it answers.
 type start struct {
 	metrics    *metrics.Metrics
-	conditions *degraded.Conditions
+	conditions *impairment.Conditions
 	probes     *probes.Probes
 	reporter   *startup.Reporter
 	server     *startup.Server
@@ -183,7 +183,7 @@ type start struct {
 	reviews    scrape.Reviews  // of clients of metrics
 	log        logr.Logger
 
-	connection cloud.Connection // of await
+	connection awsclient.Connection // of await
 	mapper     meta.RESTMapper
 }
 
@@ -191,7 +191,7 @@ func newStart(c *config.Config, rc *rest.Config, scheme *runtime.Scheme, log log
 	m := metrics.New(ctrlmetrics.Registry)
 	m.SetBuild(buildinfo.Read(c.Version))
 	reporter := startup.NewReporter(m.SetDegraded, time.Now, log.WithName("degraded"))
-	conditions := &degraded.Conditions{OnChange: reporter.Changed}
+	conditions := &impairment.Conditions{OnChange: reporter.Changed}
 	rights := startup.NewRights(conditions, c.WatchNamespace, time.Now, log.WithName("rights"))
 	rc.Wrap(rights.Observe) // for all clients
 	hc, err := rest.HTTPClientFor(rc)
@@ -286,13 +286,13 @@ func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, co
 	var both sync.WaitGroup
 	for _, await := range []func() error{
 		func() error {
-			return startup.Await(ctx, s.conditions, []degraded.Reason{degraded.Region, degraded.Credentials, degraded.VPC}, func(ctx context.Context) (err error) {
+			return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC}, func(ctx context.Context) (err error) {
 				s.connection, err = connect(ctx)
 				return err
 			})
 		},
 		func() error {
-			return startup.Await(ctx, s.conditions, []degraded.Reason{degraded.APIServer, degraded.ClusterName}, func(ctx context.Context) (err error) {
+			return startup.Await(ctx, s.conditions, []impairment.Reason{impairment.APIServer, impairment.ClusterName}, func(ctx context.Context) (err error) {
 				if s.mapper, err = s.server.Mapper(ctx, rc, s.client, kinds); err != nil {
 					return err
 				}
@@ -313,7 +313,7 @@ func (s *start) await(ctx context.Context, c *config.Config, rc *rest.Config, co
 // watched are objects of the kinds that are cached and that each cluster serves.
 func watched() []client.Object {
 	all := []client.Object{&corev1.Pod{}, &corev1.Node{}, &discoveryv1.EndpointSlice{}}
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		if k.List != nil && !k.Optional {
 			all = append(all, k.Object)
 		}
@@ -345,9 +345,9 @@ func (s *start) schemas(c *config.Config, log logr.Logger) *startup.Schemas {
 func (w *wiring) checkDefinitions() {
 	missing := w.definitions.Missing(objects.IngressClassParams, objects.TargetGroupBinding)
 	if len(missing) == 0 {
-		w.start.conditions.Heal(degraded.Definitions)
+		w.start.conditions.Heal(impairment.Definitions)
 		return
 	}
-	w.start.conditions.Set(degraded.Condition{Reason: degraded.Definitions, Remedy: degraded.ApplyDefinitions,
+	w.start.conditions.Set(impairment.Condition{Reason: impairment.Definitions, Remedy: impairment.ApplyDefinitions,
 		Text: "the API server does not serve " + strings.Join(missing, " and ") + ": what needs them waits, everything else works"})
 }

@@ -5,10 +5,10 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
-	"github.com/k8s-lbc/lbc/internal/tracing"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 )
 
 // newTracer makes the Tracer that the flags and the environment describe; nil where traces are off. What is wrong with the environment, which may be

@@ -19,14 +19,14 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/tracing"
-	"github.com/k8s-lbc/lbc/internal/tracing/collector"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing/collector"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // traced has the next processes call AWS by HTTP, under a key in the environment, and trace their passes. The returned function ends the traces and returns the spans.
@@ -38,12 +38,12 @@ func (l *lab) traced() (end func() []collector.Span) {
 	server := httptest.NewServer(l.sim.Handler())
 	l.Cleanup(server.Close)
 	endpoints := map[string]string{}
-	for _, service := range []string{cloud.ServiceELBV2, cloud.ServiceEC2, cloud.ServiceACM, cloud.ServiceSTS, cloud.ServiceShield, cloud.ServiceWAFv2} {
+	for _, service := range []string{awsclient.ServiceELBV2, awsclient.ServiceEC2, awsclient.ServiceACM, awsclient.ServiceSTS, awsclient.ServiceShield, awsclient.ServiceWAFv2} {
 		endpoints[service] = server.URL
 	}
-	connection, err := cloud.Connect(l.Context(), cloud.ConnectOptions{Region: "us-west-2", VPC: l.config.VPC, Endpoints: endpoints, Version: "v"})
+	connection, err := awsclient.Connect(l.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.config.VPC, Endpoints: endpoints, Version: "v"})
 	l.must(err)
-	clients := connection.Clients(cloud.NewLimiter(cloud.LimiterOptions{Clock: l.clock, Trace: tracing.RecordCall}))
+	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.clock, Trace: tracing.RecordCall}))
 	l.remote = &clients
 	c := collector.New(l)
 	l.tracer, err = tracing.New(tracing.Options{Traces: config.Traces{Endpoint: c.URL, Ratio: 1, Timeout: time.Minute}, Now: l.clock.Now, Log: logr.Discard()})
@@ -161,7 +161,7 @@ func TestATraceOfAPassOverABindingHasTheCallsThatEndAfterIt(t *testing.T) {
 	l.get(slice, "web-a")
 	l.bound.ServiceEvent(func(client.Object) string { return "web" }, nil).Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: slice}, q)
 	registered := func() bool {
-		all := l.bound.Registry.Expected(targets.Group{ARN: arn}).Registered
+		all := l.bound.Registry.Expected(registrar.Group{ARN: arn}).Registered
 		return all
 	}
 	for !registered() {

@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/localtargets"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/origin"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 const (
@@ -22,19 +22,19 @@ const (
 // setUpTwins sets up what finds another cluster of the same name, and a second controller in this one.
 func (w *wiring) setUpTwins() {
 	namespace, _ := ownNamespace(w.config.LeaderElectionNamespace) // not known outside of a cluster: then its name is enough
-	condition := func(reason degraded.Reason, remedy string) func(string) {
+	condition := func(reason impairment.Reason, remedy string) func(string) {
 		return func(text string) {
 			if text == "" {
 				w.start.conditions.Heal(reason)
 				return
 			}
-			w.start.conditions.Set(degraded.Condition{Reason: reason, Text: text, Remedy: remedy})
+			w.start.conditions.Set(impairment.Condition{Reason: reason, Text: text, Remedy: remedy})
 		}
 	}
-	w.shared = &twin.Shared{OnChange: condition(degraded.SharedClusterName, degraded.NameClusters)}
-	w.writers = &twin.Writers{
-		Own:      twin.Election{Enabled: w.config.LeaderElection, Namespace: namespace, Name: w.config.LeaderElectionID}.String(),
-		OnChange: condition(degraded.SecondController, degraded.KeepOneController),
+	w.shared = &namesake.Shared{OnChange: condition(impairment.SharedClusterName, impairment.NameClusters)}
+	w.writers = &namesake.Writers{
+		Own:      namesake.Election{Enabled: w.config.LeaderElection, Namespace: namespace, Name: w.config.LeaderElectionID}.String(),
+		OnChange: condition(impairment.SecondController, impairment.KeepOneController),
 	}
 	w.starts(twinWatch{writers: w.writers, fencedAt: &w.fencedAt, now: w.now})
 }
@@ -44,7 +44,7 @@ func (w *wiring) fenced() { now := w.now(); w.fencedAt.Store(&now) }
 
 // twinWatch ends conditions that hold no longer, and reports a process that goes on long after another one has taken its place.
 type twinWatch struct {
-	writers  *twin.Writers
+	writers  *namesake.Writers
 	fencedAt *atomic.Pointer[time.Time]
 	now      func() time.Time
 }
@@ -64,7 +64,7 @@ func (t twinWatch) review(context.Context) {
 }
 
 // compared takes what a check of a target group found.
-func (w *wiring) compared(of targets.Group, deregistered []string, others []targets.Health) {
+func (w *wiring) compared(of registrar.Group, deregistered []string, others []registrar.Health) {
 	switch {
 	case w.config.WatchNamespace != "": // the pods of other namespaces are not seen
 	case len(others) == 0:
@@ -76,7 +76,7 @@ func (w *wiring) compared(of targets.Group, deregistered []string, others []targ
 		if err != nil {
 			return // the next check decides
 		}
-		added := make([]twin.Target, 0, len(others))
+		added := make([]namesake.Target, 0, len(others))
 		for _, h := range others {
 			x, err := own.Target(ctx, h.ID, h.State)
 			if err != nil {
@@ -84,19 +84,19 @@ func (w *wiring) compared(of targets.Group, deregistered []string, others []targ
 			}
 			added = append(added, x)
 		}
-		if evidence := twin.Contested(deregistered, added); evidence != "" {
+		if evidence := namesake.Contested(deregistered, added); evidence != "" {
 			w.shared.Found(of.ARN, evidence)
 		}
 	}
 }
 
 // ownTargets distinguishes pods and nodes of this cluster from other targets. Pods are read from the API server, of which the caches have those of some namespaces only.
-func (w *wiring) ownTargets(ctx context.Context) (*origin.Own, error) {
-	return origin.Cluster{Objects: w.mgr.GetClient(), Pods: w.mgr.GetAPIReader()}.Own(ctx)
+func (w *wiring) ownTargets(ctx context.Context) (*localtargets.Own, error) {
+	return localtargets.Cluster{Objects: w.mgr.GetClient(), Pods: w.mgr.GetAPIReader()}.Own(ctx)
 }
 
 // targetsOf are the targets of a target group.
-func (w *wiring) targetsOf(ctx context.Context, arn string) ([]twin.Target, error) {
+func (w *wiring) targetsOf(ctx context.Context, arn string) ([]namesake.Target, error) {
 	own, err := w.ownTargets(ctx)
 	if err != nil {
 		return nil, err

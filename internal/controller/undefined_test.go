@@ -14,7 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // TestAMissingDefinitionOfBindingsIsReportedAsThat has the API server answer as it does after the definition was removed.

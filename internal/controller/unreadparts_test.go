@@ -17,8 +17,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -127,8 +127,8 @@ func (l *lab) parts() map[string]bool {
 func TestAFailedReadTakesNothingAway(t *testing.T) {
 	t.Parallel()
 	var reads []string
-	for _, o := range cloud.Operations {
-		if _, action, _ := strings.Cut(o.Permission, ":"); cloud.IsRead(action) && o.Service != cloud.ServiceGlobalAccelerator {
+	for _, o := range awsclient.Operations {
+		if _, action, _ := strings.Cut(o.Permission, ":"); awsclient.IsRead(action) && o.Service != awsclient.ServiceGlobalAccelerator {
 			reads = append(reads, o.Permission)
 		}
 	}

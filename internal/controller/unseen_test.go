@@ -23,11 +23,11 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 const theirTarget = "10.0.128.77:8080"
@@ -73,7 +73,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 		"it serves":     {func(*lab) {}, []string{"10.0.128.50:8080", theirTarget}},
 		"its pod moves": {func(l *lab) { l.move("10.0.128.50", "10.0.128.51") }, []string{"10.0.128.51:8080", theirTarget}},
 		"its pod moves, and what is registered is read again": {func(l *lab) {
-			l.bound.Registry.Invalidate(targets.Group{ARN: l.sim.Resources().TargetGroups[0].ARN})
+			l.bound.Registry.Invalidate(registrar.Group{ARN: l.sim.Resources().TargetGroups[0].ARN})
 			l.settle()
 			l.move("10.0.128.50", "10.0.128.51")
 		}, []string{"10.0.128.51:8080", theirTarget}},
@@ -82,7 +82,7 @@ func TestABindingDeregistersOnlyItsOwnTargetsWhileOthersMayServeTheGroupUnseen(t
 			arn := l.sim.Resources().TargetGroups[0].ARN
 			_, err := l.sim.Balancing.RegisterTargets(l.Context(), &elbv2.RegisterTargetsInput{TargetGroupArn: &arn, Targets: []elbtypes.TargetDescription{{Id: aws.String("10.0.128.78"), Port: aws.Int32(8080)}}})
 			l.must(err)
-			l.bound.Registry.Invalidate(targets.Group{ARN: arn})
+			l.bound.Registry.Invalidate(registrar.Group{ARN: arn})
 			l.elsewhere.Live = l.client
 		}, []string{"10.0.128.50:8080", theirTarget}}, // which was there before the binding
 		"their target is taken": {func(l *lab) { l.move("10.0.128.50", "10.0.128.77") }, []string{theirTarget}},
@@ -149,7 +149,7 @@ func TestWhatAnEarlierProcessRegisteredIsOursIfItSawTheSameNamespace(t *testing.
 			c.before(l)
 			l.settle()
 			l.end()
-			l.elsewhere = binding.NewOtherNamespaces(unlistable(l.client), "shop", l.clock.Now, logr.Discard())
+			l.elsewhere = bindingpass.NewOtherNamespaces(unlistable(l.client), "shop", l.clock.Now, logr.Discard())
 			l.elsewhere.Proceed()
 			l.move("10.0.128.50", "10.0.128.51")
 			l.restart()
@@ -202,7 +202,7 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					return nil
 				}
 				live := &answers{list: answer}
-				e := binding.NewOtherNamespaces(live, "shop", time.Now, logr.Discard())
+				e := bindingpass.NewOtherNamespaces(live, "shop", time.Now, logr.Discard())
 				var news atomic.Int32
 				e.OnChange = func(context.Context) { news.Add(1) }
 				ctx, stop := context.WithCancel(t.Context())
@@ -227,12 +227,12 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 					t.Errorf("told %d times of the same answer", news.Load())
 				}
 				live.set(fail)
-				time.Sleep(binding.Lifetime + reads.ListTimeout + time.Second)
+				time.Sleep(bindingpass.Lifetime + reads.ListTimeout + time.Second)
 				check("unanswered for a while", 1, false)
 				time.Sleep(reads.OtherNamespacesLife)
 				check("unanswered for long", 0, false)
 				live.set(answer)
-				time.Sleep(binding.PollInterval + reads.ListTimeout)
+				time.Sleep(bindingpass.PollInterval + reads.ListTimeout)
 				check("answered at last", 1, true)
 				if news.Load() != 2 {
 					t.Errorf("told %d times", news.Load())
@@ -247,7 +247,7 @@ func TestAnAnswerAboutOtherNamespacesServesOnWhileTheAPIServerGivesNone(t *testi
 func TestTheFirstPassesWaitAMomentForAnAnswerAboutOtherNamespaces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		e := binding.NewOtherNamespaces(&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }}, "shop", time.Now, logr.Discard())
+		e := bindingpass.NewOtherNamespaces(&answers{list: func(ctx context.Context, _ *v1beta1.TargetGroupBindingList) error { <-ctx.Done(); return ctx.Err() }}, "shop", time.Now, logr.Discard())
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); _ = e.Start(ctx) }()

@@ -9,11 +9,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // recovered has what failed for a reason that has ended tried again, with the rules of security groups. It does not wait.
-func (w *wiring) recovered(r degraded.Reason) {
+func (w *wiring) recovered(r impairment.Reason) {
 	go func() {
 		w.board.Recovered(r)
 		for _, q := range w.rules {

@@ -13,9 +13,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // board gives the process a Board, and a queue for what it wakes.
@@ -45,7 +45,7 @@ func TestStackThatFailsForCredentialsIsWoken(t *testing.T) {
 		t.Errorf("%d stacks wait, for %s: %v", n, oldest, b.Failing())
 	}
 	l.sim.Gate.RemoveFault("budget")
-	b.Recovered(degraded.Credentials)
+	b.Recovered(impairment.Credentials)
 	if q.Len() != 1 {
 		t.Fatal("the stack is not woken")
 	}
@@ -64,12 +64,12 @@ func TestDeniedStackIsWokenWhenPermitted(t *testing.T) {
 	if n, _ := b.Waiting(waiting.Stacks); n != 1 {
 		t.Errorf("%d stacks wait; the one that needs an edit does not", n)
 	}
-	b.Recovered(degraded.Credentials)
+	b.Recovered(impairment.Credentials)
 	if q.Len() > 0 {
 		t.Error("it is woken for another cause")
 	}
 	l.sim.Gate.RemoveFault("budget")
-	b.Recovered(degraded.Permissions)
+	b.Recovered(impairment.Permissions)
 	if q.Len() != 1 {
 		t.Error("it is not woken")
 	}
@@ -92,7 +92,7 @@ func TestDeletionsWaitUntilFinalizersAreRemoved(t *testing.T) {
 		t.Errorf("%d deletions wait", n)
 	}
 	l.sim.Gate.RemoveFault("budget")
-	b.Recovered(degraded.Permissions)
+	b.Recovered(impairment.Permissions)
 	l.settle(implicit("front"))
 	if n, _ := b.Waiting(waiting.Deletions); n != 0 {
 		t.Errorf("%d deletions wait after the last", n)

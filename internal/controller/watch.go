@@ -18,14 +18,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/bindings"
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/controller/binding"
-	"github.com/k8s-lbc/lbc/internal/controller/gateway"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
@@ -33,22 +31,25 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/inventory/network"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/tracing"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its stacks, the kinds of objects
@@ -56,7 +57,7 @@ import (
 func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, more ...source.TypedSource[stack.Key]) error {
 	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()}, owner.Of(s.Front.Owner())
 	m.Prefetch = func(ctx context.Context) {
-		w.inventory.Certificates().Prefetch(cloud.WithCause(ctx, cloud.CertificateSet), kind.Owner)
+		w.inventory.Certificates().Prefetch(awsclient.WithCause(ctx, awsclient.CertificateSet), kind.Owner)
 	}
 	if rereadAtResync(w.config) {
 		m.Reread = w.inventory.Invalidate
@@ -66,7 +67,7 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 		LogUnit: func(log logr.Logger, key stack.Key) logr.Logger { return log.WithValues("stack", key.ID.String()) },
 	})
 	watch := func(k objects.Kind, h handler.TypedEventHandler[client.Object, stack.Key]) {
-		more = append(more, queue.Kind(w.mgr.GetCache(), kube.Kinds[k].Object, h))
+		more = append(more, queue.Kind(w.mgr.GetCache(), readable.Kinds[k].Object, h))
 	}
 	for _, k := range reading {
 		watch(k, m.Read(k))
@@ -91,12 +92,12 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	s := &stacks.Reconciler{
 		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients,
 		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
-		Reporter: status.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
-		Compile: front.CompileFromFlags(w.config), Options: front.OptionsFromFlags(w.config), DriftPolicy: front.DriftPolicyFromFlags(w.config), ReplacementPolicy: front.ReplacementPolicyFromFlags(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
+		Reporter: reporting.NewReporter(w.recorder(owner.Of(f.Owner()).Controller), w.now), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
+		Compile: settings.Compile(w.config), Options: settings.PlanOptions(w.config), DriftPolicy: settings.DriftPolicy(w.config), ReplacementPolicy: settings.ReplacementPolicy(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
 		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
 		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board,
 		Expected: func(arn string) apply.Expected {
-			return w.registry.Expected(targets.Group{Scope: w.scopes.Own(), ARN: arn})
+			return w.registry.Expected(registrar.Group{Scope: w.scopes.Own(), ARN: arn})
 		},
 	}
 	s.Pods = servicepods.New(w.mgr.GetClient(), w.mgr.GetAPIReader(), w.now)
@@ -127,7 +128,7 @@ func (w *wiring) readSecrets(s *stacks.Reconciler) error {
 }
 
 func (w *wiring) setUpIngress(context.Context) error {
-	c, f := w.config, front.IngressFromFlags(w.config)
+	c, f := w.config, settings.Ingress(w.config)
 	s := w.stacks(f)
 	w.findHidden(s)
 	if err := w.readSecrets(s); err != nil {
@@ -138,14 +139,14 @@ func (w *wiring) setUpIngress(context.Context) error {
 }
 
 func (w *wiring) setUpService(context.Context) error {
-	s := w.stacks(front.ServiceFromFlags(w.config))
+	s := w.stacks(settings.Service(w.config))
 	w.findHidden(s)
 	return w.add(s, w.config.ServiceWorkers, w.referenceReading())
 }
 
 // referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end name.
 func (w *wiring) referenceReading() []objects.Kind {
-	if !front.ReferencesFromFlags(w.config).Grants {
+	if !settings.References(w.config).Grants {
 		return nil
 	}
 	return []objects.Kind{objects.ReferenceGrant}
@@ -186,8 +187,8 @@ func (w *wiring) setUpGateways(context.Context) error {
 	if !c.ServesGateways() {
 		return nil
 	}
-	statuses := gateway.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
-	w.starts(statuses, &gateway.Release{Config: front.GatewayConfigFromFlags(c), Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
+	statuses := gatewaystatus.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
+	w.starts(statuses, &gatewaystatus.Release{Config: settings.GatewayConfig(c), Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
 		Ending: w.definitions.Ending, Log: w.log.WithName("definitions")})
 	var secrets *secret.Reader // of one of the families
 	for _, of := range []struct {
@@ -198,7 +199,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 		if !c.Gates.Enabled(of.gate) {
 			continue
 		}
-		s := w.stacks(front.GatewayFromFlags(c, of.family))
+		s := w.stacks(settings.Gateway(c, of.family))
 		s.Decided, s.Forgotten, s.Definitions = statuses.Set, statuses.Forget, w.definitions
 		if err := w.readSecrets(s); err != nil {
 			return err
@@ -213,9 +214,9 @@ func (w *wiring) setUpGateways(context.Context) error {
 		secrets = cmp.Or(secrets, s.Secrets)
 		w.changed = append(w.changed, func(c objects.Change) { s.Waker.Wake(queue.Normal, s.Index.Affected(c)...) })
 	}
-	notes := status.NewReporter(w.recorder("gateway"), w.now)
-	for _, kind := range gateway.Kinds {
-		r := gateway.New(kind, front.GatewayConfigFromFlags(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses)
+	notes := reporting.NewReporter(w.recorder("gateway"), w.now)
+	for _, kind := range gatewaystatus.Kinds {
+		r := gatewaystatus.New(kind, settings.GatewayConfig(c), w.mgr.GetClient(), w.mgr.GetAPIReader(), statuses)
 		r.Definitions, r.Reporter = w.definitions, notes
 		if kind == objects.ListenerRuleConfiguration && secrets != nil {
 			r.Secrets = secrets
@@ -249,7 +250,7 @@ func (w *wiring) watchRestricted(context.Context) error {
 // setUpBindings sets up the controller of bindings.
 func (w *wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.config, w.recorder("targetGroupBinding")
-	registry := targets.NewRegistry(w.account)
+	registry := registrar.NewRegistry(w.account)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
 	w.metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
 	registry.Lag, registry.BecameHealthy = w.metrics.ObserveTargetLag, w.metrics.ObserveTargetHealthy
@@ -260,20 +261,20 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered(w.scopes.Own()))) }
 		w.checkpoints.Foreign = foreignOf(w.inventory)
 	}
-	counts := binding.NewCounts(w.mgr.GetClient(), w.now, w.log.WithName("bindings"))
-	registry.Seen = func(arn string, health []targets.Health) { counts.Seen(ctx, arn, health) }
-	seen := func(arn string, health []targets.Health) {
+	counts := bindingpass.NewCounts(w.mgr.GetClient(), w.now, w.log.WithName("bindings"))
+	registry.Seen = func(arn string, health []registrar.Health) { counts.Seen(ctx, arn, health) }
+	seen := func(arn string, health []registrar.Health) {
 		w.lbStatus.SetHealth(arn, health)
 		counts.Seen(ctx, arn, health)
 	}
 	health := targethealth.NewWatch(registry, report, seen, w.now)
-	gates := targethealth.NewGates(w.mgr.GetClient(), binding.PodsByGate, w.now, w.log.WithName("readiness"))
+	gates := targethealth.NewGates(w.mgr.GetClient(), bindingpass.PodsByGate, w.now, w.log.WithName("readiness"))
 	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.metrics.ObserveGate, c.BindingRequeue
 	gates.OpenAfter = c.OpenGatesAfter
-	gates.Report = func(d diag.Diagnostic) { report(d.Object, status.EventOf(d)) }
+	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
 	groups := networking.New(networking.Options{
 		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
-		Chooser: secgroup.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
+		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
 		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.now, Log: w.log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
@@ -281,16 +282,16 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	if w.elsewhere != nil {
 		w.elsewhere.OnChange = groups.Review
 	}
-	b := &binding.Reconciler{
+	b := &bindingpass.Reconciler{
 		Now:    w.now,
 		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
 		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
 		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
-		Reporter: status.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
-		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: binding.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
-		Pods:              &binding.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
-		RegisteredTargets: &binding.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()},
-		Failures:          backoff.NewFailures[types.NamespacedName](binding.TransientFailure, w.now, rand.Float64),
+		Reporter: reporting.NewReporter(report, w.now), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
+		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: bindingpass.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
+		Pods:              &bindingpass.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.mgr.GetClient()},
+		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, w.now, rand.Float64),
 		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if w.inventory.NotFound(key, arn) {
@@ -324,7 +325,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		}
 		return w.metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
 	}
-	gates.Lost = func(binding types.NamespacedName, of targets.Group) {
+	gates.Lost = func(binding types.NamespacedName, of registrar.Group) {
 		registry.Invalidate(of)
 		b.Writes.Wake(binding)
 	}

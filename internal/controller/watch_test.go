@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 func TestAResyncReadsAWSAgainOnlyWhereNothingElseDoes(t *testing.T) {

@@ -14,16 +14,16 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/admission"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/webhook"
+	"github.com/k8s-lbc/lbc/internal/controller/webhook"
+	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a Secret that the
@@ -96,10 +96,10 @@ func checkWebhookFlags(c *config.Config) error {
 // certificateReported shows why the webhooks have no serving certificate; nil = they have one.
 func (w *wiring) certificateReported(err error) {
 	if err == nil {
-		w.start.conditions.Heal(degraded.WebhookCertificate)
+		w.start.conditions.Heal(impairment.WebhookCertificate)
 		return
 	}
-	w.start.conditions.Set(degraded.Condition{Reason: degraded.WebhookCertificate, Text: "the webhooks have no serving certificate: " + cloud.SteadyText(err.Error()), Remedy: degraded.GiveCertificate})
+	w.start.conditions.Set(impairment.Condition{Reason: impairment.WebhookCertificate, Text: "the webhooks have no serving certificate: " + awsclient.SteadyText(err.Error()), Remedy: impairment.GiveCertificate})
 }
 
 // awaitedServer is the server of the webhooks, which starts when the files of its certificate exist.
@@ -134,7 +134,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 	c := w.config
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
-			Config: front.IngressFromFlags(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
+			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
 		Binding: admission.BindingConfig{VPC: c.VPC, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), External: func(arn string) bool {
 			owner, known := w.inventory.KnownTargetGroupOwner(arn)

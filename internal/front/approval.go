@@ -7,23 +7,23 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/consent"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
 )
 
 // Approval refuses a whole plan for a stack while objects that decide about its load balancer have the annotation for an approval, and none of them approves of the
 // stack. What is approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is
 // not concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
 // approval of another state; and the objects that take it over approve only where the consent names their namespace.
-func Approval(w Input, desired *stack.Stack, o elb.Observed, allowed consent.Balancers) (plan.Policy, error) {
+func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.Balancers) (plan.Policy, error) {
 	of := desired.Key.Owner
 	taken := w.takes(desired, &o, allowed)
 	adopts := taken != nil || w.Adopts(desired)
@@ -43,7 +43,7 @@ func Approval(w Input, desired *stack.Stack, o elb.Observed, allowed consent.Bal
 	if len(asking) == 0 && !adopts || desired.Removal != stack.NotRemoved {
 		return policy.None, nil
 	}
-	digest, err := stackjson.Digest(desired)
+	digest, err := planjson.Digest(desired)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Obj
 
 // takes is the load balancer that a stack takes over, or has taken over without being entrusted with it; nil = there is none. One that is marked as taken over
 // is like any other if the consent names the namespace of one of the objects.
-func (w Input) takes(desired *stack.Stack, o *elb.Observed, allowed consent.Balancers) *elb.LoadBalancer {
+func (w Input) takes(desired *stack.Stack, o *awsop.Observed, allowed consent.Balancers) *awsop.LoadBalancer {
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
 		named := func(m metav1.Object) bool { return entrusted(allowed, desired.Cluster, m, lb) }
@@ -114,12 +114,12 @@ func (w Input) takes(desired *stack.Stack, o *elb.Observed, allowed consent.Bala
 }
 
 // entrusted reports whether the consent to a takeover names the namespace of an object, so that the object may approve of it.
-func entrusted(allowed consent.Balancers, cluster string, o metav1.Object, lb *elb.LoadBalancer) bool {
+func entrusted(allowed consent.Balancers, cluster string, o metav1.Object, lb *awsop.LoadBalancer) bool {
 	return lb != nil && allowed.Of(cluster, o.GetNamespace(), consent.Balancer{ARN: lb.ARN, Name: lb.Name, SharedWith: lb.Tags[naming.SharedWithTag]}) == consent.Namespace
 }
 
 // howToApprove is the remedy for the steps of a takeover that wait.
-func (w Input) howToApprove(desired *stack.Stack, taken *elb.LoadBalancer, allowed consent.Balancers, digest string) string {
+func (w Input) howToApprove(desired *stack.Stack, taken *awsop.LoadBalancer, allowed consent.Balancers, digest string) string {
 	by := owner.Of(desired.Key.Owner).ApprovedPlan
 	for _, m := range w.Members {
 		if taken != nil && !entrusted(allowed, desired.Cluster, m, taken) {
@@ -136,7 +136,7 @@ func (w Input) howToApprove(desired *stack.Stack, taken *elb.LoadBalancer, allow
 const shownSteps = 10
 
 // takeover refuses the destructive steps of the plan for a load balancer that is taken over, and names them.
-func takeover(remedy string, o elb.Observed) plan.Policy {
+func takeover(remedy string, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		return p.Under(policy.HoldDestructive(o, func(held []plan.Step) plan.Guard {
 			var names []string

@@ -7,17 +7,17 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/consent"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 	t.Parallel()
 	desired := &stack.Stack{Cluster: "demo", Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "shop"}}, LoadBalancers: []stack.LoadBalancer{{ID: stack.LoadBalancerIdentity, Name: "shop"}}}
-	digest, err := stackjson.Digest(desired)
+	digest, err := planjson.Digest(desired)
 	if err != nil || len(digest) != 16 {
 		t.Fatal(digest, err)
 	}
@@ -77,12 +77,12 @@ func TestAPlanIsHeldUntilOneOfTheMembersApprovesOfIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := elb.Observed{LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "platform", Tags: c.tags}}}}
+		o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "platform", Tags: c.tags}}}}
 		hold, err := Approval(Input{Members: of(c.members), Leaving: of(c.leaving), ClassApprovals: c.class}, c.desired, o, allowed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: elb.DeleteListener{}, Why: []string{"it is in the way"}}}}.Under(hold).Steps[0].Guard
+		g := plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: awsop.DeleteListener{}, Why: []string{"it is in the way"}}}}.Under(hold).Steps[0].Guard
 		switch {
 		case (g != nil) != (c.want != ""):
 			t.Errorf("%s: guard %v", name, g)

@@ -6,9 +6,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // DerivedConstruction is the construction of rules that Load derived from the finalizer of a Gateway that records none; ok is false for any other
@@ -23,8 +23,8 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 }
 
 // ObservedConstruction is the construction of the rules that AWS holds of a stack; standard where it holds no load balancer.
-func ObservedConstruction(key stack.Key, o elb.Observed, c *compile.Config) rule.Construction {
-	standard := func(r elb.Rule) bool {
+func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
+	standard := func(r awsop.Rule) bool {
 		owner, _, ours := naming.StackOf(c.Cluster, r.ARN, r.Tags)
 		if c.Gates.ListenerRulesTagging && (!ours || owner != key) {
 			return false

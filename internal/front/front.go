@@ -1,6 +1,5 @@
 // Package front joins the front ends to the compiler, for the controller and the command line: it loads the input of a stack and
 // compiles it with the facts that it needs. Its only side effect is the reading of facts through FactSource.
-// It may import the front ends below it, compile, plan/diff, config and what they need.
 package front
 
 import (
@@ -10,16 +9,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Loader is the front end of one kind of owner of stacks.
@@ -29,26 +26,6 @@ type Loader interface {
 	// managed by this front end or, then with a diagnostic, its class or group is invalid, or looks like a mistake.
 	Declared(v *objects.View, o metav1.Object) (id stack.ID, ok bool, d *diag.Diagnostic)
 	Load(v *objects.View, id stack.ID) Input
-}
-
-// Loaders are the front ends of all kinds of owners that are served, as flags configure them. With includeDryRun objects under dry run count as if they were not.
-func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]Loader {
-	ing := IngressFromFlags(c)
-	ing.Config.IncludeDryRun = includeDryRun
-	out := map[stack.Owner]Loader{stack.Ingress: ing, stack.Service: ServiceFromFlags(c)}
-	if c.Gates.Enabled(config.ALBGatewayAPI) {
-		out[stack.GatewayALB] = gatewayLoader(c, attachment.Application, includeDryRun)
-	}
-	if c.Gates.Enabled(config.NLBGatewayAPI) {
-		out[stack.GatewayNLB] = gatewayLoader(c, attachment.Network, includeDryRun)
-	}
-	return out
-}
-
-func gatewayLoader(c *config.Config, family attachment.Family, includeDryRun bool) Gateway {
-	f := GatewayFromFlags(c, family)
-	f.Config.IncludeDryRun = includeDryRun
-	return f
 }
 
 // StacksOf are the stacks of a front end that depend on an object, each once and sorted: those whose finalizers it carries, and the one that

@@ -1,20 +1,16 @@
 package front
 
 import (
-	"time"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Gateway is the front end of Gateways whose load balancers are of one family.
@@ -25,30 +21,6 @@ type Gateway struct {
 	// Exists reports whether AWS holds a load balancer with the tags of a stack that has rules of the existing controller, as it does for Gateways
 	// that are adopted; nil = the finalizer shows it, as this controller writes it together with the annotation that records how rules are made.
 	Exists func(key stack.Key) bool
-}
-
-// GatewayConfigFromFlags is the configuration of both front ends of Gateways.
-func GatewayConfigFromFlags(c *config.Config) gateway.Config {
-	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket != "", WatchNamespace: c.WatchNamespace, Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
-	for _, of := range []struct {
-		served bool
-		to     *gatewayv1.GatewayController
-		name   string
-	}{
-		{c.Gates.Enabled(config.ALBGatewayAPI), &out.ALB, c.Gateways.ALB},
-		{c.Gates.Enabled(config.NLBGatewayAPI), &out.NLB, c.Gateways.NLB},
-		{c.ServesAutoGateways(), &out.Auto, c.Gateways.Auto},
-	} {
-		if of.served {
-			*of.to = gatewayv1.GatewayController(of.name)
-		}
-	}
-	return out
-}
-
-// GatewayFromFlags is the front end of the Gateways of a family as flags configure it.
-func GatewayFromFlags(c *config.Config, f attachment.Family) Gateway {
-	return Gateway{Config: GatewayConfigFromFlags(c), Family: f, References: ReferencesFromFlags(c)}
 }
 
 // Owner implements Loader.

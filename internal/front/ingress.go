@@ -2,37 +2,23 @@ package front
 
 import (
 	"slices"
-	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Ingress is the front end of Ingress groups.
 type Ingress struct {
 	Config     ingress.Config
 	References References
-}
-
-// IngressFromFlags is the front end of Ingress groups as flags configure it.
-func IngressFromFlags(c *config.Config) Ingress {
-	return Ingress{References: ReferencesFromFlags(c), Config: ingress.Config{
-		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
-		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
-		RequiredSecretsLabel: c.RequiredSecretsLabel,
-		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
-		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
-		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
-	}}
 }
 
 // Owner implements Loader.

@@ -7,11 +7,11 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestAPlanIsNotCarriedOutWhileOneOfTheObjectsIsOnlyObserved(t *testing.T) {
@@ -98,12 +98,12 @@ func TestWhatStaysOfDeletedObjectsKeepsItsTagsUnlessAllLetGoOfThem(t *testing.T)
 
 // held is a plan with one step that deletes.
 func held() plan.Plan {
-	return plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: elb.DeleteListener{}}}}
+	return plan.Plan{Steps: []plan.Step{{ID: "x", Action: plan.Delete, Op: awsop.DeleteListener{}}}}
 }
 
 func digestOfStack(t *testing.T, s *stack.Stack) string {
 	t.Helper()
-	digest, err := stackjson.Digest(s)
+	digest, err := planjson.Digest(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,17 +12,17 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // policyValues have a value that decides about the load balancer of each annotation that is a policy.
@@ -88,7 +88,7 @@ func decides(w Input, key stack.Key) string {
 		}
 	}
 	desired := &stack.Stack{Key: key}
-	approval, err := Approval(w, desired, elb.Observed{}, nil)
+	approval, err := Approval(w, desired, awsop.Observed{}, nil)
 	note("observed", w.Observes(key.Owner))
 	note("adopted", w.Adopts(desired))
 	note("not approved", err != nil || approval(held()).Steps[0].Guard != nil)
@@ -265,7 +265,7 @@ func TestApprovalBelongsToItsAuthor(t *testing.T) {
 		desired := &stack.Stack{Key: key}
 		digest := digestOfStack(t, desired)
 		w := inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}), of(key, "mal/evil", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
-		hold, err := Approval(w, desired, elb.Observed{}, nil)
+		hold, err := Approval(w, desired, awsop.Observed{}, nil)
 		if err != nil || hold(held()).Steps[0].Guard == nil || len(w.SetAside) != 1 {
 			t.Fatalf("%s: a newcomer approves of what another one holds: %v", key.Owner, err)
 		}
@@ -277,7 +277,7 @@ func TestApprovalBelongsToItsAuthor(t *testing.T) {
 			}
 		}
 		w = inGroup(key, of(key, "shop/web", 1, map[annotation.Key]string{k: "none"}), of(key, "shop/ops", 9, map[annotation.Key]string{k: digest})).Governed(key, nil)
-		if hold, err = Approval(w, desired, elb.Observed{}, nil); err != nil || hold(held()).Steps[0].Guard != nil {
+		if hold, err = Approval(w, desired, awsop.Observed{}, nil); err != nil || hold(held()).Steps[0].Guard != nil {
 			t.Errorf("%s: an approval in the namespace that decides does not count", key.Owner)
 		}
 	}

@@ -9,20 +9,14 @@ import (
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // References says which kinds are read to decide about references to target groups of other namespaces.
 type References struct {
 	Grants     bool // ReferenceGrants are served
 	Namespaces bool // the namespaces of the cluster may be listed
-}
-
-// ReferencesFromFlags are the kinds that a controller with such flags reads.
-func ReferencesFromFlags(c *config.Config) References {
-	return References{Grants: c.ServesGateways() || c.ServesAccelerators(), Namespaces: c.WatchNamespace == ""}
 }
 
 // kindTargetGroup is the kind of a target group in ReferenceGrants, of the group of TargetGroupBindings.

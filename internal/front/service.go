@@ -6,28 +6,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/service"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Service is the front end of Services.
 type Service struct {
 	Config     service.Config
 	References References
-}
-
-// ServiceFromFlags is the front end of Services as flags configure it.
-func ServiceFromFlags(c *config.Config) Service {
-	return Service{References: ReferencesFromFlags(c), Config: service.Config{
-		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController), DefaultTargetType: c.DefaultTargetType,
-		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
-		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
-		CapacityOff: !c.Gates.Enabled(config.LBCapacityReservation),
-	}}
 }
 
 // Owner implements Loader.

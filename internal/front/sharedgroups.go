@@ -8,26 +8,26 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // RegisteredTargets is what is known of the targets of target groups that clusters share.
 type RegisteredTargets struct {
 	// InAWS are the targets of a target group that do not drain.
-	InAWS func(ctx context.Context, targetGroup string) ([]elb.Target, error)
+	InAWS func(ctx context.Context, targetGroup string) ([]awsop.Target, error)
 	// Recorded are the keys of the targets that this cluster registered through a binding; known is false if nothing was recorded.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
 }
 
 // ForeignTargets counts the targets of other clusters in the target groups that a plan deletes and that clusters share, by ARN.
-func ForeignTargets(ctx context.Context, r RegisteredTargets, key stack.Key, w Input, p *plan.Plan, o elb.Observed) (map[string]int, error) {
+func ForeignTargets(ctx context.Context, r RegisteredTargets, key stack.Key, w Input, p *plan.Plan, o awsop.Observed) (map[string]int, error) {
 	foreign, declared := map[string]int{}, declaresSharing(key.Owner, w)
 	for _, step := range p.Steps {
-		op, deletes := step.Op.(elb.DeleteTargetGroup)
+		op, deletes := step.Op.(awsop.DeleteTargetGroup)
 		if !deletes || step.Guard != nil {
 			continue
 		}
@@ -54,7 +54,7 @@ func ForeignTargets(ctx context.Context, r RegisteredTargets, key stack.Key, w I
 			if err != nil {
 				return foreign, fmt.Errorf("reading which targets of %s are this cluster's: %w", arn, err)
 			}
-			registered = slices.DeleteFunc(registered, func(t elb.Target) bool { return slices.Contains(own, t.Key()) })
+			registered = slices.DeleteFunc(registered, func(t awsop.Target) bool { return slices.Contains(own, t.Key()) })
 		}
 		if len(registered) > 0 {
 			foreign[arn] = len(registered)

@@ -6,11 +6,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/facts"
 	"github.com/k8s-lbc/lbc/internal/front/service"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas makes a typo in the type, with and without a last good version at hand.
@@ -27,11 +26,7 @@ func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 			s.Annotations["service.beta.kubernetes.io/aws-load-balancer-type"] = kind
 		})}), key.ID)
 	}
-	flags, err := config.Parse([]string{"--cluster-name=demo", "--aws-vpc-id=vpc-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := CompileFromFlags(flags)
+	cfg := compiling()
 	good, _, err := Compile(t.Context(), &oracle{known: known}, key, typed("external"), cfg, nil)
 	if err != nil || good.Stack.Empty() {
 		t.Fatalf("%v, %v, %v", good.Stack, good.Diagnostics, err)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/k8s-lbc/lbc/internal/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // arguments is an operation as JSON. Its fields have the names of the Go structs, in the form that all other fields of plans have: IPAddressType is ipAddressType. Keys of

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 type embedded struct {

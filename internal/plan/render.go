@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TextOptions adjust the text form.

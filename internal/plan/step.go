@@ -12,8 +12,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Plan is what to write. Steps stand in an order in which they may be executed one by one: every step comes after those that

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // settled is how long nothing is wrong before a fault.
@@ -92,7 +92,7 @@ var faults = []fault{
 	{"the leader changes once", 30 * time.Second, func(w *world) { w.lead(0); number(func(w *world, n int) { w.transitions += n }, 1)(w) }, func(w *world) { w.lead(1) }, nil},
 	{"the leader changes again and again", 5 * minute, number(func(w *world, n int) { w.transitions += n }, 4), func(*world) {},
 		[]alert{{"LBCLeaderUnstable", minute, 16 * minute}}},
-	{"the VPC is not known", 15 * minute, func(w *world) { w.conditions.Set(degraded.Condition{Reason: degraded.VPC}) }, func(w *world) { w.conditions.Heal(degraded.VPC) },
+	{"the VPC is not known", 15 * minute, func(w *world) { w.conditions.Set(impairment.Condition{Reason: impairment.VPC}) }, func(w *world) { w.conditions.Heal(impairment.VPC) },
 		[]alert{{"LBCDegraded", 11 * minute, minute}}},
 	{"a load balancer is not ready", 20 * minute, number(func(w *world, n int) { w.notReady = n > 0 }, 1), number(func(w *world, n int) { w.notReady = n > 0 }, 0),
 		[]alert{{"LBCLoadBalancerNotReady", 16 * minute, minute}}},

@@ -17,18 +17,18 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 var staleValue = math.Float64frombits(value.StaleNaN)
@@ -40,10 +40,10 @@ const scrapeInterval = 15 * time.Second
 // the time and an AWS that may fail. Its time is that of a bubble.
 type world struct {
 	aws        *aws
-	limiter    *cloud.Limiter
-	conditions *degraded.Conditions
+	limiter    *awsclient.Limiter
+	conditions *impairment.Conditions
 	board      *waiting.Board
-	registry   *targets.Registry
+	registry   *registrar.Registry
 	page       *prometheus.Registry
 	alerts     *evaluator
 
@@ -82,25 +82,25 @@ func (a *aws) call(ctx context.Context, operation string) error {
 	}
 	select {
 	case <-ctx.Done():
-		return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: ctx.Err()}
+		return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: ctx.Err()}
 	case <-time.After(after):
 	}
 	switch code {
 	case "":
 		return nil
 	case "silence":
-		return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: context.DeadlineExceeded}
+		return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: context.DeadlineExceeded}
 	}
-	return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 }
 
-// DescribeTargetHealth implements targets.Describer.
+// DescribeTargetHealth implements registrar.Describer.
 func (w *world) DescribeTargetHealth(ctx context.Context, _ *elbv2.DescribeTargetHealthInput, _ ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
 	return &elbv2.DescribeTargetHealthOutput{}, w.call(ctx, "DescribeTargetHealth")
 }
 
 func (w *world) call(ctx context.Context, operation string) error {
-	return w.limiter.Do(ctx, cloud.ServiceELBV2, operation, func(ctx context.Context) error { return w.aws.call(ctx, operation) })
+	return w.limiter.Do(ctx, awsclient.ServiceELBV2, operation, func(ctx context.Context) error { return w.aws.call(ctx, operation) })
 }
 
 // newWorld makes a world and lets it live until ctx ends.
@@ -110,17 +110,17 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	m := metrics.New(w.page)
 	m.SetBuild(buildinfo.Read("v0"))
 	reporter := startup.NewReporter(m.SetDegraded, time.Now, logr.Discard())
-	w.conditions = &degraded.Conditions{OnChange: reporter.Changed}
+	w.conditions = &impairment.Conditions{OnChange: reporter.Changed}
 	w.board = waiting.NewBoard(time.Now)
 	w.board.Degraded = w.conditions.Holds
-	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r degraded.Reason) { go w.board.Recovered(r) }}
-	w.limiter = cloud.NewLimiter(cloud.LimiterOptions{
-		Observe: func(c cloud.Call) { m.ObserveCall(c); calls.Observe(c) },
+	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r impairment.Reason) { go w.board.Recovered(r) }}
+	w.limiter = awsclient.NewLimiter(awsclient.LimiterOptions{
+		Observe: func(c awsclient.Call) { m.ObserveCall(c); calls.Observe(c) },
 		Sending: calls.Sending,
-		Attempt: func(c cloud.Call) { m.ObserveRequest(c); calls.Answered(c) },
+		Attempt: func(c awsclient.Call) { m.ObserveRequest(c); calls.Answered(c) },
 	})
-	w.registry = targets.NewRegistry(func(cloud.Scope) (targets.Account, error) {
-		return targets.Account{ELBV2: w, Fresh: func(string) bool { return false }, Write: func(ctx context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+	w.registry = registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: w, Fresh: func(string) bool { return false }, Write: func(ctx context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 			if err := w.call(ctx, plan.NameOf(op)); err != nil {
 				return apply.Outcome{State: apply.Failed, Err: err}
 			}
@@ -227,7 +227,7 @@ func (w *world) keepStack(ctx context.Context, name string) {
 		gone := w.call(ctx, "DeleteRule")
 		note, class := waiting.Note{}, diag.Class("")
 		if err = errors.Join(err, gone); err != nil {
-			class = cloud.Classify(err).Class
+			class = awsclient.Classify(err).Class
 		}
 		if classes, waits := note.Classes(class); waits {
 			w.board.Waits(waiting.Stacks, name, time.Time{}, classes, wake)
@@ -261,11 +261,11 @@ const pods = 12
 
 // keepTargets replaces one of the pods behind a target group each 20 seconds, and tries again what failed.
 func (w *world) keepTargets(ctx context.Context) {
-	group := targets.Group{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a/1"}
+	group := registrar.Group{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/a/1"}
 	for n := 4 * pods; ctx.Err() == nil; n++ {
-		q := targets.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
+		q := registrar.Request{Group: group, Binding: stack.ID{Namespace: "shop", Name: "a"}, Since: time.Now()}
 		for pod := n/4 - pods; pod < n/4; pod++ {
-			q.Want = append(q.Want, targets.Endpoint{Target: targets.Target{ID: fmt.Sprint("10.0.0.", pod%pods), Port: int32(1024 + pod)}}) //nolint:gosec // small
+			q.Want = append(q.Want, registrar.Endpoint{Target: registrar.Target{ID: fmt.Sprint("10.0.0.", pod%pods), Port: int32(1024 + pod)}}) //nolint:gosec // small
 		}
 		_, _ = w.registry.Sync(ctx, q)
 		select {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 // server is an API server that answers with the request, and whose watches return what is sent to events.

@@ -18,7 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/internal/sdkhttp"
+	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
 )
 
 // endpoint is the AWS that is measured against, with the recorder before it.

@@ -11,7 +11,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/internal/support"
+	"github.com/k8s-lbc/lbc/internal/model/support"
 )
 
 const dir = "../../charts/aws-load-balancer-controller"

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/k8s-lbc/lbc/internal/kube"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 )
 
@@ -30,13 +30,13 @@ func (r rights) add(group, resource string, verbs ...string) {
 // plurals corrects guesses.
 var plurals = strings.NewReplacer("gatewaies", "gateways", "paramses", "params")
 
-// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of kube.Kinds, and writes what the calls of the
+// needed are the rights that the program uses in the whole cluster: it lists and watches the kinds of readable.Kinds, and writes what the calls of the
 // packages that are named write.
 func needed(t *testing.T) rights {
 	t.Helper()
-	scheme := must(kube.Scheme())
+	scheme := must(readable.Scheme())
 	need := rights{}
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		kinds, _, err := scheme.ObjectKinds(k.Object)
 		if err != nil {
 			t.Fatal(err)

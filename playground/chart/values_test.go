@@ -10,7 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 )
 
 // valueCase is a case of testdata/values.in.yaml: values over clusterName: demo-cluster, whose effect is in testdata/values.txt.

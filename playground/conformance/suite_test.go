@@ -31,7 +31,7 @@ import (
 	"sigs.k8s.io/gateway-api/pkg/features"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/curl"
 )
 

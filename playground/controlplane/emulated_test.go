@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/await"
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/support"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/support"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/repository"

@@ -112,7 +112,7 @@ spec:
 }
 
 // TestWhatTheSchemaOfGlobalAcceleratorsRefuses reads testdata/accelerator-refused.yaml, which the check without an API server has to refuse, too
-// (internal/manifest/schema).
+// (internal/kube/manifest/schema).
 func TestWhatTheSchemaOfGlobalAcceleratorsRefuses(t *testing.T) {
 	t.Parallel()
 	root, err := repository.FindFromProcess()

@@ -19,7 +19,7 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
 
-	"github.com/k8s-lbc/lbc/internal/support"
+	"github.com/k8s-lbc/lbc/internal/model/support"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/repository"

@@ -13,7 +13,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/k8s-lbc/lbc/internal/servingcert"
+	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/playground/manifest"
 	"github.com/k8s-lbc/lbc/playground/process"
 )

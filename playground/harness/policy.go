@@ -8,7 +8,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/playground/environment"
 )
 

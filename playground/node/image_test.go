@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 
-	"github.com/k8s-lbc/lbc/internal/servingcert"
+	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 )
 
 func TestImagesAreKnownByNameInAnyRegistryAndVersion(t *testing.T) {

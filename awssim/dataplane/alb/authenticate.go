@@ -7,7 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/authn"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/counter"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // identity is what became of a request's Identification.

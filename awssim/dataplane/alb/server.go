@@ -1,7 +1,7 @@
 // Package alb serves the requests that reach listeners of Application Load Balancers: TLS with clients, rules, sign-in, web ACLs, choice of a target,
 // stickiness, the exchange with the target, headers, access and connection logs. Connections come from the data plane, which owns the sockets; health
 // checks are in the package targetgroup, the inspection of HTTP below net/http in httpwire. It may import awssim/accesslog, awssim/authn, awssim/clock,
-// awssim/webacl, internal/stack, internal/traffic and the packages of the data plane below it.
+// awssim/webacl, internal/model/stack, internal/model/traffic and the packages of the data plane below it.
 package alb
 
 import (

@@ -15,7 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/handshake"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Snapshot is an immutable picture of one listener: all that a request or a flow needs, taken once at its start.

@@ -1,6 +1,6 @@
 // Package loadbalancer is what Application and Network Load Balancers have in common: configuration and counters, the zone that a
 // client reaches, what security groups permit, snapshots of listeners, connections of clients. It opens no socket and speaks no
-// protocol. It may import awssim/accesslog, awssim/clock, awssim/vnet, internal/stack, internal/traffic and the packages of the
+// protocol. It may import awssim/accesslog, awssim/clock, awssim/vnet, internal/model/stack, internal/model/traffic and the packages of the
 // data plane below it.
 package loadbalancer
 
@@ -19,7 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/vnet"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // HandshakeTimeout is AWS's for TLS handshakes with clients.

@@ -1,6 +1,6 @@
 // Package nlb carries the flows that reach listeners of Network Load Balancers: choice of a target, TCP and TLS connections, flows of datagrams and of
 // QUIC, their records and the log of TLS connections. Connections and datagrams come from the data plane, which owns the sockets; health checks are in the
-// package targetgroup. It may import awssim/accesslog, awssim/vnet, internal/traffic and the packages of the data plane below it.
+// package targetgroup. It may import awssim/accesslog, awssim/vnet, internal/model/traffic and the packages of the data plane below it.
 package nlb
 
 import (

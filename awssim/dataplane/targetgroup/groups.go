@@ -1,6 +1,6 @@
 // Package targetgroup is target groups at work: their registered targets, health checks, which targets may be chosen and how,
 // connections to targets. It has no listener, no rule and no client, and of load balancers only the one that uses a group. It
-// may import awssim/accesslog, awssim/clock, awssim/vnet, internal/stack and the data plane's counter, flow, handshake, topology.
+// may import awssim/accesslog, awssim/clock, awssim/vnet, internal/model/stack and the data plane's counter, flow, handshake, topology.
 package targetgroup
 
 import (

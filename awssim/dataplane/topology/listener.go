@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/authn"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Listener is one listener. Target groups in actions are named by their ARN in Ref.Literal.

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TargetGroup is one target group with its targets.

@@ -1,6 +1,6 @@
 // Package topology is the input of the data plane: load balancers, listeners, target groups, accelerators as plain structs, and
 // their attributes read with AWS's defaults. It holds no state, opens no socket and has no account. It may import
-// awssim/accesslog, awssim/authn, awssim/webacl and internal/stack.
+// awssim/accesslog, awssim/authn, awssim/webacl and internal/model/stack.
 package topology
 
 import (
@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/webacl"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Topology is everything the data plane has to serve: a full picture each time, compared with the one before by ARN.

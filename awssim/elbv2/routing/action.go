@@ -1,6 +1,6 @@
 // Package routing is what rules and listeners do with a request: conditions, actions and transforms, converted from the SDK's
 // form and checked, compared, and converted back. It holds no rule and changes no account; it imports awssim/account,
-// internal/stack, elbv2/request and elbv2/check.
+// internal/model/stack, elbv2/request and elbv2/check.
 package routing
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/apierr"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (

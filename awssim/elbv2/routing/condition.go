@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/check"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/elbv2/request"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // DescribeActions converts to the SDK's form, in which AWS repeats some values and leaves secrets out.

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // TestCertificatesThatAreDiscoveredFirstCountOnlyIfTheyCoverEachHost has a listener with a certificate of its own, as one that names a Secret.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // Ranks order the members by when they joined: of two members the one with the higher rank joined later. The order of equal ranks is not

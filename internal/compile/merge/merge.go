@@ -6,8 +6,8 @@ package merge
 import (
 	"fmt"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // Group are the members of a load balancer, and what is known of them from the last compilation.

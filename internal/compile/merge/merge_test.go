@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // A misspelt key leaves its setting at the default, which may delete or replace a load balancer, or open it. If the setting may have been

@@ -5,9 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Claim is a rule of a port that claims room in a load balancer, with what decides who has it.

@@ -5,8 +5,8 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 )
 
 // Join joins rules that are alternatives of one rule of a route, have the same actions, and differ in the values of one condition: of hosts,

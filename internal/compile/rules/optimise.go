@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Rule is a rule of a listener without order and identity, with its route.

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 func TestRoutesComeByPrecedenceAndThoseOfEqualPrecedenceByMember(t *testing.T) {

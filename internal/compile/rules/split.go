@@ -3,7 +3,7 @@ package rules
 import (
 	"fmt"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // maxParts bounds the rules of one route. It is AWS's default quota of rules per load balancer.

@@ -6,8 +6,8 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestOthersLoadBalancersAreNotAcceleratedByARN has a tenant name the ARN of an internal load balancer of another namespace.

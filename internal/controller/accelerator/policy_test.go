@@ -14,8 +14,8 @@ import (
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/iam"
 	"github.com/k8s-lbc/lbc/awssim/iam/policy"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 )
 
 const roleKey = "AKIACONTROLLER000001"
@@ -114,8 +114,8 @@ func TestAnAcceleratorLivesUnderThePoliciesForItAndNeedsEachOfTheirCalls(t *test
 			if len(*denied) > 0 {
 				t.Errorf("denied: %s", strings.Join(*denied, "\n"))
 			}
-			for name, o := range cloud.Operations {
-				if action := strings.TrimPrefix(name, cloud.ServiceGlobalAccelerator+" "); o.Service == cloud.ServiceGlobalAccelerator && !slices.Contains(called, action) {
+			for name, o := range awsclient.Operations {
+				if action := strings.TrimPrefix(name, awsclient.ServiceGlobalAccelerator+" "); o.Service == awsclient.ServiceGlobalAccelerator && !slices.Contains(called, action) {
 					t.Errorf("%s is not called", action)
 				}
 			}

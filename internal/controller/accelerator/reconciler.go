@@ -1,5 +1,5 @@
 // Package accelerator is the controller of GlobalAccelerators: a pass reads the object and what its endpoints name, plans, carries the plan out, and writes the
-// status. Decisions are in internal/accelerator and below it. It may import accelerator, the packages of controllers below it, status and controller-runtime.
+// status. Decisions are in internal/plan/accelerator and below it.
 package accelerator
 
 import (
@@ -17,22 +17,22 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/accelerator"
-	"github.com/k8s-lbc/lbc/internal/accelerator/account"
-	"github.com/k8s-lbc/lbc/internal/accelerator/check"
-	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
-	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
 )
 
 // Name is that of the controller in metrics, of its queue, and of the component of its events.
@@ -57,7 +57,7 @@ type Reconciler struct {
 	Definitions reads.Definitions
 	Account     *account.Account
 	Config      declare.Config
-	Reporter    *status.Reporter
+	Reporter    *reporting.Reporter
 	Metrics     *metrics.Metrics
 	Now         func() time.Time
 
@@ -112,7 +112,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	r.Metrics.CountPass(Name, q.Namespace, q.Name)
 	defer r.Metrics.StartStage(Name, metrics.StageAcceleratorReconcile)()
 	loaded := r.Metrics.StartStage(Name, metrics.StageAcceleratorLoad)
-	ctx = cloud.WithCause(ctx, cloud.Cause(Name))
+	ctx = awsclient.WithCause(ctx, awsclient.Cause(Name))
 	begun := r.Index.Begin()
 	reader := reads.NewCacheReader(ctx, r.Client, r.Live)
 	reader.Definitions, reader.Confirm = r.Definitions, []objects.Kind{objects.Ingress}
@@ -174,7 +174,7 @@ func (p *pass) finalizer(ctx context.Context) error {
 		return o.GetDeletionTimestamp() == nil && controllerutil.AddFinalizer(o, naming.AcceleratorFinalizer)
 	}})
 	if err != nil {
-		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
+		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{reporting.APIRefusal(p.object, diag.FinalizerNotAdded, err)}, Partial: true})
 		return fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {
@@ -187,7 +187,7 @@ func (p *pass) finalizer(ctx context.Context) error {
 }
 
 // report counts findings and makes events of them.
-func (p *pass) report(r status.Report) {
+func (p *pass) report(r reporting.Report) {
 	p.Metrics.CountAcceleratorFindings(r.Found)
 	p.Reporter.Report(unit(p.name()), r)
 }
@@ -274,7 +274,7 @@ func waits(found diag.List) bool {
 // unread is the finding of an accelerator that cannot be read.
 func (p *pass) unread(err error) diag.Diagnostic {
 	var foreign *account.NotOwnedError
-	d := cloud.Problem("", err)
+	d := awsclient.Problem("", err)
 	if errors.As(err, &foreign) {
 		d = diag.New(p.object, "status.acceleratorARN", diag.AcceleratorNotOwned, foreign.Error(),
 			"if it is to be that of this object, give it the tags of it (docs/decisions/0036-accelerators.md); else remove status.acceleratorARN")
@@ -315,7 +315,7 @@ func (p *pass) end(ctx context.Context, o accelerator.Observed, failure reason, 
 	if p.writeStatus(ctx, statusOf(p.ga, o, p.absent, failure, p.found)) {
 		err = errors.Join(err, errRetry)
 	}
-	report := status.Report{Found: p.found}
+	report := reporting.Report{Found: p.found}
 	if deployed && failure == "" && err == nil && !waits(p.found) {
 		report.Objects = []diag.Object{p.object}
 	} else {
@@ -353,7 +353,7 @@ func (p *pass) writeStatus(ctx context.Context, change func(*agav1beta1.GlobalAc
 		return ok && change(ga)
 	}})
 	if err != nil {
-		p.found = append(p.found, status.APIRefusal(p.object, diag.StatusNotWritten, err))
+		p.found = append(p.found, reporting.APIRefusal(p.object, diag.StatusNotWritten, err))
 		return true
 	}
 	if ga, ok := after.(*agav1beta1.GlobalAccelerator); ok {

@@ -20,8 +20,8 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // example is the object of chapter 60, 15, with its Service.

@@ -12,14 +12,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/accelerator"
-	"github.com/k8s-lbc/lbc/internal/accelerator/account"
-	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
-	"github.com/k8s-lbc/lbc/internal/accelerator/diff"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/diff"
 )
 
 // remove deletes the accelerator of an object that is being deleted, and then lets the object go. The accelerator is found by its tags where the status does not show
@@ -106,7 +106,7 @@ func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling b
 	if p.writeStatus(ctx, removing(p.ga.Generation, c, isDisabling)) {
 		err = errors.Join(err, errRetry)
 	}
-	p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found})
+	p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: p.found})
 	if err != nil || !isDisabling {
 		return reconcile.Result{}, err
 	}
@@ -116,13 +116,13 @@ func (p *pass) endRemoval(ctx context.Context, c metav1.Condition, isDisabling b
 // release takes the finalizer off: nothing of the object is left in AWS. An event reports what is left because it is another one's.
 func (p *pass) release(ctx context.Context) (reconcile.Result, error) {
 	if len(p.found) > 0 {
-		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: p.found, Partial: true})
+		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: p.found, Partial: true})
 	}
 	_, err := objectwriter.Apply(ctx, p.Client, objectwriter.Write{Object: p.ga, Part: objectwriter.Finalizer, Change: func(o client.Object) bool {
 		return controllerutil.RemoveFinalizer(o, naming.AcceleratorFinalizer)
 	}})
 	if err != nil {
-		p.report(status.Report{Waiting: []diag.Object{p.object}, Found: diag.List{status.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
+		p.report(reporting.Report{Waiting: []diag.Object{p.object}, Found: diag.List{reporting.APIRefusal(p.object, diag.FinalizerNotRemoved, err)}, Partial: true})
 		return reconcile.Result{}, fmt.Errorf("finalizer of GlobalAccelerator %s: %w", p.name(), err)
 	}
 	p.Account.Forget(p.key)

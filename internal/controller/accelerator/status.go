@@ -10,8 +10,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/accelerator"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
 
 // Conditions.

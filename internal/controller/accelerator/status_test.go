@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 )
 
 var deployed = accelerator.Observed{

@@ -9,10 +9,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/backoff"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
 // reading are the kinds that passes read.
@@ -24,7 +24,7 @@ func (r *Reconciler) SetUp(mgr manager.Manager, workers int, longest time.Durati
 	c := queue.NewController(queue.Options[reconcile.Request]{Name: Name, Reconciler: r, Workers: workers, Retries: retries, Log: mgr.GetLogger(), LogUnit: queue.LogObject})
 	c.Watch(r.Waker.Source())
 	for _, kind := range reading {
-		c.Watch(queue.Kind(mgr.GetCache(), kube.Kinds[kind].Object, r.events(kind)))
+		c.Watch(queue.Kind(mgr.GetCache(), readable.Kinds[kind].Object, r.events(kind)))
 	}
 	return mgr.Add(c)
 }

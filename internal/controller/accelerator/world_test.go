@@ -23,14 +23,14 @@ import (
 	"github.com/k8s-lbc/lbc/awssim"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/accelerator/account"
-	"github.com/k8s-lbc/lbc/internal/accelerator/declare"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
 )
 
 const prefix = "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/"
@@ -77,7 +77,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 			t.Error(err)
 		}
 	})
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,11 +89,11 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 // restart begins a new life that knows nothing.
 func (w *world) restart() {
 	w.clock.Advance(time.Minute)
-	acc := account.New(cloud.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour, w.clock.Now)
+	acc := account.New(awsclient.Clients{ELBV2: w.sim.Balancing, Accelerators: w.sim.Edge}, w.config, time.Hour, w.clock.Now)
 	w.r = New(acc, w.config, w.clock.Now)
 	w.counts = prometheus.NewRegistry()
 	w.r.Client, w.r.Live, w.r.Metrics = w.client, w.client, metrics.New(w.counts)
-	w.r.Reporter = status.NewReporter(func(o diag.Object, e status.Event) {
+	w.r.Reporter = reporting.NewReporter(func(o diag.Object, e reporting.Event) {
 		w.events = append(w.events, e.Type+" "+e.Reason+": "+e.Message)
 	}, w.clock.Now)
 	w.called()

@@ -3,9 +3,9 @@ package consolesource
 import (
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/console"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
 const (
@@ -19,7 +19,7 @@ const (
 type recorded struct {
 	at    time.Time
 	on    string // as diag.Object writes itself
-	event status.Event
+	event reporting.Event
 }
 
 // events are the latest events, in the order of a ring.
@@ -41,7 +41,7 @@ func (e *events) add(r recorded) {
 func (e *events) about(all []diag.Object) []console.Event {
 	type identity struct {
 		object string
-		event  status.Event
+		event  reporting.Event
 	}
 	wanted := map[string]bool{}
 	for _, o := range all {
@@ -65,7 +65,7 @@ func (e *events) about(all []diag.Object) []console.Event {
 }
 
 // Recorded takes an event that was recorded of an object.
-func (s *Source) Recorded(o diag.Object, e status.Event) {
+func (s *Source) Recorded(o diag.Object, e reporting.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events.add(recorded{s.Now(), o.String(), e})

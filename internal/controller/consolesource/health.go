@@ -8,11 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/cache"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/explain"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 const (
@@ -24,14 +24,14 @@ const (
 	healthReads = 4
 )
 
-func newHealth(d targets.Describer, now func() time.Time) *cache.Cache[string, []explain.Target] {
+func newHealth(d registrar.Describer, now func() time.Time) *cache.Cache[string, []explain.Target] {
 	return cache.New(cache.Config[string, []explain.Target]{
 		Now: now, Batch: 1, Lifetime: healthLifetime, FailureLifetime: func(error) time.Duration { return healthLifetime },
 		Read: func(ctx context.Context, arns []string) (map[string][]explain.Target, error) {
-			ctx = cloud.WithCause(ctx, cloud.Console)
+			ctx = awsclient.WithCause(ctx, awsclient.Console)
 			out := map[string][]explain.Target{}
 			for _, arn := range arns {
-				all, err := targets.Describe(ctx, d, arn)
+				all, err := registrar.Describe(ctx, d, arn)
 				if err != nil {
 					return nil, err
 				}
@@ -47,7 +47,7 @@ func newHealth(d targets.Describer, now func() time.Time) *cache.Cache[string, [
 }
 
 // targets are those of the target groups that exist, with their health. An error is about those that could not be read.
-func (s *Source) targets(ctx context.Context, o elb.Observed) (map[string][]explain.Target, error) {
+func (s *Source) targets(ctx context.Context, o awsop.Observed) (map[string][]explain.Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	out := map[string][]explain.Target{}

@@ -5,15 +5,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/console"
-	"github.com/k8s-lbc/lbc/internal/console/view"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/explain"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/view/console"
+	"github.com/k8s-lbc/lbc/internal/view/console/data"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 
 // balancer is what the passes over a stack came to. Each pass makes a new one, so that answers are made of it without the lock.
 type balancer struct {
-	shown     view.LoadBalancer
+	shown     data.LoadBalancer
 	found     diag.List
 	decisions *gateway.Decisions // nil = it is not one of a Gateway
 	left      []console.Step     // of the last plan, what was not carried out
@@ -53,7 +53,7 @@ func (s *Source) Passed(p stacks.Passed) {
 		delete(s.balancers, p.Key)
 		delete(s.others, p.Key)
 		if len(unmet) > 0 {
-			s.others[p.Key] = view.Findings("", unmet)
+			s.others[p.Key] = data.Findings("", unmet)
 		}
 		return
 	}
@@ -118,7 +118,7 @@ func remaining(p *plan.Plan, r apply.Result) (plan.Plan, []console.Step) {
 
 // stepsOf are the steps of a plan with their outcomes.
 func stepsOf(p plan.Plan, r apply.Result) []console.Step {
-	out := view.Steps(p)
+	out := data.Steps(p)
 	for i, step := range p.Steps {
 		if out[i].Refused == "" {
 			out[i].Outcome = outcomeText(r.Outcomes[step.ID])

@@ -1,6 +1,6 @@
 // Package consolesource is the data of the web console of a controller: what the last passes over stacks read, decided and changed, the events that were
 // recorded, and the health of the targets of the load balancer that is looked at.
-// It keeps values of the passes and writes nothing. It may import stacks, targets and what is below them.
+// It keeps values of the passes and writes nothing.
 package consolesource
 
 import (
@@ -11,16 +11,17 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/cache"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/console"
-	"github.com/k8s-lbc/lbc/internal/console/view"
-	"github.com/k8s-lbc/lbc/internal/explain"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/view/console"
+	"github.com/k8s-lbc/lbc/internal/view/console/data"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // Options are what a Source reads besides what it is given.
@@ -31,7 +32,7 @@ type Options struct {
 	// Names are the pods and nodes that targets are, by address and by id of the instance.
 	Names func(ctx context.Context, s *stack.Stack) map[string]string
 	// Health reads the health of targets.
-	Health targets.Describer
+	Health registrar.Describer
 	// Standby is why this replica makes no passes, with the replica that does; empty = it makes them. Nil = it does always.
 	Standby func(ctx context.Context) string
 	Now     func() time.Time
@@ -63,13 +64,13 @@ func (s *Source) Overview(ctx context.Context, _ bool) (console.Overview, error)
 	if s.Standby != nil {
 		out.Note = s.Standby(ctx)
 	}
-	_, broken := front.Keys(s.Objects(ctx), front.Loaders(s.Config, false))
+	_, broken := front.Keys(s.Objects(ctx), settings.Loaders(s.Config, false))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range sortedKeys(s.balancers) {
 		b := s.balancers[key]
 		out.LoadBalancers = append(out.LoadBalancers, b.summary)
-		out.Findings = append(out.Findings, view.Findings(b.summary.Key, b.shown.Findings)...)
+		out.Findings = append(out.Findings, data.Findings(b.summary.Key, b.shown.Findings)...)
 	}
 	for _, key := range sortedKeys(s.others) {
 		out.Findings = append(out.Findings, s.others[key]...)
@@ -78,12 +79,12 @@ func (s *Source) Overview(ctx context.Context, _ bool) (console.Overview, error)
 	for _, f := range out.Findings {
 		reported[[2]string{f.Object, f.Reason}] = true
 	}
-	for _, f := range view.Findings("", explain.Findings(broken)) { // of objects over which there is no pass
+	for _, f := range data.Findings("", explain.Findings(broken)) { // of objects over which there is no pass
 		if !reported[[2]string{f.Object, f.Reason}] {
 			out.Findings = append(out.Findings, f)
 		}
 	}
-	view.ErrorsFirst(out.Findings)
+	data.ErrorsFirst(out.Findings)
 	return out, nil
 }
 
@@ -113,7 +114,7 @@ func (s *Source) of(key string) (balancer, error) {
 // input is what is explained of a load balancer, from the point of view of its first object.
 func (s *Source) input(ctx context.Context, b *balancer) explain.Input {
 	in := b.shown.Explained(b.found, s.Config.DefaultTags)
-	return in.WithObjects(s.Objects(ctx), front.IngressFromFlags(s.Config).Config, b.decisions)
+	return in.WithObjects(s.Objects(ctx), settings.Ingress(s.Config).Config, b.decisions)
 }
 
 // LoadBalancer implements console.Source.
@@ -152,7 +153,7 @@ func (s *Source) nameTargets(ctx context.Context, b *balancer, d *console.Detail
 
 // Ask implements console.Source.
 func (s *Source) Ask(ctx context.Context, q console.Question) (console.Walk, error) {
-	request, err := view.Request(q)
+	request, err := data.Request(q)
 	if err != nil {
 		return console.Walk{}, err
 	}
@@ -161,19 +162,19 @@ func (s *Source) Ask(ctx context.Context, q console.Question) (console.Walk, err
 		return console.Walk{}, err
 	}
 	in := s.input(ctx, &b)
-	if err := view.Answerable(in); err != nil {
+	if err := data.Answerable(in); err != nil {
 		return console.Walk{}, err
 	}
 	if in.Targets, err = s.targets(ctx, b.shown.Observed); err != nil {
 		in.Targets = nil // the way does not depend on it
 	}
-	return view.Ask(in, request, q.Follow), nil
+	return data.Ask(in, request, q.Follow), nil
 }
 
 // Plans implements console.Source.
 func (s *Source) Plans(ctx context.Context) ([]console.Planned, error) {
 	v := s.Objects(ctx)
-	all := view.Planned(func(kind objects.Kind) []metav1.Object {
+	all := data.Planned(func(kind objects.Kind) []metav1.Object {
 		if kind == objects.Gateway && !s.Config.ServesGateways() || !v.Serves(kind) {
 			return nil
 		}

@@ -19,20 +19,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/console"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
-	"github.com/k8s-lbc/lbc/internal/cputime"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
 // elbHealth has one healthy target in each target group, and counts reads.
@@ -92,9 +92,9 @@ func passed(key stack.Key, found ...diag.Diagnostic) stacks.Passed {
 			Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{fmt.Sprintf("/p%d", n+1)}}},
 		})
 	}
-	o := elb.Observed{
-		LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb/" + key.ID.Name, DNSName: key.ID.Name + ".elb.example.com", State: "active", LoadBalancer: lb}},
-		TargetGroups:  []elb.TargetGroup{{ARN: "arn:tg/" + key.ID.Name, TargetGroup: group}},
+	o := awsop.Observed{
+		LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb/" + key.ID.Name, DNSName: key.ID.Name + ".elb.example.com", State: "active", LoadBalancer: lb}},
+		TargetGroups:  []awsop.TargetGroup{{ARN: "arn:tg/" + key.ID.Name, TargetGroup: group}},
 	}
 	p := stacks.Passed{Key: key, Compiled: compile.Result{Stack: s}, Observed: &o, Plan: &plan.Plan{Key: key}, Found: found}
 	p.Input = front.Input{Wanted: true, LoadBalancer: intent.LoadBalancer{Key: key, Members: []intent.Member{{Object: objectOf(key)}}}}
@@ -106,7 +106,7 @@ func withSteps(p stacks.Passed, outcomes ...apply.Outcome) stacks.Passed {
 	p.Plan, p.Result = &plan.Plan{Key: p.Key}, apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
 	for n, o := range outcomes {
 		rule := p.Compiled.Stack.Rules[n%10]
-		step := plan.Step{ID: plan.StepID(fmt.Sprintf("CreateRule %d", n)), Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: rule.ID}, Op: elb.CreateRule{Rule: rule}, Why: []string{"it is new"}}
+		step := plan.Step{ID: plan.StepID(fmt.Sprintf("CreateRule %d", n)), Action: plan.Create, Resource: stack.Ref{Kind: stack.KindRule, ID: rule.ID}, Op: awsop.CreateRule{Rule: rule}, Why: []string{"it is new"}}
 		p.Plan.Steps = append(p.Plan.Steps, step)
 		p.Result.Outcomes[step.ID] = o
 	}
@@ -269,11 +269,11 @@ func TestEventsAreThoseOfTheObjectsAndBindingsOfALoadBalancer(t *testing.T) {
 	t.Parallel()
 	s, wait := newSource(t, &elbHealth{})
 	s.Passed(passed(keyOf(1)))
-	e := status.Event{Type: "Warning", Reason: "NoHealthyTargets", Message: "no target is healthy"}
+	e := reporting.Event{Type: "Warning", Reason: "NoHealthyTargets", Message: "no target is healthy"}
 	s.Recorded(diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "k8s-web", UID: "u"}, e)
 	wait(time.Minute)
 	s.Recorded(diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "k8s-web", UID: "u"}, e)
-	s.Recorded(objectOf(keyOf(1)), status.Event{Type: "Normal", Reason: "SuccessfullyReconciled", Message: "done"})
+	s.Recorded(objectOf(keyOf(1)), reporting.Event{Type: "Normal", Reason: "SuccessfullyReconciled", Message: "done"})
 	s.Recorded(objectOf(keyOf(2)), e)
 	s.Recorded(diag.Object{Kind: "Service", Namespace: "shop", Name: "web-1"}, e)
 	got := s.must(t, keyOf(1)).Events
@@ -281,7 +281,7 @@ func TestEventsAreThoseOfTheObjectsAndBindingsOfALoadBalancer(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for n := range mostEvents {
-		s.Recorded(objectOf(keyOf(3)), status.Event{Reason: fmt.Sprint(n)})
+		s.Recorded(objectOf(keyOf(3)), reporting.Event{Reason: fmt.Sprint(n)})
 	}
 	if got := s.must(t, keyOf(1)).Events; len(got) != 0 || len(s.events.ring) != mostEvents {
 		t.Errorf("%+v of %d events", got, len(s.events.ring))
@@ -332,7 +332,7 @@ func TestPassesAreNotedWhileAnswersAreGiven(t *testing.T) {
 		defer close(ended)
 		for range 200 {
 			s.Passed(withSteps(passed(keyOf(1)), apply.Outcome{State: apply.Done}))
-			s.Recorded(objectOf(keyOf(1)), status.Event{Reason: "x"})
+			s.Recorded(objectOf(keyOf(1)), reporting.Event{Reason: "x"})
 		}
 	}()
 	for range 50 {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Start writes until ctx ends; it implements manager.Runnable, and runs on the leader only.
@@ -47,7 +47,7 @@ func (w *Writer) List(ctx context.Context) {
 		w.state = installed
 	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 		w.state = notInstalled
-		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]status.Pass{}, map[string]v1alpha1.TargetCounts{}
+		w.entries, w.pending, w.counts = map[stack.Key]*entry{}, map[stack.Key]reporting.Pass{}, map[string]v1alpha1.TargetCounts{}
 		if before != notInstalled {
 			w.log.Info("no LoadBalancer objects are written: install their definition and grant the right to write them if you want them", "cause", err.Error())
 		}
@@ -83,7 +83,7 @@ func (w *Writer) compare(items []v1alpha1.LoadBalancer) {
 	}
 	for i := range items {
 		o := &items[i]
-		key, ok := status.KeyOf(o)
+		key, ok := reporting.KeyOf(o)
 		if !ok {
 			continue
 		}
@@ -231,7 +231,7 @@ func notFoundOr(have *v1alpha1.LoadBalancer, err error) (*v1alpha1.LoadBalancer,
 
 // create creates an object, or reads the one that exists. It returns nil in a namespace that is terminating.
 func (w *Writer) create(ctx context.Context, key stack.Key, e entry) (*v1alpha1.LoadBalancer, error) {
-	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: status.ObjectName(key), OwnerReferences: e.owners}}
+	o := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: e.namespace, Name: reporting.ObjectName(key), OwnerReferences: e.owners}}
 	err := w.client.Create(ctx, o)
 	switch {
 	case err == nil:

@@ -6,9 +6,9 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -37,7 +37,7 @@ type ProvisioningWatcher struct {
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *ProvisioningWatcher) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, cloud.Provisioning), ProvisioningTick, nil, w.Tick)
+	queue.Every(queue.Background(ctx, awsclient.Provisioning), ProvisioningTick, nil, w.Tick)
 	return nil
 }
 

@@ -1,6 +1,5 @@
 // Package lbstatus keeps the status of load balancers in Kubernetes current beside the passes: it writes LoadBalancer objects, and watches load
 // balancers that AWS is still provisioning. What the objects say is computed by status.
-// It may import status, stack, targets, twin, cloud, metrics, backoff, queue, objectwriter, the API types and controller-runtime.
 package lbstatus
 
 import (
@@ -16,15 +15,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 const (
@@ -57,12 +56,12 @@ type Writer struct {
 	mu      sync.Mutex
 	state   state
 	entries map[stack.Key]*entry
-	pending map[stack.Key]status.Pass // passes before the first list, which are merged with what it finds
+	pending map[stack.Key]reporting.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
 	// Cluster is the name of the cluster, which is in the tags of all resources.
 	Cluster string
 	// Writers finds a second controller that writes the same objects; nil = the objects name no writer.
-	Writers *twin.Writers
+	Writers *namesake.Writers
 	// BecameReady is called when a new load balancer is ready for the first time; nil = it is not.
 	BecameReady func(of stack.Owner, after time.Duration)
 	// OnInstalled is called when the kind is installed while the controller runs.
@@ -92,7 +91,7 @@ type entry struct {
 func NewWriter(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *Writer {
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
-		entries: map[stack.Key]*entry{}, pending: map[stack.Key]status.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, OnInstalled: func() {},
+		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, OnInstalled: func() {},
 		writes: objectwriter.New(c, now, log),
 	}
 	w.Queue = w.writes.Queue
@@ -101,7 +100,7 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 }
 
 // Enqueue takes the result of a pass.
-func (w *Writer) Enqueue(p status.Pass) {
+func (w *Writer) Enqueue(p reporting.Pass) {
 	if w == nil {
 		return
 	}
@@ -116,7 +115,7 @@ func (w *Writer) Enqueue(p status.Pass) {
 	}
 }
 
-func (w *Writer) merge(p status.Pass) {
+func (w *Writer) merge(p reporting.Pass) {
 	e := w.entries[p.Key]
 	if e == nil {
 		e = &entry{awaited: p.Now}
@@ -133,7 +132,7 @@ func (w *Writer) merge(p status.Pass) {
 	if namespace == "" {
 		return // it is being removed, and has no object
 	}
-	s := status.LoadBalancer(p, before)
+	s := reporting.LoadBalancer(p, before)
 	s.Cluster = w.Cluster
 	for _, g := range before.TargetGroups {
 		if !slices.ContainsFunc(s.TargetGroups, func(x v1alpha1.TargetGroupStatus) bool { return x.ARN == g.ARN }) {
@@ -142,13 +141,13 @@ func (w *Writer) merge(p status.Pass) {
 	}
 	for _, g := range s.TargetGroups {
 		if c, ok := w.counts[g.ARN]; ok {
-			s, _ = status.WithTargets(s, g.ARN, c)
+			s, _ = reporting.WithTargets(s, g.ARN, c)
 		}
 	}
 	w.noteReady(p, e, s)
 	owners := e.owners
 	if len(p.Members) > 0 {
-		owners = status.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
+		owners = reporting.Owners(p.Members, namespace, owner.Of(p.Key.Owner).APIVersion)
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
 	}
@@ -157,7 +156,7 @@ func (w *Writer) merge(p status.Pass) {
 }
 
 // noteReady reports that a new load balancer is ready for the first time. The lock is held.
-func (w *Writer) noteReady(p status.Pass, e *entry, s v1alpha1.LoadBalancerStatus) {
+func (w *Writer) noteReady(p reporting.Pass, e *entry, s v1alpha1.LoadBalancerStatus) {
 	if e.awaited.IsZero() || !meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady) {
 		return
 	}
@@ -178,7 +177,7 @@ func (w *Writer) LoadBalancers() []metrics.LoadBalancer {
 			s = &e.have.Status
 		}
 		if s != nil {
-			out = append(out, metrics.LoadBalancer{Namespace: cmp.Or(e.namespace, key.ID.Namespace), Name: status.ObjectName(key), Conditions: s.Conditions})
+			out = append(out, metrics.LoadBalancer{Namespace: cmp.Or(e.namespace, key.ID.Namespace), Name: reporting.ObjectName(key), Conditions: s.Conditions})
 		}
 	}
 	return out
@@ -186,7 +185,7 @@ func (w *Writer) LoadBalancers() []metrics.LoadBalancer {
 
 // namespaceOf is the namespace of a stack's object: that of its members. The object of a group with members in several namespaces stays while
 // one of them is in its namespace, and else moves to that of the first member.
-func namespaceOf(p status.Pass, e *entry) string {
+func namespaceOf(p reporting.Pass, e *entry) string {
 	if p.Key.ID.Namespace != "" {
 		return p.Key.ID.Namespace
 	}
@@ -194,7 +193,7 @@ func namespaceOf(p status.Pass, e *entry) string {
 	if here == "" && e.have != nil {
 		here = e.have.Namespace
 	}
-	if len(p.Members) == 0 || slices.ContainsFunc(p.Members, func(m status.Member) bool { return m.Object.Namespace == here }) {
+	if len(p.Members) == 0 || slices.ContainsFunc(p.Members, func(m reporting.Member) bool { return m.Object.Namespace == here }) {
 		return here
 	}
 	return p.Members[0].Object.Namespace
@@ -225,7 +224,7 @@ func (w *Writer) Delete(key stack.Key) {
 }
 
 // SetHealth sets the counts of a target group from the health of its targets.
-func (w *Writer) SetHealth(arn string, health []targets.Health) {
+func (w *Writer) SetHealth(arn string, health []registrar.Health) {
 	if w == nil {
 		return
 	}
@@ -238,13 +237,13 @@ func (w *Writer) SetHealth(arn string, health []targets.Health) {
 	for _, h := range health {
 		states = append(states, h.State)
 	}
-	c := status.Count(states, w.now())
+	c := reporting.Count(states, w.now())
 	w.counts[arn] = c
 	for key, e := range w.entries {
 		if e.want == nil {
 			continue
 		}
-		if s, changed := status.WithTargets(*e.want, arn, c); changed {
+		if s, changed := reporting.WithTargets(*e.want, arn, c); changed {
 			e.want = &s
 			w.enqueue(key)
 		}

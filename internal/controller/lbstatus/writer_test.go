@@ -19,13 +19,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // testWriter is a Writer over a fake API server that counts writes, and may refuse some.
@@ -40,7 +40,7 @@ type testWriter struct {
 
 func newTestWriter(t *testing.T) *testWriter {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,13 +84,13 @@ func flush(ctx context.Context, w *Writer) {
 }
 
 // pass is one over a group with an Ingress in each namespace.
-func groupPass(namespaces ...string) status.Pass {
-	p := status.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0), Observed: &elb.Observed{
-		LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
-		TargetGroups:  []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
+func groupPass(namespaces ...string) reporting.Pass {
+	p := reporting.Pass{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}, Now: time.Unix(100, 0), Observed: &awsop.Observed{
+		LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", DNSName: "lb.example", State: "active", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}},
+		TargetGroups:  []awsop.TargetGroup{{ARN: "arn:tg", TargetGroup: stack.TargetGroup{ID: "x", Name: "k8s-x"}}},
 	}}
 	for _, ns := range namespaces {
-		p.Members = append(p.Members, status.Member{Object: diag.Object{Kind: "Ingress", Namespace: ns, Name: "web", UID: "uid-" + ns}})
+		p.Members = append(p.Members, reporting.Member{Object: diag.Object{Kind: "Ingress", Namespace: ns, Name: "web", UID: "uid-" + ns}})
 	}
 	return p
 }
@@ -129,9 +129,9 @@ func TestAStackIsShownAndOnlyChangesAreWritten(t *testing.T) {
 	w.expect("the same again")
 	w.List(t.Context())
 	w.expect("listed, and nobody touched it")
-	w.SetHealth("arn:tg", []targets.Health{{State: "healthy"}, {State: "unhealthy"}})
+	w.SetHealth("arn:tg", []registrar.Health{{State: "healthy"}, {State: "unhealthy"}})
 	w.expect("health", "status shop/group-front")
-	w.SetHealth("arn:tg", []targets.Health{{State: "unhealthy"}, {State: "healthy"}})
+	w.SetHealth("arn:tg", []registrar.Health{{State: "unhealthy"}, {State: "healthy"}})
 	w.expect("the same health")
 	if got := w.get("shop").Status.Targets; got != "1/2" {
 		t.Errorf("targets = %s", got)
@@ -180,7 +180,7 @@ func TestARestartGoesOnFromWhatTheObjectHolds(t *testing.T) {
 	p := groupPass("shop")
 	p.Summary, p.Steps = "1 to create, 0 to change, 0 to replace, 0 to delete", []string{"CreateLoadBalancer LoadBalancer"}
 	w.Enqueue(p)
-	w.SetHealth("arn:tg", []targets.Health{{State: "healthy"}})
+	w.SetHealth("arn:tg", []registrar.Health{{State: "healthy"}})
 	w.expect("first", "create shop/group-front", "status shop/group-front")
 
 	w.now = w.now.Add(time.Hour)
@@ -270,7 +270,7 @@ func TestCountsOfTargetGroupsThatNoObjectShowsAreDropped(t *testing.T) {
 	w.List(t.Context())
 	w.Enqueue(groupPass("shop"))
 	for _, arn := range []string{"arn:tg", "arn:of-a-user"} {
-		w.SetHealth(arn, []targets.Health{{State: "healthy"}})
+		w.SetHealth(arn, []registrar.Health{{State: "healthy"}})
 	}
 	if w.List(t.Context()); len(w.counts) != 2 {
 		t.Errorf("dropped too early: %v", w.counts)
@@ -415,8 +415,8 @@ func TestASecondWriterIsSeenInTheStatusAndNotWrittenOverUnread(t *testing.T) {
 	t.Parallel()
 	w := newTestWriter(t)
 	said := map[string][]string{}
-	writers := func(own string) *twin.Writers {
-		return &twin.Writers{Own: own, OnChange: func(text string) { said[own] = append(said[own], text) }}
+	writers := func(own string) *namesake.Writers {
+		return &namesake.Writers{Own: own, OnChange: func(text string) { said[own] = append(said[own], text) }}
 	}
 	w.Writers = writers("Lease kube-system/a")
 	w.List(t.Context())

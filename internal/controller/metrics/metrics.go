@@ -1,6 +1,5 @@
 // Package metrics holds the controller's metrics: those that dashboards of the existing controller read, under its names, and those of this
 // one under lbc_. It decides nothing, and knows stacks and bindings by what is counted of them only.
-// It may import buildinfo, cloud, diag, kube, objects, owner, plan, quota, stack, the API types and prometheus.
 package metrics
 
 import (
@@ -16,12 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Metrics are the metrics of one process.
@@ -117,14 +116,14 @@ func (m *Metrics) SetDenied(action string, denied bool) {
 }
 
 // ObserveRequest counts one HTTP request.
-func (m *Metrics) ObserveRequest(c cloud.Call) {
+func (m *Metrics) ObserveRequest(c awsclient.Call) {
 	status, code, _ := outcomeOf(c)
 	m.requests.WithLabelValues(c.Service, c.Operation, status, code).Inc()
 	m.requestDuration.WithLabelValues(c.Service, c.Operation).Observe(c.Duration.Seconds())
 }
 
 // ObserveCall counts one AWS call.
-func (m *Metrics) ObserveCall(c cloud.Call) {
+func (m *Metrics) ObserveCall(c awsclient.Call) {
 	status, code, class := outcomeOf(c)
 	labels := []string{c.Service, c.Operation, status, code}
 	m.calls.WithLabelValues(labels...).Inc()
@@ -146,10 +145,10 @@ func (m *Metrics) ObserveCall(c cloud.Call) {
 
 // outcomeOf are the labels of an answer: status 0 where there was none, code "timeout" or another cause where it did not
 // answer, "internal" where it named none.
-func outcomeOf(c cloud.Call) (status, code string, class diag.Class) {
+func outcomeOf(c awsclient.Call) (status, code string, class diag.Class) {
 	status, code, class = "200", "", diag.Class("")
 	if c.Err != nil {
-		e := cloud.Classify(c.Err)
+		e := awsclient.Classify(c.Err)
 		status, code, class = "0", e.Code, e.Class
 		if code == "" {
 			code = cmp.Or(string(e.Unanswered), "internal")
@@ -243,7 +242,7 @@ func (m *Metrics) ObserveTargetLag(operation string, after time.Duration) {
 }
 
 // ObserveTargetHealthy counts a target that was found healthy by a read for a cause.
-func (m *Metrics) ObserveTargetHealthy(cause cloud.Cause, after time.Duration) {
+func (m *Metrics) ObserveTargetHealthy(cause awsclient.Cause, after time.Duration) {
 	m.targetHealthy.WithLabelValues(string(cause)).Observe(after.Seconds())
 }
 

@@ -11,11 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/buildinfo"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 var described = regexp.MustCompile(`fqName: "([^"]*)".*variableLabels: \{([^}]*)\}`)
@@ -171,7 +171,7 @@ func TestFindingsFailuresDriftRefusalsAndCausesAreCounted(t *testing.T) {
 	m.CountDriftOf("ingress", "tags", "report")
 	m.CountRefusal("/validate", "checkIngressClass", false)
 	m.CountRefusal("/mutate", "defaultingVpcID", true)
-	m.ObserveCall(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Cause: cloud.DriftSweep})
+	m.ObserveCall(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Cause: awsclient.DriftSweep})
 	m.ObserveReady(stack.Service, time.Minute)
 	m.SetBuild(buildinfo.Info{Version: "v1", Commit: "abc", Go: "go1", Platform: "linux/arm64"})
 	for name, want := range map[string][]string{

@@ -11,11 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -115,7 +115,7 @@ func (s Sampler) count(ctx context.Context) {
 		}
 	}
 	for _, kind := range kinds {
-		list := kube.List(kind)
+		list := readable.List(kind)
 		if s.Cache.List(ctx, list, client.UnsafeDisableDeepCopy) == nil {
 			s.Metrics.cached.WithLabelValues(strings.ToLower(string(kind))).Set(float64(meta.LenList(list)))
 		}

@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // page is what a scrape shows of a metric: its labels' values and, but for histograms, its value.
@@ -78,9 +78,9 @@ func TestStagesRequestsAndCachesAreMeasured(t *testing.T) {
 	m.StartStage("ingress", owner.Of(stack.Ingress).Stages.Deploy)()
 	m.StartStage("service", owner.Of(stack.Service).Stages.Release)()
 	m.StartStage(BindingControllerLabel, StageBindingStatus)()
-	m.ObserveRequest(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
-	m.ObserveRequest(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
-	scheme, err := kube.Scheme()
+	m.ObserveRequest(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second})
+	m.ObserveRequest(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Duration: time.Second, Err: errors.New("no answer")})
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

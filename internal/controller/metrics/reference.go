@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 )
 
 // libraries are the metrics of controller-runtime, client-go and the Go runtime, by the beginning of their names.
@@ -66,7 +66,7 @@ func Page() string {
 	fmt.Fprintf(&b, "\nThe existing controller has further values for steps that do not exist here: `%s`, and one per deployment step, named by a type of its program.\n", strings.Join(Uncounted, "`, `"))
 	b.WriteString("\n## Causes\n\nValues of `cause`: the name of the controller whose pass makes the call, as above, or")
 	var causes []string
-	for _, c := range cloud.Causes() {
+	for _, c := range awsclient.Causes() {
 		causes = append(causes, " `"+string(c)+"`")
 	}
 	slices.Sort(causes)

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/quota"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
 )
 
 func TestEachMetricSaysWhatItHasSeriesPer(t *testing.T) {

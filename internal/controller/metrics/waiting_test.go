@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // values are the series of metrics whose names have a prefix, with their values.
@@ -67,7 +67,7 @@ func TestTimeoutsAndRefusedCredentialsAreNamed(t *testing.T) {
 	r := prometheus.NewRegistry()
 	m := New(r)
 	for _, err := range []error{context.DeadlineExceeded, context.Canceled, &smithy.GenericAPIError{Code: "ExpiredToken"}, &smithy.GenericAPIError{Code: "AccessDenied"}} {
-		m.ObserveCall(cloud.Call{Service: "EC2", Operation: "DescribeVpcs", Err: &smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: err}})
+		m.ObserveCall(awsclient.Call{Service: "EC2", Operation: "DescribeVpcs", Err: &smithy.OperationError{ServiceID: "EC2", OperationName: "DescribeVpcs", Err: err}})
 	}
 	var codes []string
 	for _, v := range values(t, r, "aws_api_calls_total") {

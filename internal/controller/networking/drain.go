@@ -5,17 +5,17 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Drains keeps the rules of bindings that are gone, and of endpoints that left a security group, for as long as what was registered drains: load
 // balancers finish requests that are under way. It spends at most one read per tick. The rules of bindings that are gone end with the process; the
 // next one sweeps them away. Those of endpoints that left stay in the next one, too, if it finds targets that drain.
 type Drains struct {
-	registry   *targets.Registry
+	registry   *registrar.Registry
 	reconciler *Reconciler
 	now        func() time.Time
 
@@ -26,7 +26,7 @@ type Drains struct {
 // drain is a binding that ended, with the target group that it had.
 type drain struct {
 	binding string
-	of      targets.Group
+	of      registrar.Group
 }
 
 // String names the drain in the table of needs; no binding has such a name.
@@ -52,7 +52,7 @@ const (
 var drainPauses = backoff.Policy{First: firstDrainLook, Longest: longestDrainLook}
 
 // NewDrains makes Drains of the rules of a Reconciler.
-func NewDrains(registry *targets.Registry, r *Reconciler, now func() time.Time) *Drains {
+func NewDrains(registry *registrar.Registry, r *Reconciler, now func() time.Time) *Drains {
 	d := &Drains{registry: registry, reconciler: r, now: now, due: map[drain]*drainLook{}}
 	r.drains = d
 	return d
@@ -67,7 +67,7 @@ func (d *Drains) follow(x drain) {
 }
 
 // Begin lets go of the rules of a binding whose targets were deregistered: when they have drained, or at once if none does.
-func (d *Drains) Begin(ctx context.Context, binding string, of targets.Group) {
+func (d *Drains) Begin(ctx context.Context, binding string, of registrar.Group) {
 	if !d.draining(ctx, of) {
 		d.reconciler.Release(ctx, binding)
 		return
@@ -76,7 +76,7 @@ func (d *Drains) Begin(ctx context.Context, binding string, of targets.Group) {
 }
 
 // Keep has the rules of a binding stay whose targets stay registered until it is made again.
-func (d *Drains) Keep(ctx context.Context, binding string, of targets.Group) {
+func (d *Drains) Keep(ctx context.Context, binding string, of registrar.Group) {
 	d.transfer(ctx, drain{binding, of}, drainLook{kept: true})
 }
 
@@ -94,7 +94,7 @@ func (d *Drains) needed(ctx context.Context, x drain) bool {
 		return false
 	}
 	_, err := d.registry.Health(ctx, x.of)
-	gone := err != nil && cloud.Classify(err).Code == cloud.CodeTargetGroupNotFound
+	gone := err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound
 	if gone {
 		d.registry.Forget(x.of)
 	}
@@ -102,12 +102,12 @@ func (d *Drains) needed(ctx context.Context, x drain) bool {
 }
 
 // draining reports whether a target of a group drains, or may, as AWS did not say; false for a group that is gone.
-func (d *Drains) draining(ctx context.Context, of targets.Group) bool {
+func (d *Drains) draining(ctx context.Context, of registrar.Group) bool {
 	health, err := d.registry.Health(ctx, of)
 	if err != nil {
-		return cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound
+		return awsclient.Classify(err).Code != awsclient.CodeTargetGroupNotFound
 	}
-	return targets.Drains(health)
+	return registrar.Drains(health)
 }
 
 // Len is how many bindings that ended keep their rules.
@@ -119,7 +119,7 @@ func (d *Drains) Len() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *Drains) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, cloud.Draining), drainTick, nil, d.Look)
+	queue.Every(queue.Background(ctx, awsclient.Draining), drainTick, nil, d.Look)
 	return nil
 }
 
@@ -134,7 +134,7 @@ func (d *Drains) Look(ctx context.Context) {
 			return // until the next look
 		}
 		health, err := d.registry.Health(ctx, x.of)
-		if err != nil && cloud.Classify(err).Code != cloud.CodeTargetGroupNotFound || targets.Drains(health) {
+		if err != nil && awsclient.Classify(err).Code != awsclient.CodeTargetGroupNotFound || registrar.Drains(health) {
 			return // likewise
 		}
 	}

@@ -16,18 +16,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/bindings"
-	"github.com/k8s-lbc/lbc/internal/cache"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/inventory/network"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // Options are what a Reconciler works with.
@@ -35,7 +35,7 @@ type Options struct {
 	Client     client.Client
 	Inventory  *inventory.Inventory
 	Interfaces *network.Interfaces
-	Chooser    secgroup.Chooser
+	Chooser    sgsync.Chooser
 	VPC        string // of the cluster
 	// Limits bound the networking of bindings that no stack planned.
 	Limits bindings.Limits
@@ -59,8 +59,8 @@ type Options struct {
 // EC2 that hangs for one delays neither registrations nor others.
 type Reconciler struct {
 	Options
-	Table *secgroup.Table
-	rules *secgroup.Reconciler
+	Table *sgsync.Table
+	rules *sgsync.Reconciler
 
 	bindings *queue.Keyed // by binding
 	groups   *queue.Keyed // by security group; sweepKey stands for those that no binding names
@@ -94,9 +94,9 @@ func New(o Options) *Reconciler {
 	if o.Wake == nil {
 		o.Wake = func(types.NamespacedName) {}
 	}
-	table := secgroup.NewTable()
+	table := sgsync.NewTable()
 	r := &Reconciler{
-		Options: o, Table: table, rules: secgroup.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.RulesPerGroup, o.Write, o.Log),
+		Options: o, Table: table, rules: sgsync.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.RulesPerGroup, o.Write, o.Log),
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)
@@ -127,7 +127,7 @@ func (r *Reconciler) Start(ctx context.Context) error {
 
 // networks finds the groups of endpoints in the caches.
 func (r *Reconciler) networks() *bindings.Networks {
-	return &bindings.Networks{Cluster: kube.Cluster{Reader: r.Client}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
+	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
 }
 
 func ruleID(o *v1beta1.TargetGroupBinding) string {
@@ -136,7 +136,7 @@ func ruleID(o *v1beta1.TargetGroupBinding) string {
 
 // Want sets the endpoints, targets of a group, that a binding's sources are to reach. Before their groups are known, every rule that may be
 // theirs stays.
-func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of targets.Group, endpoints []targets.Endpoint) {
+func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group, endpoints []registrar.Endpoint) {
 	id := ruleID(o)
 	if o.Spec.Networking == nil {
 		if r.Table.Knows(id) {
@@ -259,7 +259,7 @@ func (r *Reconciler) Transfer(ctx context.Context, id, name string) {
 }
 
 // enqueue has the groups brought to a changed table, and those that wait if all bindings are known now.
-func (r *Reconciler) enqueue(ctx context.Context, t secgroup.Touched) {
+func (r *Reconciler) enqueue(ctx context.Context, t sgsync.Touched) {
 	for _, g := range t.Changed {
 		r.groups.AddNow(g)
 	}
@@ -271,7 +271,7 @@ func (r *Reconciler) enqueue(ctx context.Context, t secgroup.Touched) {
 
 // place finds the groups of a binding's endpoints and records what it needs of each.
 func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
-	ctx = cloud.WithCause(cloud.WithPriority(ctx, cloud.Vital), cloud.TargetRules) // targets without their rules serve nothing
+	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules) // targets without their rules serve nothing
 	r.mu.Lock()
 	w := r.requests[id]
 	if w == nil || w.binding == nil {
@@ -296,7 +296,7 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		r.mu.Unlock()
 		return queue.Retry{}
 	}
-	var t secgroup.Touched
+	var t sgsync.Touched
 	if placed {
 		if r.drains != nil && r.Table.Lend(id, x.String(), need, fromSourcesOf(asked, vague)) {
 			r.ending[x.String()] = true // as in Transfer
@@ -349,7 +349,7 @@ func (r *Reconciler) restrict(ctx context.Context, name string) {
 		groups = nil
 	}
 	r.mu.Lock()
-	var t secgroup.Touched
+	var t sgsync.Touched
 	if r.ending[name] {
 		delete(r.ending, name)
 		t = r.Table.Restrict(name, groups)
@@ -360,7 +360,7 @@ func (r *Reconciler) restrict(ctx context.Context, name string) {
 
 // reconcileGroup has one group admit what bindings need of it, and wakes the bindings that have something else to report.
 func (r *Reconciler) reconcileGroup(ctx context.Context, group string) queue.Retry {
-	ctx = cloud.WithCause(cloud.WithPriority(ctx, cloud.Vital), cloud.TargetRules)
+	ctx = awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Vital), awsclient.TargetRules)
 	if group == sweepKey {
 		return r.sweep(ctx)
 	}

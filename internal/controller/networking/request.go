@@ -7,17 +7,17 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/bindings"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // request is what a binding wants, and what is known of it.
 type request struct {
 	binding   *v1beta1.TargetGroupBinding // as its last pass saw it
-	of        targets.Group
-	endpoints []targets.Endpoint
+	of        registrar.Group
+	endpoints []registrar.Endpoint
 	read      bool // it is known what is registered for the binding
 	serial    int  // grows with each pass
 

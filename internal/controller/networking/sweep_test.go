@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/secgroup"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
 // TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre counts the lists of a hundred new bindings that become known one after the other, and look each time
@@ -33,7 +33,7 @@ func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 		b.WithObjects(of(n))
 	}
 	lists := 0
-	r := &Reconciler{Table: secgroup.NewTable(), Options: Options{Client: interceptor.NewClient(b.Build(), interceptor.Funcs{
+	r := &Reconciler{Table: sgsync.NewTable(), Options: Options{Client: interceptor.NewClient(b.Build(), interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
 			lists++
 			return c.List(ctx, l, opts...)

@@ -1,5 +1,5 @@
 // Package nodedrain shows on nodes that are about to go whether load balancers have done with them: by a condition that people and autoscalers can
-// wait for. It decides by what the registry of targets knows and calls AWS for nothing. It may import targets and controller/queue.
+// wait for. It decides by what the registry of targets knows and calls AWS for nothing.
 package nodedrain
 
 import (
@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Condition is the type of the condition of nodes.
@@ -41,10 +41,10 @@ const (
 	writeTimeout    = 5 * time.Second
 )
 
-// Targets knows the targets of nodes; a targets.Registry does.
+// Targets knows the targets of nodes; a registrar.Registry does.
 type Targets interface {
-	OfNodes(instances map[string]string) map[string]targets.NodeTargets
-	Learnt(targets.Group) bool
+	OfNodes(instances map[string]string) map[string]registrar.NodeTargets
+	Learnt(registrar.Group) bool
 }
 
 // Writer keeps the condition of nodes that are about to go. Other nodes have none: one that stays after all loses it.
@@ -52,7 +52,7 @@ type Writer struct {
 	Client  client.Client
 	Targets Targets
 	// Groups are the target groups of all bindings.
-	Groups func(context.Context) map[types.NamespacedName]targets.Group
+	Groups func(context.Context) map[types.NamespacedName]registrar.Group
 	Now    func() time.Time
 	Log    logr.Logger
 
@@ -86,8 +86,8 @@ func (w *Writer) Look(ctx context.Context) {
 	for i := range list.Items {
 		n := &list.Items[i]
 		exist[n.Name] = true
-		if targets.NodeLeaves(n) {
-			id, _ := targets.InstanceID(n)
+		if registrar.NodeLeaves(n) {
+			id, _ := registrar.InstanceID(n)
 			instances[n.Name] = id
 		}
 	}
@@ -111,7 +111,7 @@ func (w *Writer) Look(ctx context.Context) {
 		return
 	}
 	of := w.Targets.OfNodes(instances)
-	recent := now.Before(w.started.Add(targets.DefaultDrainTime))
+	recent := now.Before(w.started.Add(registrar.DefaultDrainTime))
 	unlearnt := recent && len(instances) > 0 && !w.learnt(ctx)
 	for i := range list.Items {
 		n := &list.Items[i]
@@ -162,7 +162,7 @@ func (w *Writer) is(n *corev1.Node) *corev1.NodeCondition {
 
 // Decide is the condition of a node that is about to go and has these targets. starting: it is not known yet which targets drain since before
 // the start of the controller; a node that was done then still is.
-func Decide(is *corev1.NodeCondition, t targets.NodeTargets, starting bool, now time.Time) corev1.NodeCondition {
+func Decide(is *corev1.NodeCondition, t registrar.NodeTargets, starting bool, now time.Time) corev1.NodeCondition {
 	c := corev1.NodeCondition{Type: Condition, Status: corev1.ConditionFalse, LastHeartbeatTime: metav1.NewTime(now), LastTransitionTime: metav1.NewTime(now)}
 	switch {
 	case len(t.Registered) > 0:

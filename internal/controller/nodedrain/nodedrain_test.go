@@ -19,26 +19,26 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 const arn = "arn:aws:elasticloadbalancing:us-west-2:123456789012:targetgroup/web/0123"
 
 // registry answers with the targets of the node "leaves".
 type registry struct {
-	targets.NodeTargets
+	registrar.NodeTargets
 	known bool
 }
 
-func (r *registry) OfNodes(instances map[string]string) map[string]targets.NodeTargets {
-	out := map[string]targets.NodeTargets{}
+func (r *registry) OfNodes(instances map[string]string) map[string]registrar.NodeTargets {
+	out := map[string]registrar.NodeTargets{}
 	for name := range instances {
 		out[name] = r.NodeTargets
 	}
 	return out
 }
 
-func (r *registry) Learnt(targets.Group) bool { return r.known }
+func (r *registry) Learnt(registrar.Group) bool { return r.known }
 
 // world is a cluster of a node that stays and one whose changes a test makes, and the writes to them.
 type world struct {
@@ -64,8 +64,8 @@ func newWorld(t *testing.T) *world {
 			return c.SubResource(sub).Patch(ctx, o, p, opts...)
 		},
 	}).Build()
-	w.Writer = &Writer{Client: c, Targets: w.registry, Now: func() time.Time { return w.now }, Log: logr.Discard(), Groups: func(context.Context) map[types.NamespacedName]targets.Group {
-		return map[types.NamespacedName]targets.Group{{Namespace: "shop", Name: "web"}: {ARN: arn}}
+	w.Writer = &Writer{Client: c, Targets: w.registry, Now: func() time.Time { return w.now }, Log: logr.Discard(), Groups: func(context.Context) map[types.NamespacedName]registrar.Group {
+		return map[types.NamespacedName]registrar.Group{{Namespace: "shop", Name: "web"}: {ARN: arn}}
 	}}
 	return w
 }
@@ -149,7 +149,7 @@ func TestWhatDrainsSinceBeforeTheStartHoldsNodesThatWereLeavingThen(t *testing.T
 	w := newWorld(t)
 	w.cordon(true)
 	w.look(0, "False ControllerStarting", 1)
-	w.look(targets.DefaultDrainTime-tick, "False ControllerStarting", 0)
+	w.look(registrar.DefaultDrainTime-tick, "False ControllerStarting", 0)
 	w.look(2*tick, "True NoTargets", 1)
 	w.restart()
 	w.look(tick, "True NoTargets", 0)

@@ -1,6 +1,6 @@
 // Package objectwriter writes to Kubernetes objects. What is written is the latest that is wanted of a part of an object, as a patch of its newest
 // version, so that entries of other writers survive. A pass that needs the result waits for it (Apply, ApplyAll); others leave the write to a
-// Writer, which repeats what fails and wakes them. It may import queue, reads, and controller-runtime's client.
+// Writer, which repeats what fails and wakes them.
 package objectwriter
 
 import (

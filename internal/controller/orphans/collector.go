@@ -1,6 +1,5 @@
 // Package orphans looks, while this process leads, for what AWS holds of the cluster and no object claims: it reports it, and deletes it after a
 // quarantine with --delete-orphans-after. What an orphan is, package orphan decides; what is deleted is a plan like any other.
-// It may import orphan, twin, inventory, plan and the packages below it, apply, status, reads and checkpoint.
 package orphans
 
 import (
@@ -12,21 +11,21 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/orphan"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 const (
@@ -46,9 +45,9 @@ var attempts = backoff.Policy{First: Pause, Longest: 30 * time.Minute}
 // Account is what AWS holds, as package inventory has read it.
 type Account interface {
 	Keys(ctx context.Context) ([]stack.Key, error)
-	Listed(key stack.Key) elb.Observed
+	Listed(key stack.Key) awsop.Observed
 	Invalidate(key stack.Key)
-	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (elb.Observed, error)
+	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error)
 	Disowned(ctx context.Context, key stack.Key, ids []string) ([]string, error)
 	Came(key stack.Key) []string
 	LoadBalancers() int
@@ -63,21 +62,21 @@ type Collector struct {
 	Synced       func(ctx context.Context) bool
 	Declared     func() []stack.Key // over which passes are made: they need no look
 	Serves       func(of stack.Owner) bool
-	Bindings     func(ctx context.Context, key stack.Key) ([]elb.Binding, error)
+	Bindings     func(ctx context.Context, key stack.Key) ([]awsop.Binding, error)
 	Run          func(ctx context.Context, p plan.Plan) apply.Result
 	Cluster, VPC string
 	Options      diff.Options
 	After        time.Duration // the quarantine; 0 = orphans are reported and stay
 	Brake        *brake.Brake
 	Subject      func(ctx context.Context, of stack.Key) (diag.Object, bool) // of events
-	Record       status.Record
+	Record       reporting.Record
 	Checkpoints  *checkpoint.Writer
 	Now          func() time.Time
 	Log          logr.Logger
 	// Shared takes what another cluster of the same name looks after; while it knows of any, nothing is an orphan. nil = there is no other.
-	Shared *twin.Shared
+	Shared *namesake.Shared
 	// Targets reads the targets of a target group; nil = they are not asked for.
-	Targets func(ctx context.Context, arn string) ([]twin.Target, error)
+	Targets func(ctx context.Context, arn string) ([]namesake.Target, error)
 
 	examined map[stack.Key]*examination // by Look
 
@@ -100,7 +99,7 @@ type report struct {
 
 // Start looks until ctx ends. It implements manager.Runnable and runs on the leader only.
 func (c *Collector) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, cloud.Listing), Pause, nil, c.Look)
+	queue.Every(queue.Background(ctx, awsclient.Listing), Pause, nil, c.Look)
 	return nil
 }
 
@@ -162,7 +161,7 @@ func (c *Collector) find(ctx context.Context) (found []orphan.Orphan, ok bool) {
 		return nil, false
 	}
 	held, err := c.held(ctx, declared)
-	if c.denied = err != nil && cloud.Classify(err).Class == diag.Denied; err != nil {
+	if c.denied = err != nil && awsclient.Classify(err).Class == diag.Denied; err != nil {
 		return nil, false
 	}
 	v := objects.New(c.Cached(ctx))
@@ -279,7 +278,7 @@ func (c *Collector) event(ctx context.Context, o orphan.Orphan, s orphan.Seen) {
 	if !ok {
 		return
 	}
-	c.Record(subject, status.EventOf(diag.New(subject, "", diag.Orphaned,
+	c.Record(subject, reporting.EventOf(diag.New(subject, "", diag.Orphaned,
 		"AWS holds "+strings.Join(texts(o.Resources), ", ")+" of "+orphan.Tag(o.Key)+", seen since "+s.Since.UTC().Format(time.RFC3339)+": "+o.Why+"; "+c.fate(s),
 		"to delete it: "+o.Delete(true)+"; to keep it, take the tag of the cluster off it: lbc orphans has the commands")))
 }

@@ -14,16 +14,16 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
 )
 
 // fake is an account, a cluster and a clock.
@@ -36,10 +36,10 @@ type fake struct {
 	live       objects.Snapshot
 	unreadable error // of the API server
 	declared   []stack.Key
-	bindings   []elb.Binding
+	bindings   []awsop.Binding
 	came       map[stack.Key][]string
-	targets    []twin.Target
-	shared     twin.Shared
+	targets    []namesake.Target
+	shared     namesake.Shared
 	groups     bool // each stack has a target group
 
 	now     time.Time
@@ -64,20 +64,20 @@ func (f *fake) Keys(context.Context) ([]stack.Key, error) {
 	return f.held, f.err
 }
 
-func (f *fake) Listed(k stack.Key) elb.Observed {
+func (f *fake) Listed(k stack.Key) awsop.Observed {
 	if !slices.Contains(f.held, k) {
-		return elb.Observed{Key: k}
+		return awsop.Observed{Key: k}
 	}
-	o := elb.Observed{Key: k, LoadBalancers: []elb.LoadBalancer{{ARN: arn + k.ID.Name, LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: k.ID.Name, Type: stack.Application}}}}
+	o := awsop.Observed{Key: k, LoadBalancers: []awsop.LoadBalancer{{ARN: arn + k.ID.Name, LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: k.ID.Name, Type: stack.Application}}}}
 	if f.groups {
-		o.TargetGroups = []elb.TargetGroup{{ARN: group + k.ID.Name, TargetGroup: stack.TargetGroup{ID: "group", Name: k.ID.Name + "-tg", HealthCheck: stack.HealthCheck{IntervalSeconds: 30, TimeoutSeconds: 10, UnhealthyThreshold: 2}}}}
+		o.TargetGroups = []awsop.TargetGroup{{ARN: group + k.ID.Name, TargetGroup: stack.TargetGroup{ID: "group", Name: k.ID.Name + "-tg", HealthCheck: stack.HealthCheck{IntervalSeconds: 30, TimeoutSeconds: 10, UnhealthyThreshold: 2}}}}
 	}
 	return o
 }
 
 func (f *fake) Invalidate(stack.Key) {}
 
-func (f *fake) Observed(_ context.Context, k stack.Key, _ *stack.Stack) (elb.Observed, error) {
+func (f *fake) Observed(_ context.Context, k stack.Key, _ *stack.Stack) (awsop.Observed, error) {
 	return f.Listed(k), f.err
 }
 
@@ -106,14 +106,14 @@ func (f *fake) collector(quarantine time.Duration) *Collector {
 		f.live = f.cached
 	}
 	return &Collector{
-		Shared: &f.shared, Targets: func(context.Context, string) ([]twin.Target, error) { return f.targets, nil },
+		Shared: &f.shared, Targets: func(context.Context, string) ([]namesake.Target, error) { return f.targets, nil },
 		Account: f, Cluster: "demo", VPC: "vpc-1", After: quarantine,
 		Cached:   func(context.Context) objects.Reader { return f.cached },
 		Live:     func(context.Context) objects.Reader { return failing{f.live, f.unreadable} },
 		Synced:   func(context.Context) bool { return f.synced },
 		Declared: func() []stack.Key { return f.declared },
 		Serves:   func(of stack.Owner) bool { return of == stack.Ingress },
-		Bindings: func(context.Context, stack.Key) ([]elb.Binding, error) { return f.bindings, nil },
+		Bindings: func(context.Context, stack.Key) ([]awsop.Binding, error) { return f.bindings, nil },
 		Run: func(_ context.Context, p plan.Plan) apply.Result {
 			out := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
 			for _, s := range p.Steps {
@@ -122,7 +122,7 @@ func (f *fake) collector(quarantine time.Duration) *Collector {
 					continue
 				}
 				out.Outcomes[s.ID] = apply.Outcome{State: apply.Done}
-				if _, ok := s.Op.(elb.DeleteLoadBalancer); ok {
+				if _, ok := s.Op.(awsop.DeleteLoadBalancer); ok {
 					f.deleted = append(f.deleted, p.Key.ID.Name)
 					f.held = slices.DeleteFunc(slices.Clone(f.held), func(k stack.Key) bool { return k == p.Key })
 				}
@@ -132,7 +132,7 @@ func (f *fake) collector(quarantine time.Duration) *Collector {
 		Subject: func(context.Context, stack.Key) (diag.Object, bool) {
 			return diag.Object{Kind: "IngressClass", Name: "alb"}, true
 		},
-		Record: func(o diag.Object, e status.Event) {
+		Record: func(o diag.Object, e reporting.Event) {
 			f.events = append(f.events, o.String()+" "+e.Type+" "+e.Reason+" "+e.Message)
 		},
 		Now: func() time.Time { return f.now },
@@ -202,7 +202,7 @@ func TestWhatIsNotSeenCompletelyDeletesNothing(t *testing.T) {
 		"the object is back in the API server": func(f *fake) { f.live = back },
 		"its tags were taken off":              func(f *fake) { f.disowned = []string{arn} },
 		"its target group is shared with clusters": func(f *fake) {
-			f.bindings = []elb.Binding{{Binding: stack.Binding{Namespace: "shop", Name: "left", MultiCluster: true}}}
+			f.bindings = []awsop.Binding{{Binding: stack.Binding{Namespace: "shop", Name: "left", MultiCluster: true}}}
 		},
 	} {
 		f := &fake{held: []stack.Key{key("left")}, synced: true}
@@ -259,18 +259,18 @@ func TestALookThatIsDeniedIsNotRepeatedWhileNothingIsDeclared(t *testing.T) {
 // TestWhatAnotherClusterOfTheSameNameHoldsIsNoOrphan looks with a quarantine of ten minutes for two hours at stacks that no object claims.
 func TestWhatAnotherClusterOfTheSameNameHoldsIsNoOrphan(t *testing.T) {
 	t.Parallel()
-	serves, unhealthy, ours := twin.Target{ID: "10.9.9.9", Healthy: true}, twin.Target{ID: "10.9.9.9"}, twin.Target{ID: "10.0.0.1", Healthy: true, Local: true}
+	serves, unhealthy, ours := namesake.Target{ID: "10.9.9.9", Healthy: true}, namesake.Target{ID: "10.9.9.9"}, namesake.Target{ID: "10.0.0.1", Healthy: true, Local: true}
 	for what, c := range map[string]struct {
 		came    map[stack.Key][]string
-		targets []twin.Target
-		late    []twin.Target // from the third look on
+		targets []namesake.Target
+		late    []namesake.Target // from the third look on
 		kept    bool
 		known   bool
 	}{
-		"a healthy target of no pod here":                       {nil, []twin.Target{serves}, []twin.Target{serves}, true, true},
-		"one that ends to be healthy":                           {nil, []twin.Target{serves}, []twin.Target{unhealthy}, false, false},
-		"a pod of this cluster":                                 {nil, []twin.Target{ours}, []twin.Target{ours}, false, false},
-		"one that comes while the quarantine lasts":             {nil, nil, []twin.Target{serves}, true, true},
+		"a healthy target of no pod here":                       {nil, []namesake.Target{serves}, []namesake.Target{serves}, true, true},
+		"one that ends to be healthy":                           {nil, []namesake.Target{serves}, []namesake.Target{unhealthy}, false, false},
+		"a pod of this cluster":                                 {nil, []namesake.Target{ours}, []namesake.Target{ours}, false, false},
+		"one that comes while the quarantine lasts":             {nil, nil, []namesake.Target{serves}, true, true},
 		"a load balancer with a target group, made by another":  {map[stack.Key][]string{key("left"): {arn + "left", group + "left"}}, nil, nil, true, true},
 		"a load balancer alone, which a user may have prepared": {map[stack.Key][]string{key("left"): {arn + "left"}}, nil, nil, false, false},
 	} {

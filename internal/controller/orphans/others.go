@@ -5,10 +5,10 @@ import (
 	"maps"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/orphan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/twin"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 
 // examination is what reads of the targets of a stack have shown.
 type examination struct {
-	before, now   []twin.Target
+	before, now   []namesake.Target
 	began, latest time.Time
 	next          time.Time // not before
 	pending       bool      // a second read decides
@@ -41,7 +41,7 @@ func (c *Collector) withoutOthers(ctx context.Context, found []orphan.Orphan) (o
 	reads := 0
 	for _, o := range found {
 		listed := c.Account.Listed(o.Key)
-		s := twin.Stack{Orphan: o, Came: c.Account.Came(o.Key), Unhealthy: lag(&listed)}
+		s := namesake.Stack{Orphan: o, Came: c.Account.Came(o.Key), Unhealthy: lag(&listed)}
 		c.mu.Lock()
 		_, confirmed := c.quarantine.Seen(o.Key)
 		c.mu.Unlock()
@@ -81,7 +81,7 @@ func (c *Collector) examine(ctx context.Context, o orphan.Orphan, was *examinati
 		x.next, x.pending = now.Add(time.Minute), false
 	case x.pending:
 		x.now, x.latest, x.pending, x.next = read, now, false, now.Add(reread)
-	case len(twin.Serving(read)) > 0:
+	case len(namesake.Serving(read)) > 0:
 		x.before, x.began, x.latest, x.pending, x.next = read, now, now, true, now.Add(max(unhealthy, time.Minute))
 	default:
 		x.next = now.Add(reread)
@@ -94,7 +94,7 @@ func (c *Collector) examine(ctx context.Context, o orphan.Orphan, was *examinati
 }
 
 // serving are the targets of a stack's target groups, up to the first target group with any that serve and are none of this cluster.
-func (c *Collector) serving(ctx context.Context, o orphan.Orphan) (all []twin.Target, err error) {
+func (c *Collector) serving(ctx context.Context, o orphan.Orphan) (all []namesake.Target, err error) {
 	for _, r := range o.Resources {
 		if r.Kind != stack.KindTargetGroup {
 			continue
@@ -103,7 +103,7 @@ func (c *Collector) serving(ctx context.Context, o orphan.Orphan) (all []twin.Ta
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, read...); len(twin.Serving(read)) > 0 {
+		if all = append(all, read...); len(namesake.Serving(read)) > 0 {
 			break
 		}
 	}
@@ -111,7 +111,7 @@ func (c *Collector) serving(ctx context.Context, o orphan.Orphan) (all []twin.Ta
 }
 
 // lag is how long a load balancer may call a target of a stack healthy that no longer answers.
-func lag(o *elb.Observed) (longest time.Duration) {
+func lag(o *awsop.Observed) (longest time.Duration) {
 	for _, tg := range o.TargetGroups {
 		h := tg.HealthCheck
 		longest = max(longest, time.Duration(h.UnhealthyThreshold+1)*time.Duration(h.IntervalSeconds+h.TimeoutSeconds)*time.Second)

@@ -6,16 +6,16 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/orphan"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/twin"
 )
 
 // remove deletes an orphan that is due. The caches and the last listing are not believed: the objects are read from the API server, and AWS and the tags again.
@@ -84,7 +84,7 @@ func (c *Collector) plan(ctx context.Context, o orphan.Orphan) (p plan.Plan, why
 		if err != nil {
 			return p, err.Error()
 		}
-		if serving := twin.Serving(read); len(serving) > 0 {
+		if serving := namesake.Serving(read); len(serving) > 0 {
 			return p, "its target " + serving[0] + " is healthy, and neither a pod nor a node of this cluster"
 		}
 	}
@@ -110,7 +110,7 @@ func (c *Collector) plan(ctx context.Context, o orphan.Orphan) (p plan.Plan, why
 
 func deletesBalancer(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-		_, deletes := s.Op.(elb.DeleteLoadBalancer)
+		_, deletes := s.Op.(awsop.DeleteLoadBalancer)
 		return deletes && s.Guard == nil
 	})
 }

@@ -1,6 +1,6 @@
 // Package podcache is a cache of pods of those namespaces only that need them, beside a cache of everything else. A cluster may have tens of
 // thousands of pods that are no targets.
-// It knows nothing of what needs pods. It may import queue, reads and optional.
+// It knows nothing of what needs pods.
 package podcache
 
 import (

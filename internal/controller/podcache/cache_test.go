@@ -21,9 +21,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/await"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 // others is a cache of everything else, which is not asked here.

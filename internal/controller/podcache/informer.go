@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/controller/optional"
+	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 )
 
 // informer stands for the informers of all namespaces, those of the future among them. The mutex of its cache guards it.
@@ -24,7 +24,7 @@ type informer struct {
 var errFixed = errors.New("informers of pods get their indexes before the first pod is needed, and keep their event handlers")
 
 // synced is what handlers get: what needs the pods of a namespace awaits these.
-var synced = optional.Synced{Of: "pods"}
+var synced = optionalkinds.Synced{Of: "pods"}
 
 // attach gives the informer of a watch the indexes and handlers of all. The caller holds mu.
 func (i *informer) attach(ctx context.Context, w *watch) error {

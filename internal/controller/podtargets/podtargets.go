@@ -1,6 +1,5 @@
 // Package podtargets finds the target groups of which a pod is a target, or will be: those of TargetGroupBindings, and those that Ingresses,
 // Services and Gateways declare while their bindings do not exist yet. It reads objects through an objects.View only.
-// It may import front, kube, drain and what they need.
 package podtargets
 
 import (
@@ -13,15 +12,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/drain"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // Finder finds the target groups of pods.
@@ -33,7 +33,7 @@ type Finder struct {
 
 // FromFlags is the finder as flags configure it.
 func FromFlags(c *config.Config) Finder {
-	return Finder{Loaders: front.Loaders(c, false), Cluster: c.ClusterName, DefaultTargetType: c.DefaultTargetType}
+	return Finder{Loaders: settings.Loaders(c, false), Cluster: c.ClusterName, DefaultTargetType: c.DefaultTargetType}
 }
 
 // Found is a target group of a pod.
@@ -75,7 +75,7 @@ func (f Finder) ofServices(v *objects.View, namespace string, services map[strin
 			continue
 		}
 		found[b.Name] = Found{Target: bound(b)}
-		if key, ok := kube.StackOfBinding(v, b.Labels); ok {
+		if key, ok := bindingobject.StackOfBinding(v, b.Labels); ok {
 			keys[key] = true
 			made[key] = append(made[key], b)
 		}

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/drain"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // Times are the deregistration delays of target groups, and for how long their load balancers may need a pod that ends. A stack is loaded once for all its bindings, and again only
@@ -53,7 +53,7 @@ func (t *Times) DrainTime(v *objects.View, b *v1beta1.TargetGroupBinding) time.D
 
 // declared is the target group that a stack declares for a binding.
 func (t *Times) declared(v *objects.View, b *v1beta1.TargetGroupBinding) (target drain.Target, ok bool) {
-	key, ok := kube.StackOfBinding(v, b.Labels)
+	key, ok := bindingobject.StackOfBinding(v, b.Labels)
 	if !ok {
 		return drain.Target{}, false
 	}
@@ -109,7 +109,7 @@ func (t *Times) Changed(key stack.Key) {
 
 // Dropped reports whether the stack of a binding declares it no more: it is about to be deleted. What cannot be read counts as declared.
 func (f Finder) Dropped(v *objects.View, b *v1beta1.TargetGroupBinding) bool {
-	key, owned := kube.StackOfBinding(v, b.Labels)
+	key, owned := bindingobject.StackOfBinding(v, b.Labels)
 	l := f.Loaders[key.Owner]
 	if !owned || l == nil {
 		return false

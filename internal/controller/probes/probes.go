@@ -1,6 +1,5 @@
 // Package probes answers /healthz and /readyz from the start of the process to its end: the checks of parts as they come, and what the
 // controller lacks meanwhile. It decides nothing about either.
-// It may import degraded and controller-runtime's healthz.
 package probes
 
 import (
@@ -18,8 +17,8 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/sorting"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // Starting is the name of the check that fails until all checks are there.
@@ -30,7 +29,7 @@ const shutdownTimeout = time.Second
 
 // Probes are the checks. They are safe for concurrent use.
 type Probes struct {
-	conditions *degraded.Conditions
+	conditions *impairment.Conditions
 
 	mu      sync.Mutex
 	checks  map[string]healthz.Checker // of /readyz
@@ -38,7 +37,7 @@ type Probes struct {
 }
 
 // New makes probes that show conditions, and fail until Started.
-func New(conditions *degraded.Conditions) *Probes {
+func New(conditions *impairment.Conditions) *Probes {
 	return &Probes{conditions: conditions, checks: map[string]healthz.Checker{}}
 }
 
@@ -114,7 +113,7 @@ func (p *Probes) results(r *http.Request, excluded []string) (out []result) {
 		}
 		out = append(out, x)
 	}
-	for _, name := range degraded.Checks() {
+	for _, name := range impairment.Checks() {
 		if slices.Contains(excluded, name) || checks[name] != nil {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 func get(t *testing.T, p *Probes, path string) (status int, body string) {
@@ -23,15 +23,15 @@ func get(t *testing.T, p *Probes, path string) (status int, body string) {
 // TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded goes through a start.
 func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T) {
 	t.Parallel()
-	c := &degraded.Conditions{}
+	c := &impairment.Conditions{}
 	p := New(c)
 	for _, path := range []string{"/healthz", "/healthz/health-ping"} {
 		if status, body := get(t, p, path); status != 200 || body != "ok" {
 			t.Errorf("%s at the start: %d %s", path, status, body)
 		}
 	}
-	c.Set(degraded.Condition{Reason: degraded.VPC, Text: "no VPC", Remedy: "name it", Blocks: true})
-	c.Set(degraded.Condition{Reason: degraded.Definitions, Text: "no kind", Remedy: "apply it"})
+	c.Set(impairment.Condition{Reason: impairment.VPC, Text: "no VPC", Remedy: "name it", Blocks: true})
+	c.Set(impairment.Condition{Reason: impairment.Definitions, Text: "no kind", Remedy: "apply it"})
 	status, body := get(t, p, "/readyz")
 	want := "[+]api-server ok\n[-]aws failed: no VPC; name it\n[+]cluster-name ok\n[!]definitions degraded: no kind; apply it\n[+]leader ok\n[+]rights ok\n[-]started failed: the controllers have not started yet\n[+]webhook-certificate ok\nreadyz check failed\n"
 	if d := cmp.Diff(want, body); d != "" || status != 500 {
@@ -46,7 +46,7 @@ func TestReadinessFailsForWhatBlocksTheStartAndShowsWhatIsDegraded(t *testing.T)
 		t.Errorf("a check that is not there yet answers %d", status)
 	}
 
-	c.Heal(degraded.VPC)
+	c.Heal(impairment.VPC)
 	failing := errors.New("informer caches have not synced yet")
 	p.Add("caches", func(*http.Request) error { return failing })
 	p.Started()
@@ -70,7 +70,7 @@ func TestAnAddressThatIsTakenIsAnErrorAtOnce(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(nil)
 	defer srv.Close()
-	p := New(&degraded.Conditions{})
+	p := New(&impairment.Conditions{})
 	if _, err := p.Serve(t.Context(), srv.Listener.Addr().String()); err == nil || !strings.Contains(err.Error(), "--health-probe-bind-addr") {
 		t.Errorf("error %v", err)
 	}

@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // Options are what a controller is made of.
@@ -111,7 +111,7 @@ func (c *Controller[U]) pass(ctx context.Context, q priorityqueue.PriorityQueue[
 	}
 	log = log.WithValues("reconcileID", uuid.NewUUID())
 	ended := c.metrics.begin()
-	result, err := c.reconcile(logf.IntoContext(cloud.WithCause(ctx, cloud.Cause(c.options.Name)), log), unit)
+	result, err := c.reconcile(logf.IntoContext(awsclient.WithCause(ctx, awsclient.Cause(c.options.Name)), log), unit)
 	if result.Priority != nil {
 		priority = *result.Priority
 	}

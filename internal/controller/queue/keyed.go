@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 )
 
 // Keyed runs work by key beside the queues of controllers: one run of a key at a time, different keys in parallel. A key that is added

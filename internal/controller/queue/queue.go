@@ -1,6 +1,5 @@
 // Package queue has controllers and the parts of their queues: priorities, a pool of workers that slow passes do not block, work by key beside
 // a queue, handlers of events, pauses while the API server is unavailable. Stacks and bindings are only type parameters here.
-// It may import annotation, controller-runtime, client-go, cloud and backoff.
 package queue
 
 import (
@@ -14,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 // Coalesce is how long the first event of a burst waits for the others.
@@ -89,8 +88,8 @@ var ErrRequeue = errors.New("something that was read changed meanwhile")
 
 // Background gives calls to AWS that no pass waits for the lowest priority: while AWS throttles, they come last. Passes over bindings,
 // which register targets, come first, and passes over stacks in between.
-func Background(ctx context.Context, c cloud.Cause) context.Context {
-	return cloud.WithCause(cloud.WithPriority(ctx, cloud.Cosmetic), c)
+func Background(ctx context.Context, c awsclient.Cause) context.Context {
+	return awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Cosmetic), c)
 }
 
 // Every calls f at each tick and signal until ctx ends.

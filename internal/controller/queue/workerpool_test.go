@@ -8,7 +8,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 func TestPassesThatHangLeaveTheWorkersToTheOthers(t *testing.T) {

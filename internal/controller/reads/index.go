@@ -1,6 +1,5 @@
 // Package reads is how controllers read Kubernetes objects: from the caches, with a look at the API server where absence must be proven, and
 // with an index of what each unit of work has read, by which events find the units. It knows no stacks and no bindings.
-// It may import objects, kube, proof, backoff and controller-runtime.
 package reads
 
 import (
@@ -8,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // Index keeps which unit of work read which objects, so that an event about an object reaches exactly the units whose result depends on it.

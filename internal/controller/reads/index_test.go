@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 func read(kind objects.Kind, namespace, name string) objects.Read {

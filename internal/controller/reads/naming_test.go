@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 const (
@@ -94,12 +94,12 @@ func (s served) Serves(k objects.Kind) bool { return s[k] }
 
 func TestObjectsAreListedByTheIndexOfWhatTheyName(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(routeOf(1, 7), routeOf(2, 7), routeOf(3, 8)).
-		WithIndex(&gatewayv1.HTTPRoute{}, kube.References, kube.ReferenceValues).Build()
+		WithIndex(&gatewayv1.HTTPRoute{}, readable.References, readable.ReferenceValues).Build()
 	r := NewCacheReader(t.Context(), c, c)
 	r.Definitions = served{objects.HTTPRoute: true}
 	v := objects.New(r)
@@ -113,7 +113,7 @@ func TestObjectsAreListedByTheIndexOfWhatTheyName(t *testing.T) {
 
 func TestAnObjectOfAKindThatIsNotServedIsAbsentWithoutALookAtTheAPIServer(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,9 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/proof"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 )
 
 // CacheLag is how long the process trusts its own writes while the cache does not show them.
@@ -34,22 +34,22 @@ type ConfirmingReader struct {
 }
 
 // Get reads an object. The error is nil if it exists, a NotFound if the absence is proven, and anything else if neither is known.
-func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (proof.Absence, error) {
+func (r ConfirmingReader) Get(ctx context.Context, key client.ObjectKey, o client.Object) (absence.Absence, error) {
 	err := r.Cache.Get(ctx, key, o)
 	if !apierrors.IsNotFound(err) {
-		return proof.Absence{}, err
+		return absence.Absence{}, err
 	}
 	if r.Live == nil {
-		return proof.OfSyncedCache(true), err
+		return absence.OfSyncedCache(true), err
 	}
 	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
 	defer cancel()
 	err = r.Live.Get(ctx, key, o)
-	absence, unknown := proof.OfObject(err)
+	gone, unknown := absence.OfObject(err)
 	if unknown != nil {
-		return absence, fmt.Errorf("%T %s is not in the cache, and the API server was asked: %w", o, key, unknown)
+		return gone, fmt.Errorf("%T %s is not in the cache, and the API server was asked: %w", o, key, unknown)
 	}
-	return absence, err
+	return gone, err
 }
 
 // Definitions are the optional kinds that the cluster serves.
@@ -71,7 +71,7 @@ type CacheReader struct {
 
 	// unindexed is set if reader is a client of the API server, which has no index of references.
 	unindexed bool
-	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error)
+	get       func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error)
 	list      func(list client.ObjectList, which client.ListOption) error
 	err       error // the first read that showed neither an object nor its absence
 	// unwatched are the reads in namespaces that the caches do not show. Repeating these is of no use.
@@ -82,7 +82,7 @@ type CacheReader struct {
 // reader shows none; nil = reader is trusted.
 func NewCacheReader(ctx context.Context, reader, live client.Reader) *CacheReader {
 	r := &CacheReader{unwatched: map[objects.Read]error{}}
-	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (proof.Absence, error) {
+	r.get = func(kind objects.Kind, key client.ObjectKey, o client.Object) (absence.Absence, error) {
 		sure := ConfirmingReader{Cache: reader}
 		if (confirmed[kind] || slices.Contains(r.Confirm, kind)) && r.Serves(kind) && !r.Departed.Has(kind, key) {
 			sure.Live = live
@@ -114,17 +114,17 @@ func (r *CacheReader) Get(kind objects.Kind, namespace, name string) (metav1.Obj
 	if kind == objects.PodOfService {
 		return r.podOfService(namespace, name)
 	}
-	o := kube.Kinds[kind].Object
+	o := readable.Kinds[kind].Object
 	if o == nil {
-		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, proof.ErrUnknown))
+		return nil, r.Fail(fmt.Errorf("kind %q is not read: %w", kind, absence.ErrUnknown))
 	}
 	o, ok := o.DeepCopyObject().(client.Object)
 	key := client.ObjectKey{Namespace: namespace, Name: name}
-	absence, err := r.get(kind, key, o)
+	gone, err := r.get(kind, key, o)
 	if err != nil {
 		var unwatched *UnwatchedError
 		switch {
-		case absence.Proven():
+		case gone.Proven():
 			return nil, false
 		case errors.As(err, &unwatched):
 			r.unwatched[objects.Read{Kind: kind, Namespace: namespace, Name: name}] = unwatched
@@ -161,12 +161,12 @@ func (r *CacheReader) List(kind objects.Kind, namespace string) []metav1.Object 
 	return r.listed(kind, objects.Read{Kind: kind, Namespace: namespace}, client.InNamespace(namespace))
 }
 
-// ListNaming implements objects.Reader, by the index of kube.References. Of the API server, it lists all objects of the kind.
+// ListNaming implements objects.Reader, by the index of readable.References. Of the API server, it lists all objects of the kind.
 func (r *CacheReader) ListNaming(kind objects.Kind, to objects.Ref) []metav1.Object {
 	if r.unindexed {
 		return slices.DeleteFunc(r.List(kind, ""), func(o metav1.Object) bool { return !slices.Contains(objects.References(o), to) })
 	}
-	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{kube.References: kube.ReferenceValue(to)})
+	return r.listed(kind, objects.Read{Kind: kind, Names: to}, client.MatchingFields{readable.References: readable.ReferenceValue(to)})
 }
 
 // Selecting implements objects.SelectingReader.
@@ -175,9 +175,9 @@ func (r *CacheReader) Selecting(namespace string, pod map[string]string) (names 
 }
 
 func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.ListOption) []metav1.Object {
-	list := kube.Kinds[kind].List
+	list := readable.Kinds[kind].List
 	if list == nil {
-		r.Fail(fmt.Errorf("kind %q is not listed: %w", kind, proof.ErrUnknown))
+		r.Fail(fmt.Errorf("kind %q is not listed: %w", kind, absence.ErrUnknown))
 		return nil
 	}
 	list, _ = list.DeepCopyObject().(client.ObjectList)
@@ -202,7 +202,7 @@ func (r *CacheReader) listed(kind objects.Kind, read objects.Read, which client.
 
 // Serves implements objects.ServedReader.
 func (r *CacheReader) Serves(kind objects.Kind) bool {
-	return r.Definitions == nil || !kube.Kinds[kind].Optional || r.Definitions.Serves(kind)
+	return r.Definitions == nil || !readable.Kinds[kind].Optional || r.Definitions.Serves(kind)
 }
 
 // Err implements objects.FallibleReader.

@@ -11,8 +11,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 // ErrListing is the cause of errors of reads that came before the first list of the objects, which is under way.
@@ -108,7 +108,7 @@ func (r *Restricted) fetch(ctx context.Context, of restrictedKey) (*restrictedRe
 	ctx, cancel := context.WithTimeout(ctx, LiveTimeout)
 	defer cancel()
 	now := r.Now()
-	o, _ := kube.Kinds[of.kind].Object.DeepCopyObject().(client.Object)
+	o, _ := readable.Kinds[of.kind].Object.DeepCopyObject().(client.Object)
 	err := r.Live.Get(ctx, of.name, o)
 	out := &restrictedRead{object: o, at: now, used: now}
 	switch {

@@ -15,7 +15,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 // apiServer knows the tokens "reader" and "other", and permits the former to get metrics.

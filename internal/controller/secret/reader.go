@@ -1,6 +1,5 @@
 // Package secret reads the Secrets and ConfigMaps that stacks refer to, and wakes the stacks when one changes: by watches of metadata where the
 // API server permits them, by polling elsewhere. It keeps no other Secret or ConfigMap, and writes none.
-// It may import controller/queue, controller/reads, objects, stack and client-go.
 package secret
 
 import (
@@ -20,8 +19,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (

@@ -21,8 +21,8 @@ import (
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/k8s-lbc/lbc/internal/await"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
 // manySecrets are n Secrets over some namespaces, with their keys.

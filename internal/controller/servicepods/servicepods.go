@@ -1,6 +1,6 @@
 // Package servicepods reads the pods behind Services whose health checks are made from readiness probes, from the API server: the cache has no pods where
 // nothing else needs them, and none with its probes or labels. What it has read holds until the endpoints of the Service change.
-// It knows nothing of health checks. It may import objects and reads.
+// It knows nothing of health checks.
 package servicepods
 
 import (
@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 const (

@@ -10,13 +10,13 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/proof"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // withoutResources are those of the members that lack our finalizer of which AWS is proven to hold nothing, so that the stack can go on without
@@ -48,7 +48,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 
 // provenAbsent compares the plan of a whole stack with that of the same stack without one member. The member has nothing in AWS if leaving
 // it out deletes nothing that stays otherwise, and modifies nothing that is left as it is otherwise.
-func provenAbsent(with, without *plan.Plan) proof.Absence {
+func provenAbsent(with, without *plan.Plan) absence.Absence {
 	touched, deleted := map[stack.Ref]bool{}, map[stack.Ref]bool{}
 	for _, step := range with.Steps {
 		touched[step.Resource] = true
@@ -60,7 +60,7 @@ func provenAbsent(with, without *plan.Plan) proof.Absence {
 			changes++
 		}
 	}
-	return proof.OfComparison(changes)
+	return absence.OfComparison(changes)
 }
 
 // markAwaited is when a pass is made again over a Gateway whose mark of deletion did not come. The mark makes one by itself.

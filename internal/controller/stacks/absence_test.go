@@ -3,8 +3,8 @@ package stacks
 import (
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func TestOnlyWhatLeavingAMemberOutWouldChangeIsThere(t *testing.T) {

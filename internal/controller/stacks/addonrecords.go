@@ -6,13 +6,13 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // records are the annotations that record what is made of a Gateway's load balancer, each with whether a stack is to have none of it, and with the
@@ -21,15 +21,15 @@ var records = map[string]struct {
 	none  func(*stack.Stack) bool
 	takes func(plan.Step) bool
 }{
-	gateway.AddOnWebACL:   {noAddOn(func(a *stack.AddOns) bool { return a.WebACL != nil && *a.WebACL == "" }), about(elb.AddOnWebACL)},
-	gateway.AddOnShield:   {noAddOn(func(a *stack.AddOns) bool { return a.Shield != nil && !*a.Shield }), about(elb.AddOnShield)},
-	gateway.AddOnCapacity: {noAddOn(func(a *stack.AddOns) bool { return a.Capacity != nil && *a.Capacity == 0 }), about(elb.AddOnCapacity)},
+	gateway.AddOnWebACL:   {noAddOn(func(a *stack.AddOns) bool { return a.WebACL != nil && *a.WebACL == "" }), about(awsop.AddOnWebACL)},
+	gateway.AddOnShield:   {noAddOn(func(a *stack.AddOns) bool { return a.Shield != nil && !*a.Shield }), about(awsop.AddOnShield)},
+	gateway.AddOnCapacity: {noAddOn(func(a *stack.AddOns) bool { return a.Capacity != nil && *a.Capacity == 0 }), about(awsop.AddOnCapacity)},
 	gateway.ClientsPassed: {
 		func(want *stack.Stack) bool {
 			return !slices.ContainsFunc(want.Listeners, func(l stack.Listener) bool { return l.Protocol == "HTTPS" && l.Mutual == nil })
 		},
 		func(s plan.Step) bool {
-			_, modifies := s.Op.(elb.ModifyListener)
+			_, modifies := s.Op.(awsop.ModifyListener)
 			return modifies
 		},
 	},
@@ -41,13 +41,13 @@ func noAddOn(none func(*stack.AddOns) bool) func(*stack.Stack) bool {
 }
 
 // about reports whether a step is about an add-on.
-func about(a elb.AddOn) func(plan.Step) bool {
+func about(a awsop.AddOn) func(plan.Step) bool {
 	return func(s plan.Step) bool { return s.Op.Traits().Setting == string(a) }
 }
 
 // recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more: those of which AWS was
 // read, and of whose removal every step is done.
-func (s *Reconciler) recordRemovedAddOns(ctx context.Context, w front.Input, want *stack.Stack, o elb.Observed, p *plan.Plan, r apply.Result) refusedWrites {
+func (s *Reconciler) recordRemovedAddOns(ctx context.Context, w front.Input, want *stack.Stack, o awsop.Observed, p *plan.Plan, r apply.Result) refusedWrites {
 	if w.Decisions == nil || o.Pending || len(want.LoadBalancers) == 0 {
 		return nil
 	}

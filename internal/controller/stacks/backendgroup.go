@@ -15,18 +15,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // BackendGroup deletes the cluster's shared security group when the last load balancer is gone, and brings the tags of one that is needed to those
@@ -120,7 +120,7 @@ func (b *BackendGroup) Check() {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (b *BackendGroup) Start(ctx context.Context) error {
-	ctx = cloud.WithCause(ctx, cloud.SharedGroup)
+	ctx = awsclient.WithCause(ctx, awsclient.SharedGroup)
 	b.Check()
 	var again <-chan time.Time
 	for {
@@ -237,7 +237,7 @@ func (b *BackendGroup) tag(ctx context.Context) {
 		case o.Err != nil && o.Err.Error() != b.untagged:
 			b.untagged = o.Err.Error()
 			b.Log.Info("the shared backend security group keeps its former tags: AWS refuses those of --default-tags; it is tried again when load balancers come or go",
-				"group", g.GroupID, "cause", cloud.SteadyText(b.untagged))
+				"group", g.GroupID, "cause", awsclient.SteadyText(b.untagged))
 		}
 	}
 }
@@ -266,7 +266,7 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		if slices.Contains(b.Unserved, k.Owner) {
 			continue
 		}
-		list := kube.List(objects.Kind(k.Kind))
+		list := readable.List(objects.Kind(k.Kind))
 		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			return false, err
 		}

@@ -17,19 +17,19 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,9 +59,9 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})
-			inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
-				elb.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
+			inv := inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})
+			inv.Record(stack.Key{Owner: stack.Ingress}, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
+				awsop.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
 			b := &BackendGroup{client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.object).Build(), inventory: inv}
 			if got, err := b.Needed(t.Context()); err != nil || got != c.want {
 				t.Errorf("needed: %v, %v", got, err)
@@ -73,7 +73,7 @@ func TestTheBackendGroupIsNeededWhileAnythingMayReferToIt(t *testing.T) {
 func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 	t.Parallel()
 	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,9 +105,9 @@ func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing
 	failing := interceptor.NewClient(fake.NewClientBuilder().Build(), interceptor.Funcs{List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 		return errors.New("no answer")
 	}})
-	inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})
-	inv.Record(stack.Key{Owner: stack.Ingress}, elb.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
-		elb.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
+	inv := inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})
+	inv.Record(stack.Key{Owner: stack.Ingress}, awsop.CreateSecurityGroup{Group: stack.SecurityGroup{Shared: true}},
+		awsop.Output{ID: "sg-shared"}, func(stack.Ref) string { return "" })
 	b := NewBackendGroup(failing, inv, nil, "demo", logr.Discard())
 	failed := map[stack.Owner]int{}
 	b.Failed = func(o stack.Owner) { failed[o]++ }
@@ -125,23 +125,23 @@ func TestRefusedDeletionsOfTheBackendGroupCountAsFailuresWhenTheyGoOn(t *testing
 
 func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
 	holder := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Finalizers: []string{"ingress.k8s.aws/resources"}}}
-	inv := inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo", VPC: "vpc-1"})
+	inv := inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo", VPC: "vpc-1"})
 	tags := naming.BackendTracking("demo")
 	tags["team"], tags["theirs"], tags["cost"] = "old", "x", "by-others"
 	record := func(op plan.Operation, id string) {
-		inv.Record(backendKey, op, elb.Output{ID: id}, func(r stack.Ref) string { return r.Literal })
+		inv.Record(backendKey, op, awsop.Output{ID: id}, func(r stack.Ref) string { return r.Literal })
 	}
-	record(elb.CreateSecurityGroup{VPC: "vpc-1", Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true, Tags: tags}}, "sg-shared")
+	record(awsop.CreateSecurityGroup{VPC: "vpc-1", Group: stack.SecurityGroup{ID: stack.BackendSecurityGroup, Shared: true, Tags: tags}}, "sg-shared")
 	var sent []map[string]string
 	run := func(_ context.Context, p plan.Plan) (r apply.Result) {
 		r.Outcomes = map[plan.StepID]apply.Outcome{}
 		for _, s := range p.Steps {
-			op, ok := s.Op.(elb.CreateTags)
+			op, ok := s.Op.(awsop.CreateTags)
 			if !ok {
 				t.Errorf("%s is sent", s.ID)
 			}
@@ -164,7 +164,7 @@ func TestTheBackendGroupGetsTheDefaultTagsOfNowAndKeepsThoseOfOthers(t *testing.
 
 func TestTheBackendGroupIsNotDeletedWhileAStackUsesIt(t *testing.T) {
 	t.Parallel()
-	b := &BackendGroup{inventory: inventory.New(cloud.Clients{}, inventory.Config{Cluster: "demo"})} // which would panic on a call
+	b := &BackendGroup{inventory: inventory.New(awsclient.Clients{}, inventory.Config{Cluster: "demo"})} // which would panic on a call
 	web, api := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "web"}}, stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "api"}}
 	b.Use(web)
 	b.Use(api)

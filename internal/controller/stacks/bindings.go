@@ -16,15 +16,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/bindings"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
 // BindingWriter writes TargetGroupBindings for the executor and lists those of a stack as the cache, and what was just written,
@@ -54,7 +54,7 @@ func NewBindingWriter(c client.Client, now func() time.Time) *BindingWriter {
 func (b *BindingWriter) CreateBinding(ctx context.Context, want stack.Binding) error {
 	o := &v1beta1.TargetGroupBinding{}
 	o.Namespace, o.Name, o.Labels, o.Annotations = want.Namespace, want.Name, maps.Clone(want.Labels), maps.Clone(want.Annotations)
-	o.Spec, o.Finalizers = kube.BindingSpec(want), []string{naming.BindingFinalizer} // which spares the binding's first pass a write
+	o.Spec, o.Finalizers = bindingobject.BindingSpec(want), []string{naming.BindingFinalizer} // which spares the binding's first pass a write
 	made := o.DeepCopy()
 	b.Planned.Note(want) // before the object is seen
 	err := b.Client.Create(ctx, o)
@@ -112,7 +112,7 @@ func (b *BindingWriter) UpdateBinding(ctx context.Context, want stack.Binding) e
 		o.Annotations = map[string]string{}
 	}
 	maps.Copy(o.Annotations, want.Annotations)
-	o.Spec = kube.BindingSpec(want)
+	o.Spec = bindingobject.BindingSpec(want)
 	b.Planned.Note(want) // before the object is seen
 	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
 		return undefinedKind(err)
@@ -153,7 +153,7 @@ func (b *BindingWriter) DeleteBinding(ctx context.Context, namespace, name strin
 }
 
 // notePlanned records the bindings of a stack that are as it plans them.
-func (b *BindingWriter) notePlanned(want *stack.Stack, p *plan.Plan, o elb.Observed) {
+func (b *BindingWriter) notePlanned(want *stack.Stack, p *plan.Plan, o awsop.Observed) {
 	known := map[stack.Ref]string{}
 	for _, g := range o.SecurityGroups {
 		known[stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID}] = g.GroupID
@@ -163,7 +163,7 @@ func (b *BindingWriter) notePlanned(want *stack.Stack, p *plan.Plan, o elb.Obser
 	}
 	resolve := func(r stack.Ref) string { return cmp.Or(r.Literal, known[r]) }
 	for _, w := range want.Bindings {
-		w = elb.Literal(w, resolve)
+		w = awsop.Literal(w, resolve)
 		for i := range o.Bindings {
 			have := &o.Bindings[i].Binding
 			if have.Namespace == w.Namespace && bindings.SamePlan(*have, w) {
@@ -209,7 +209,7 @@ func (b *BindingWriter) NoteDeleted(o client.Object) {
 }
 
 // List lists the bindings of a stack for its observation.
-func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]elb.Binding, error) {
+func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]awsop.Binding, error) {
 	labels := naming.Labels(key)
 	var list v1beta1.TargetGroupBindingList
 	if err := b.Client.List(ctx, &list, client.MatchingLabels(labels)); err != nil {
@@ -220,11 +220,11 @@ func (b *BindingWriter) List(ctx context.Context, key stack.Key) ([]elb.Binding,
 		found[client.ObjectKeyFromObject(&list.Items[i])] = &list.Items[i]
 	}
 	b.overlay(found, labels)
-	var out []elb.Binding
+	var out []awsop.Binding
 	for _, o := range found {
-		out = append(out, kube.ObservedBinding(o))
+		out = append(out, bindingobject.ObservedBinding(o))
 	}
-	sorting.By(out, func(x, y elb.Binding) int {
+	sorting.By(out, func(x, y awsop.Binding) int {
 		return cmp.Or(cmp.Compare(x.Namespace, y.Namespace), cmp.Compare(x.Name, y.Name))
 	})
 	return out, nil
@@ -243,9 +243,9 @@ func (b *BindingWriter) overlay(found map[client.ObjectKey]*v1beta1.TargetGroupB
 			gone := cached.DeepCopy()
 			gone.DeletionTimestamp = cmp.Or(gone.DeletionTimestamp, &metav1.Time{Time: w.at})
 			found[key] = gone
-		case w.object != nil && cached != nil && cached.UID == w.object.UID && !kube.HasLabels(w.object.Labels, labels): // which were taken off
+		case w.object != nil && cached != nil && cached.UID == w.object.UID && !bindingobject.HasLabels(w.object.Labels, labels): // which were taken off
 			delete(found, key)
-		case w.object != nil && kube.HasLabels(w.object.Labels, labels) && (cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
+		case w.object != nil && bindingobject.HasLabels(w.object.Labels, labels) && (cached == nil || cached.UID != w.object.UID || cached.Generation < w.object.Generation):
 			found[key] = w.object // of two of one name, ours took the place of the other
 		}
 	}

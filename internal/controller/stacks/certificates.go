@@ -7,14 +7,14 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/inventory/certificate"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // CertificateWatcher reads the list of certificates for the stacks that find theirs by host: often while a host is without
@@ -38,7 +38,7 @@ var certificatePauses = backoff.Policy{First: 5 * time.Second, Longest: time.Min
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *CertificateWatcher) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, cloud.CertificateSet), CertificateTick, nil, w.Look)
+	queue.Every(queue.Background(ctx, awsclient.CertificateSet), CertificateTick, nil, w.Look)
 	return nil
 }
 

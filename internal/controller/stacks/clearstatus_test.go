@@ -15,9 +15,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
@@ -33,7 +33,7 @@ func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
 	deleted := ingress("deleted", "ours.example")
 	deleted.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	all := []*networkingv1.Ingress{ingress("leaves", "ours.example"), ingress("arrived", "theirs.example"), deleted}
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestOnlyAnIngressThatLeavesAndStillShowsOurNameLosesIt(t *testing.T) {
 		}
 		leaving = append(leaving, stored)
 	}
-	observed := elb.Observed{LoadBalancers: []elb.LoadBalancer{{DNSName: "Ours.example"}}}
+	observed := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{DNSName: "Ours.example"}}}
 	if refused := s.clearStatus(t.Context(), observed, leaving); len(refused) > 0 {
 		t.Fatal(refused.err())
 	}
@@ -73,7 +73,7 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const members, patch = 100, 50 * time.Millisecond
-		scheme, err := kube.Scheme()
+		scheme, err := readable.Scheme()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestTheMembersOfALargeGroupAreWrittenSideBySide(t *testing.T) {
 					}
 					current[i] = fresh
 				}
-				return s.clearStatus(t.Context(), elb.Observed{LoadBalancers: []elb.LoadBalancer{{DNSName: "ours.example"}}}, current)
+				return s.clearStatus(t.Context(), awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{DNSName: "ours.example"}}}, current)
 			},
 		} {
 			begun := time.Now()

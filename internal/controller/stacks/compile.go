@@ -4,12 +4,12 @@ import (
 	"context"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // compileStack compiles an input and keeps the members that came out well for the next time. stale reports whether an answer is past its lifetime:
@@ -60,10 +60,10 @@ func (s *Reconciler) keepObserved(key stack.Key) {
 }
 
 // expect is what AWS holds of a stack, as far as it is known; parts of it may be assumptions.
-func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
+func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (awsop.Observed, error) {
 	o, err := s.Inventory.Observed(ctx, key, desired)
 	if err != nil {
-		return elb.Observed{}, err
+		return awsop.Observed{}, err
 	}
 	o.Hostnames = w.Hostnames(key.Owner)
 	o.Bindings, err = s.Bindings.List(ctx, key)
@@ -72,7 +72,7 @@ func (s *Reconciler) expect(ctx context.Context, key stack.Key, desired *stack.S
 
 // observe is what AWS holds of a stack, for callers that conclude more from it than that nothing is to be done: what is only assumed is
 // read first.
-func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (elb.Observed, error) {
+func (s *Reconciler) observe(ctx context.Context, key stack.Key, desired *stack.Stack, w front.Input) (awsop.Observed, error) {
 	o, err := s.expect(ctx, key, desired, w)
 	if err != nil || !o.Assumed() {
 		return o, err

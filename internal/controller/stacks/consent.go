@@ -6,9 +6,9 @@ import (
 	"maps"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // errConsentChanged is the error of a pass that rests on a consent which AWS no longer has.
@@ -16,7 +16,7 @@ var errConsentChanged = errors.New("the consent of a load balancer of others has
 
 // freshConsents reads the tags by which load balancers of others consent to what a plan does again, before it is carried out, and returns the observation with
 // them. Listings and facts may be minutes old.
-func (s *Reconciler) freshConsents(ctx context.Context, c compile.Result, o elb.Observed) (elb.Observed, error) {
+func (s *Reconciler) freshConsents(ctx context.Context, c compile.Result, o awsop.Observed) (awsop.Observed, error) {
 	asked := map[string]bool{}
 	for arn := range c.Consents {
 		asked[arn] = true

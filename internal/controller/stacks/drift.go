@@ -7,21 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/drift"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // withhold leaves out the steps that the drift policies of a stack withhold.
-func (s *Reconciler) withhold(key stack.Key, c compile.Result, o elb.Observed) plan.Policy {
+func (s *Reconciler) withhold(key stack.Key, c compile.Result, o awsop.Observed) plan.Policy {
 	by := front.DriftPolicies(c, s.DriftPolicy)
 	if by.Corrects() || c.Stack.Removal != stack.NotRemoved {
 		return func(p plan.Plan) plan.Plan { return p }
@@ -33,7 +33,7 @@ func (s *Reconciler) withhold(key stack.Key, c compile.Result, o elb.Observed) p
 // appliedTo are the fields of a stack that were applied last. Without a record, because the policy is new, none count as applied in the process that has seen
 // the stack before, and for a load balancer that does not exist: everything becomes as it is wanted once. In a new process the record is lost, and what
 // exists counts as applied, so that a start undoes nothing.
-func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o elb.Observed) policy.Fields {
+func (s *Reconciler) appliedTo(key stack.Key, wanted policy.Fields, o awsop.Observed) policy.Fields {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.state(key)
@@ -62,7 +62,7 @@ func (s *Reconciler) record(key stack.Key, applied policy.Fields) {
 
 // noteApplied keeps, before a load balancer is made, that nothing of it was applied yet. Without that a process which begins in the middle would take
 // for applied what is still to be made.
-func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.Result, o elb.Observed, p *plan.Plan) error {
+func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.Result, o awsop.Observed, p *plan.Plan) error {
 	if front.DriftPolicies(c, s.DriftPolicy).Corrects() || c.Stack.Removal != stack.NotRemoved || !creates(p) {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (s *Reconciler) noteApplied(ctx context.Context, key stack.Key, c compile.R
 }
 
 // settle keeps what counts as applied after a plan was carried out.
-func (s *Reconciler) settle(key stack.Key, c compile.Result, o elb.Observed, p *plan.Plan, r apply.Result) {
+func (s *Reconciler) settle(key stack.Key, c compile.Result, o awsop.Observed, p *plan.Plan, r apply.Result) {
 	if c.Stack.Removal != stack.NotRemoved || c.Keep.Settings {
 		return
 	}

@@ -12,15 +12,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/config"
-	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/manifest"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const dryRunGateway = `
@@ -66,7 +66,7 @@ func gatewayReconciler(t *testing.T, family attachment.Family, protocol, route s
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Front = front.GatewayFromFlags(flags, family)
+	s.Front = settings.Gateway(flags, family)
 	decided := map[string]metav1.Object{}
 	s.Decided = func(_ stack.Key, changes []gateway.Change) {
 		for _, c := range changes {
@@ -194,7 +194,7 @@ func TestADeletedGatewayUnderDryRunIsDeleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := front.GatewayFromFlags(flags, attachment.Application).Load(objects.FromObjects([]any{g, &corev1.Namespace{}}), stack.ID{Namespace: "shop", Name: "web"})
+	w := settings.Gateway(flags, attachment.Application).Load(objects.FromObjects([]any{g, &corev1.Namespace{}}), stack.ID{Namespace: "shop", Name: "web"})
 	if w.DryRun != nil || len(w.Leaving) != 1 {
 		t.Errorf("%+v", w)
 	}

@@ -11,15 +11,15 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // OwnerEvents finds the stacks that an event of an object that owns stacks, or of what decides about its class, concerns.
@@ -42,7 +42,7 @@ func (m *OwnerEvents) stacksOf(ctx context.Context, o metav1.Object) []stack.Key
 	switch {
 	case v.Err() != nil: // the class may be there; the passes that this event causes read it again
 	case broken != nil:
-		m.Reporter.Report(classOf(name), status.Report{Found: diag.List{*broken}, Partial: true})
+		m.Reporter.Report(classOf(name), reporting.Report{Found: diag.List{*broken}, Partial: true})
 	default:
 		m.Reporter.End(classOf(name))
 	}
@@ -160,7 +160,7 @@ func (s *Reconciler) WakeOwner(gone func(client.Object)) handler.TypedEventHandl
 			gone(before)
 		}
 		o := queue.Newest(before, after)
-		if key, ok := kube.StackOfBinding(objects.New(s.reader(ctx, nil)), o.GetLabels()); ok && key.Owner == s.Front.Owner() {
+		if key, ok := bindingobject.StackOfBinding(objects.New(s.reader(ctx, nil)), o.GetLabels()); ok && key.Owner == s.Front.Owner() {
 			s.Traces.Note(key, string(objects.TargetGroupBinding), o.GetNamespace(), o.GetName())
 			q.AddAfter(key, queue.Coalesce)
 		}

@@ -19,14 +19,14 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // eventScene is a cluster of two Ingresses of class "ours", whose parameters select namespaces, one of class "plain", and one of the
@@ -40,7 +40,7 @@ type eventScene struct {
 
 func newEventScene(t *testing.T) *eventScene {
 	t.Helper()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func newEventScene(t *testing.T) *eventScene {
 	loader := front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true, DefaultTargetType: "ip"}}
 	r := &eventScene{}
 	s := &Reconciler{Front: loader, Client: c, Index: reads.NewIndex[stack.Key](),
-		Reporter: status.NewReporter(func(o diag.Object, e status.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
+		Reporter: reporting.NewReporter(func(o diag.Object, e reporting.Event) { r.events = append(r.events, o.Name+" "+e.Reason) }, time.Now)}
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	*r = eventScene{client: c, members: m, handlers: map[string]handler.TypedEventHandler[client.Object, stack.Key]{
 		"Ingress": m.Owner(), "IngressClass": m.Read(objects.IngressClass), "IngressClassParams": m.Read(objects.IngressClassParams),
@@ -192,13 +192,13 @@ func TestABindingThatIsEditedByOthersWakesItsStack(t *testing.T) {
 // TestABindingWithAShortenedLabelWakesTheStackOfItsIngress has an Ingress whose name is too long for labels, and one whose is for tags, too.
 func TestABindingWithAShortenedLabelWakesTheStackOfItsIngress(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, length := range []int{100, 253} {
 		key := stack.Key{Owner: stack.Ingress, ID: naming.StackID("shop", strings.Repeat("w", length))}
-		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&networkingv1.Ingress{}, kube.References, kube.ReferenceValues).WithObjects(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
+		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&networkingv1.Ingress{}, readable.References, readable.ReferenceValues).WithObjects(&networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: strings.Repeat("w", length)}}).Build()
 		b := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "k8s-x", Labels: naming.Labels(key)}}
 		q, s := &testQueue{t: t}, &Reconciler{Front: front.Ingress{}, Client: c}
 		s.WakeOwner(func(client.Object) {}).Delete(t.Context(), event.DeleteEvent{Object: b}, q)
@@ -241,7 +241,7 @@ func TestAMemberThatIsForcedAwayWakesItsGroup(t *testing.T) {
 	i.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 	c := fake.NewClientBuilder().WithObjects(&networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}).Build()
 	s := &Reconciler{Front: front.Ingress{Config: ingress.Config{IngressClass: "alb"}}, Client: c, Index: reads.NewIndex[stack.Key](),
-		Reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+		Reporter: reporting.NewReporter(func(diag.Object, reporting.Event) {}, time.Now)}
 	m := &OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}
 	frontKey := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "front"}}
 	s.Index.Update(frontKey, s.Index.Begin(), []objects.Read{{Kind: objects.Ingress, Namespace: "shop", Name: "web"}})

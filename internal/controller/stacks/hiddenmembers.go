@@ -14,18 +14,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -88,7 +88,7 @@ func (h *HiddenMembers) Start(ctx context.Context) error {
 func (h *HiddenMembers) members(ctx context.Context, live client.Reader, namespace string) (out []hiddenMember, err error) {
 	v, kind := objects.New(reads.NewCacheReader(ctx, h.cache, nil)), owner.Of(h.front.Owner())
 	for next := ""; ; {
-		list, _ := kube.Kinds[objects.Kind(kind.Kind)].List.DeepCopyObject().(client.ObjectList)
+		list, _ := readable.Kinds[objects.Kind(kind.Kind)].List.DeepCopyObject().(client.ObjectList)
 		if err := live.List(ctx, list, client.Limit(hiddenPage), client.Continue(next)); err != nil {
 			return nil, err
 		}
@@ -141,7 +141,7 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 		u.Remedy = fmt.Sprintf("run the controller for all namespaces, or give the %s of this namespace a group of their own", diag.Plural(kind.Kind))
 	case !complete:
 		cause := h.Cause()
-		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.Namespace, cloud.SteadyText(cause.Error()))
+		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.Namespace, awsclient.SteadyText(cause.Error()))
 		u.Remedy = "it is tried again once the API server answers"
 		if apierrors.IsForbidden(cause) {
 			u.Remedy = fmt.Sprintf("let the controller's ServiceAccount list %s in all namespaces (a ClusterRole with a ClusterRoleBinding)", kind.Resource())

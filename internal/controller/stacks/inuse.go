@@ -9,15 +9,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // inUse are the target groups of a stack that AWS did not delete because load balancers of others forward to them, by ARN: when that was.
@@ -41,8 +41,8 @@ func (u inUse) at(now time.Time) map[string]bool {
 // without: an object that is deleted does not wait for the rule of another one. found tells of them; again reports that there are some.
 func (s *Reconciler) noteInUse(ctx context.Context, key stack.Key, w front.Input, p *plan.Plan, r apply.Result) (found diag.List, again bool) {
 	for _, step := range p.Steps {
-		op, ok := step.Op.(elb.DeleteTargetGroup)
-		if !ok || r.Outcomes[step.ID].Err == nil || !cloud.Classify(r.Outcomes[step.ID].Err).InUse() {
+		op, ok := step.Op.(awsop.DeleteTargetGroup)
+		if !ok || r.Outcomes[step.ID].Err == nil || !awsclient.Classify(r.Outcomes[step.ID].Err).InUse() {
 			continue
 		}
 		arn := op.TargetGroup.Literal
@@ -89,7 +89,7 @@ func (s *Reconciler) usedBy(ctx context.Context, key stack.Key, arn string) (str
 		return "", fmt.Errorf("reading the load balancers of %s: %w", key, err)
 	}
 	for _, lb := range balancers.LoadBalancers {
-		own := slices.ContainsFunc(observed.LoadBalancers, func(x elb.LoadBalancer) bool { return x.ARN == aws.ToString(lb.LoadBalancerArn) })
+		own := slices.ContainsFunc(observed.LoadBalancers, func(x awsop.LoadBalancer) bool { return x.ARN == aws.ToString(lb.LoadBalancerArn) })
 		if !own {
 			return aws.ToString(lb.LoadBalancerName), nil
 		}

@@ -16,14 +16,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // writeMembers makes a write to each of the members, none where Change is nil, and waits for all. what names the write in errors. It returns the members as they are then; a
@@ -142,7 +142,7 @@ func (r refusedWrites) of(o diag.Object) bool {
 func (r refusedWrites) found(code diag.Code) diag.List {
 	var out diag.List
 	for _, w := range r {
-		out = append(out, status.APIRefusal(w.object, cmp.Or(w.code, code), w.err))
+		out = append(out, reporting.APIRefusal(w.object, cmp.Or(w.code, code), w.err))
 	}
 	return out
 }

@@ -9,15 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // outcome sums up the outcomes of a plan.
@@ -116,7 +116,7 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 
 // subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its protocol.
 func subject(step plan.Step) stack.Ref {
-	if p := elb.ProtocolsOf(step.Op); p.From != "" {
+	if p := awsop.ProtocolsOf(step.Op); p.From != "" {
 		return stack.Ref{Kind: stack.KindListener, ID: p.Listener}
 	}
 	return step.Resource
@@ -142,7 +142,7 @@ func sourcesOf(d diag.Diagnostic, origin compile.Origin, op plan.Operation) []in
 	setting := op.Traits().Setting
 	if s, ok := settingOfCode[d.Code]; ok {
 		setting = s
-	} else if _, ok := op.(elb.CreateLoadBalancer); ok {
+	} else if _, ok := op.(awsop.CreateLoadBalancer); ok {
 		for _, m := range mentions {
 			if setting == "" && strings.Contains(strings.ToLower(d.Text), m.word) {
 				setting = m.setting
@@ -185,7 +185,7 @@ func readProblem(err error, w front.Input) diag.List {
 	if errors.Is(err, apply.ErrBindingsUndefined) {
 		return toAll(apply.BindingsUndefined(), w)
 	}
-	return toAll(cloud.Problem("", err), w)
+	return toAll(awsclient.Problem("", err), w)
 }
 
 // certificatesUnread is the finding on objects that leave why they cannot go yet: what their stack owns in ACM would stay for good.

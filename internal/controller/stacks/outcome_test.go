@@ -9,15 +9,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // TestARefusalLandsOnWhoseSettingItIsAbout has AWS refuse parts of a load balancer that several members and their class describe.
@@ -41,13 +41,13 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 			"Attributes[idle_timeout.timeout_seconds]": by(class, "spec.loadBalancerAttributes"),
 		},
 	}}
-	create := elb.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}
+	create := awsop.CreateLoadBalancer{LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity}}
 	attributes := func(keys ...string) plan.Operation {
 		set := map[string]string{}
 		for _, k := range keys {
 			set[k] = "x"
 		}
-		return elb.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: set}
+		return awsop.ModifyLoadBalancerAttributes{LoadBalancer: lb, Attributes: set}
 	}
 	for _, tc := range []struct {
 		name string
@@ -64,8 +64,8 @@ func TestARefusalLandsOnWhoseSettingItIsAbout(t *testing.T) {
 		{"a right, which is nobody's setting", create, diag.AccessDenied, "not authorized to perform this", []string{"Ingress shop/api ", "Ingress shop/web "}},
 		{"one attribute of two, which AWS names", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "'client_keep_alive.seconds' is out of range", []string{"Ingress shop/api attributes"}},
 		{"one attribute of two, which AWS does not name", attributes("access_logs.s3.bucket", "client_keep_alive.seconds"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes", "Ingress shop/api attributes"}},
-		{"an address family", elb.SetIpAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
-		{"a tag of a security group", elb.CreateTags{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
+		{"an address family", awsop.SetIpAddressType{LoadBalancer: lb}, diag.AWSRejected, "InvalidSubnet: no IPv6 range", []string{"Ingress shop/web ip-address-type"}},
+		{"a tag of a security group", awsop.CreateTags{Tags: map[string]string{"team": "x", "stage": "y"}}, diag.AWSRejected, "tag team is not admitted", []string{"Ingress shop/api tags"}},
 		{"the only attribute that changes", attributes("access_logs.s3.bucket"), diag.AWSRejected, "Access Denied for bucket", []string{"Ingress shop/web attributes"}},
 	} {
 		found := (&Reconciler{}).attribute(diag.New(diag.Object{}, "", tc.code, tc.text, "x"), origins, plan.Step{Resource: lb, Op: tc.op}, front.Input{Members: []metav1.Object{api, web}})
@@ -94,7 +94,7 @@ func TestARefusedSettingOfAConfigurationIsReportedOnTheGatewayToo(t *testing.T) 
 		Fields:  map[string]intent.Source{"Certificates": intent.At(configuration, "spec.x")},
 	}}
 	refused := diag.New(diag.Object{}, "", diag.CertificateNotFound, "certificate c not found", "name another")
-	found := (&Reconciler{}).attribute(refused, origins, plan.Step{Resource: listener, Op: elb.CreateListener{}}, front.Input{Members: []metav1.Object{gateway}})
+	found := (&Reconciler{}).attribute(refused, origins, plan.Step{Resource: listener, Op: awsop.CreateListener{}}, front.Input{Members: []metav1.Object{gateway}})
 	var got []string
 	for _, d := range found {
 		got = append(got, d.Object.String()+" "+d.Path)
@@ -122,7 +122,7 @@ func TestATakenNameOfATargetGroupIsReportedWhereItIsDeclaredAndOnTheRoute(t *tes
 		},
 	}}
 	taken := diag.New(diag.Object{}, "", diag.NameTaken, "A target group with the same name exists", "choose another name")
-	found := (&Reconciler{}).attribute(taken, origins, plan.Step{Resource: group, Op: elb.CreateTargetGroup{}}, front.Input{Members: []metav1.Object{gateway}})
+	found := (&Reconciler{}).attribute(taken, origins, plan.Step{Resource: group, Op: awsop.CreateTargetGroup{}}, front.Input{Members: []metav1.Object{gateway}})
 	var got []string
 	for _, d := range found {
 		got = append(got, d.Object.String()+" "+d.Path)
@@ -147,16 +147,16 @@ func TestOfEachWriteItIsDecidedWhichSettingAWSRefuses(t *testing.T) {
 		"RemoveListenerCertificates": "nothing is wanted", "AddTagsToCertificate": "the tags are the controller's",
 		"CreateLoadBalancer": "AWS's text tells which",
 	}
-	for _, op := range elb.Operations() {
+	for _, op := range awsop.Operations() {
 		name, setting := plan.NameOf(op), op.Traits().Setting
-		addOn := elb.EffectOf(op).AddOn
+		addOn := awsop.EffectOf(op).AddOn
 		switch {
 		case strings.HasSuffix(name, "Binding"):
 		case addOn != "":
 			if setting != string(addOn) {
 				t.Errorf("%T is about %s, of add-on %s", op, setting, addOn)
 			}
-		case cloud.IsRead(name), strings.HasPrefix(name, "De"):
+		case awsclient.IsRead(name), strings.HasPrefix(name, "De"):
 			if setting != "" {
 				t.Errorf("%T is about %s, which it does not set", op, setting)
 			}

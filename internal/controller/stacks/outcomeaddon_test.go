@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) {
@@ -21,9 +21,9 @@ func TestWhatAWSRefusesOfAnAddOnIsReportedAtTheSettingOfThatAddOn(t *testing.T) 
 		op   plan.Operation
 		want string
 	}{
-		{elb.AssociateWebACL{}, "WebACL"}, {elb.DisassociateWebACL{}, "WebACL"},
-		{elb.CreateProtection{}, "Shield"}, {elb.DeleteProtection{}, "Shield"},
-		{elb.ModifyCapacityReservation{}, "Capacity"}, {elb.ModifyIpPools{}, "IPAMPool"},
+		{awsop.AssociateWebACL{}, "WebACL"}, {awsop.DisassociateWebACL{}, "WebACL"},
+		{awsop.CreateProtection{}, "Shield"}, {awsop.DeleteProtection{}, "Shield"},
+		{awsop.ModifyCapacityReservation{}, "Capacity"}, {awsop.ModifyIpPools{}, "IPAMPool"},
 	} {
 		d := diag.New(diag.Object{}, "", diag.AWSRejected, "no", "do it")
 		if got := sourcesOf(d, origin, c.op); !slices.Equal(got, []intent.Source{intent.At(diag.Object{}, c.want)}) {

@@ -15,27 +15,29 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
 )
 
 // TestEachKindOfOwnerIsHandledByItsEntryAndItsFrontEnd deletes an object that carries the finalizer of a stack.
 func TestEachKindOfOwnerIsHandledByItsEntryAndItsFrontEnd(t *testing.T) {
 	t.Parallel()
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaders := front.Loaders(&config.Config{}, false)
+	loaders := settings.Loaders(&config.Config{}, false)
 	if len(loaders) != len(owner.Kinds) {
 		t.Errorf("%d front ends for %d kinds of owners", len(loaders), len(owner.Kinds))
 	}
@@ -55,7 +57,7 @@ func handled(t *testing.T, scheme *runtime.Scheme, f front.Loader, k owner.Kind,
 	if f == nil || f.Owner() != k.Owner {
 		t.Fatalf("its front end is %v", f)
 	}
-	o, ok := kube.Kinds[objects.Kind(k.Kind)].Object.DeepCopyObject().(client.Object)
+	o, ok := readable.Kinds[objects.Kind(k.Kind)].Object.DeepCopyObject().(client.Object)
 	if !ok || !k.Is(o) {
 		t.Fatalf("%T is not of its kind", o)
 	}
@@ -78,7 +80,7 @@ func handled(t *testing.T, scheme *runtime.Scheme, f front.Loader, k owner.Kind,
 		t.Errorf("it shows %v", names)
 	}
 
-	s := &Reconciler{Front: f, Client: c, Index: reads.NewIndex[stack.Key](), Reporter: status.NewReporter(func(diag.Object, status.Event) {}, time.Now)}
+	s := &Reconciler{Front: f, Client: c, Index: reads.NewIndex[stack.Key](), Reporter: reporting.NewReporter(func(diag.Object, reporting.Event) {}, time.Now)}
 	q := &testQueue{t: t}
 	(&OwnerEvents{Reconciler: s, Classes: reads.NewIndex[client.ObjectKey]()}).Owner().Delete(t.Context(), event.DeleteEvent{Object: o}, q)
 	if d := cmp.Diff([]string{key.ID.String()}, q.stacks); d != "" {
@@ -87,15 +89,15 @@ func handled(t *testing.T, scheme *runtime.Scheme, f front.Loader, k owner.Kind,
 	if needed, err := NewBackendGroup(c, nil, nil, "demo", logr.Discard()).Needed(t.Context()); !needed || err != nil {
 		t.Errorf("the backend security group may go: %v, %v", needed, err)
 	}
-	if got, ok := kube.StackOfBinding(objects.FromObjects([]any{o}), naming.Labels(key)); got != key || !ok {
+	if got, ok := bindingobject.StackOfBinding(objects.FromObjects([]any{o}), naming.Labels(key)); got != key || !ok {
 		t.Errorf("its bindings are those of %s, %v", got, ok)
 	}
-	if invalid := validation.IsDNS1123Subdomain(status.ObjectName(key)); len(invalid) > 0 {
-		t.Errorf("its LoadBalancer object is %s: %v", status.ObjectName(key), invalid)
+	if invalid := validation.IsDNS1123Subdomain(reporting.ObjectName(key)); len(invalid) > 0 {
+		t.Errorf("its LoadBalancer object is %s: %v", reporting.ObjectName(key), invalid)
 	}
-	shown := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Name: status.ObjectName(key)}}
-	shown.Status = status.LoadBalancer(status.Pass{Key: key, Now: time.Unix(1, 0)}, shown.Status)
-	if got, ok := status.KeyOf(shown); got != key || !ok {
+	shown := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Name: reporting.ObjectName(key)}}
+	shown.Status = reporting.LoadBalancer(reporting.Pass{Key: key, Now: time.Unix(1, 0)}, shown.Status)
+	if got, ok := reporting.KeyOf(shown); got != key || !ok {
 		t.Errorf("its LoadBalancer object is that of %s, %v", got, ok)
 	}
 	if kind := owner.Object(o).Kind; kind != k.Kind {

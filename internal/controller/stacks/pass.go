@@ -11,18 +11,18 @@ import (
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cache"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/facts"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/tracing"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // pass makes one pass over an input. mark puts the finalizer on its members before anything of theirs is made; unedited reports that the
@@ -259,7 +259,7 @@ func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reco
 // imported reports whether a certificate came to be that no listener could name before.
 func imported(p *plan.Plan, r apply.Result) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		op, ok := step.Op.(elb.ImportCertificate)
+		op, ok := step.Op.(awsop.ImportCertificate)
 		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
 	})
 }
@@ -267,7 +267,7 @@ func imported(p *plan.Plan, r apply.Result) bool {
 // madeTrustStore reports whether a trust store came to be that no listener could name before.
 func madeTrustStore(p *plan.Plan, r apply.Result) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		_, ok := step.Op.(elb.CreateTrustStore)
+		_, ok := step.Op.(awsop.CreateTrustStore)
 		return ok && r.Outcomes[step.ID].State == apply.Done
 	})
 }
@@ -276,7 +276,7 @@ func madeTrustStore(p *plan.Plan, r apply.Result) bool {
 func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
 	return want != nil && slices.ContainsFunc(want.TargetGroups, func(tg stack.TargetGroup) bool { return tg.Declared }) &&
 		slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-			_, ok := step.Op.(elb.DeleteTargetGroup)
+			_, ok := step.Op.(awsop.DeleteTargetGroup)
 			return ok && r.Outcomes[step.ID].State == apply.Done
 		})
 }
@@ -326,7 +326,7 @@ func missingInAWS(d diag.Diagnostic) bool {
 // creates reports whether a plan makes a load balancer, of which nothing can be changed by hand yet.
 func creates(p *plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		_, ok := step.Op.(elb.CreateLoadBalancer)
+		_, ok := step.Op.(awsop.CreateLoadBalancer)
 		return ok && step.Guard == nil
 	})
 }
@@ -337,7 +337,7 @@ func (s *Reconciler) logPlan(log logr.Logger, key stack.Key, p *plan.Plan) {
 	s.mu.Lock()
 	again := s.state(key).failed == planText(p)
 	s.mu.Unlock()
-	if again || s.Waiting.Holds(degraded.Credentials) {
+	if again || s.Waiting.Holds(impairment.Credentials) {
 		log = log.V(1)
 	}
 	log.Info("carrying out plan", "summary", p.Summary(), "steps", describe(p))

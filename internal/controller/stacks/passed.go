@@ -3,13 +3,13 @@ package stacks
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Passed is what a pass over a stack came to. What it refers to is not changed any more.
@@ -20,10 +20,10 @@ type Passed struct {
 	Nothing bool
 	// Partial reports that the pass ended before everything was looked at; what is not set below is as after the pass before.
 	Partial  bool
-	Compiled compile.Result // without Stack if it cannot be built or, of a partial pass, was not built
-	Observed *elb.Observed  // after the plan; nil = not known
-	Plan     *plan.Plan     // nil = none was made
-	Result   apply.Result   // of the plan
+	Compiled compile.Result  // without Stack if it cannot be built or, of a partial pass, was not built
+	Observed *awsop.Observed // after the plan; nil = not known
+	Plan     *plan.Plan      // nil = none was made
+	Result   apply.Result    // of the plan
 	Found    diag.List
 }
 

@@ -7,22 +7,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/inventory"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack. foreign is as of foreignTargets.
-func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.Observed, foreign map[string]int) plan.Plan {
+func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o awsop.Observed, foreign map[string]int) plan.Plan {
 	opt := w.Options(key.Owner, s.Options)
 	opt.Foreign, opt.Replacement = foreign, front.Replacement(c, s.ReplacementPolicy, s.Now())
 	s.mu.Lock()
@@ -34,7 +34,7 @@ func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o elb.
 }
 
 // seniorFirst has the rules of the members that joined first created first, where there may be more than AWS admits.
-func seniorFirst(c compile.Result, o elb.Observed) plan.Policy {
+func seniorFirst(c compile.Result, o awsop.Observed) plan.Policy {
 	var joined []diag.Object
 	if c.Memory != nil {
 		joined = c.Memory.Members
@@ -56,7 +56,7 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 // within a short time without consent. It is the last policy of a plan, because it counts what would be deleted.
 func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan, held bool) {
 	deletes := slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-		_, ok := step.Op.(elb.DeleteLoadBalancer)
+		_, ok := step.Op.(awsop.DeleteLoadBalancer)
 		return ok && step.Guard == nil
 	})
 	switch consented, annotation := w.DeletionAllowed(key.Owner); {
@@ -87,9 +87,9 @@ func (s *Reconciler) contested(p *plan.Plan) bool {
 	balancer, group := false, false
 	for _, step := range p.Steps {
 		switch op := step.Op.(type) {
-		case elb.DeleteLoadBalancer:
+		case awsop.DeleteLoadBalancer:
 			balancer = balancer || step.Guard == nil
-		case elb.DeleteTargetGroup:
+		case awsop.DeleteTargetGroup:
 			group = group || s.Contested(op.TargetGroup.Literal)
 		}
 	}
@@ -99,7 +99,7 @@ func (s *Reconciler) contested(p *plan.Plan) bool {
 // confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
 // that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
 // differs, the stack is planned again. Consents of load balancers of others are read again unless there is nothing to do. found are the resources that are not the stack's any more.
-func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o elb.Observed, idle bool) (elb.Observed, plan.Plan, diag.List, error) {
+func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o awsop.Observed, idle bool) (awsop.Observed, plan.Plan, diag.List, error) {
 	var found diag.List
 	foreign := map[string]int{}
 	for {
@@ -150,7 +150,7 @@ func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Resul
 }
 
 // lostBy are the parts that observed load balancers lose by a plan.
-func lostBy(p *plan.Plan, o elb.Observed) (parts inventory.Parts) {
+func lostBy(p *plan.Plan, o awsop.Observed) (parts inventory.Parts) {
 	known := map[stack.Ref]string{}
 	for _, k := range p.Known {
 		known[k.Ref] = k.Value
@@ -160,9 +160,9 @@ func lostBy(p *plan.Plan, o elb.Observed) (parts inventory.Parts) {
 			continue
 		}
 		switch op := step.Op.(type) {
-		case elb.RemoveListenerCertificates:
+		case awsop.RemoveListenerCertificates:
 			parts.Certificates = append(parts.Certificates, op.Certificate)
-		case elb.SetSecurityGroups:
+		case awsop.SetSecurityGroups:
 			for _, lb := range o.LoadBalancers {
 				for _, g := range lb.SecurityGroups {
 					stays := func(r stack.Ref) bool { return r.Literal == g.Literal || known[r] == g.Literal }
@@ -171,7 +171,7 @@ func lostBy(p *plan.Plan, o elb.Observed) (parts inventory.Parts) {
 					}
 				}
 			}
-		case elb.SetSubnets:
+		case awsop.SetSubnets:
 			for _, lb := range o.LoadBalancers {
 				for _, m := range lb.Subnets {
 					stays := func(w stack.SubnetMapping) bool { return w.Subnet == m.Subnet }
@@ -192,13 +192,13 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 			continue
 		}
 		switch op := step.Op.(type) {
-		case elb.CreateLoadBalancer:
+		case awsop.CreateLoadBalancer:
 			creates = true
-		case elb.DeleteLoadBalancer:
+		case awsop.DeleteLoadBalancer:
 			ids = append(ids, op.LoadBalancer.Literal)
-		case elb.DeleteTargetGroup:
+		case awsop.DeleteTargetGroup:
 			ids = append(ids, op.TargetGroup.Literal)
-		case elb.DeleteSecurityGroup:
+		case awsop.DeleteSecurityGroup:
 			ids = append(ids, op.Group.Literal)
 		}
 	}
@@ -207,10 +207,10 @@ func deletedBy(p *plan.Plan) (ids []string, creates bool) {
 
 // missedBy are the ARNs of the target groups of bindings that a plan creates again because AWS's lists have no such group: deleting a binding
 // deregisters its targets.
-func missedBy(p *plan.Plan, o elb.Observed) []string {
+func missedBy(p *plan.Plan, o awsop.Observed) []string {
 	var arns []string
 	for _, step := range p.Steps {
-		op, ok := step.Op.(elb.CreateBinding)
+		op, ok := step.Op.(awsop.CreateBinding)
 		if !ok || step.Guard != nil {
 			continue
 		}
@@ -262,5 +262,5 @@ func (s *Reconciler) noteDuplicates(ctx context.Context, key stack.Key, p *plan.
 
 // checkpointProblem is the finding, on all objects, that a checkpoint was not written that must be before anything is deleted.
 func checkpointProblem(err error, w front.Input) diag.List {
-	return toAll(status.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
+	return toAll(reporting.APIRefusal(diag.Object{}, diag.CheckpointNotWritten, err), w)
 }

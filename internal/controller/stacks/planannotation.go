@@ -17,17 +17,17 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
-	"github.com/k8s-lbc/lbc/internal/status"
 )
 
 // annotationLimit is what Kubernetes admits for the keys and values of all annotations of an object together, in bytes.
@@ -91,7 +91,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	}
 	found = append(found, shown...)
 	s.Metrics.CountFindings(s.Front.Owner(), found)
-	s.Reporter.Report(dryRunOf(key), status.Report{Waiting: objectsOf(r.Objects), Found: found})
+	s.Reporter.Report(dryRunOf(key), reporting.Report{Waiting: objectsOf(r.Objects), Found: found})
 	s.decideDryRun(key, w, append(c.Diagnostics, found...))
 	return nil
 }
@@ -222,7 +222,7 @@ func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (
 	if desired == nil {
 		return nil, nil, nil
 	}
-	text, err := stackjson.Marshal(desired)
+	text, err := planjson.Marshal(desired)
 	if err != nil {
 		return nil, nil, err
 	}

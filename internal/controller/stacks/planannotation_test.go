@@ -20,19 +20,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/k8s-lbc/lbc/awssim"
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/config"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/ingress"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/owner"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -58,19 +59,19 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	scheme, err := kube.Scheme()
+	scheme, err := readable.Scheme()
 	if err != nil {
 		t.Fatal(err)
 	}
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{})
-	for _, k := range kube.Kinds {
+	for _, k := range readable.Kinds {
 		if k.Indexed() {
-			b = b.WithIndex(k.Object, kube.References, kube.ReferenceValues)
+			b = b.WithIndex(k.Object, readable.References, readable.ReferenceValues)
 		}
 	}
 	c := b.Build()
-	clients := cloud.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity}
+	clients := awsclient.Clients{ELBV2: sim.Balancing, EC2: sim.Compute, ACM: sim.Trust, STS: sim.Identity}
 	var events []string
 	inv := inventory.New(clients, inventory.Config{Cluster: "demo-cluster", VPC: "vpc-0a1de000000000001"})
 	flags, err := config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001"})
@@ -80,8 +81,8 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	return &Reconciler{
 		Front: front.Ingress{Config: ingress.Config{IngressClass: "alb", TolerateMissingService: true}}, Client: c, Clients: clients, Inventory: inv,
 		Bindings: NewBindingWriter(c, time.Now), Backend: NewBackendGroup(c, inv, nil, "demo-cluster", logr.Discard()), Metrics: metrics.New(prometheus.NewRegistry()), Index: reads.NewIndex[stack.Key](),
-		Compile: front.CompileFromFlags(flags), Now: time.Now, Retries: NewRetries(time.Now),
-		Reporter: status.NewReporter(func(o diag.Object, e status.Event) {
+		Compile: settings.Compile(flags), Now: time.Now, Retries: NewRetries(time.Now),
+		Reporter: reporting.NewReporter(func(o diag.Object, e reporting.Event) {
 			events = append(events, fmt.Sprintf("%s %s %s: %s", e.Type, e.Reason, o.Name, e.Message))
 		}, time.Now),
 	}, &events

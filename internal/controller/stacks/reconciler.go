@@ -1,6 +1,5 @@
 // Package stacks makes passes over stacks, the load balancers of an Ingress, of a group of Ingresses, or of a Service: it loads their objects, has them
 // compiled and planned, applies the plan, and reports. It decides nothing about load balancers: fronts, compile and plan do.
-// It may import everything of internal but targets, secgroup, offline and the other controllers.
 package stacks
 
 import (
@@ -14,30 +13,30 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/brake"
-	"github.com/k8s-lbc/lbc/internal/checkpoint"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/secret"
 	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/drift"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/inventory"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
+	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/replacement"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/tracing"
 )
 
 // Reconciler brings the load balancers of one kind of owner to what their objects specify: load, compile, plan, apply, report.
@@ -47,9 +46,9 @@ type Reconciler struct {
 	Live        client.Reader     // the API server; nil = caches are believed
 	Definitions reads.Definitions // nil = all optional kinds are served
 	Inventory   *inventory.Inventory
-	Clients     cloud.Clients
+	Clients     awsclient.Clients
 	Bindings    *BindingWriter
-	Reporter    *status.Reporter
+	Reporter    *reporting.Reporter
 	Metrics     *metrics.Metrics
 	Index       *reads.Index[stack.Key]
 	Departed    reads.Departed // the owner's objects that are gone

@@ -15,8 +15,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestAServiceIsReleasedByTwoWrites(t *testing.T) {
@@ -39,7 +39,7 @@ func TestAServiceIsReleasedByTwoWrites(t *testing.T) {
 				web.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)}
 			}
 			web.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: "gone.example"}}
-			scheme, err := kube.Scheme()
+			scheme, err := readable.Scheme()
 			if err != nil {
 				t.Fatal(err)
 			}

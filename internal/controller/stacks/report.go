@@ -8,16 +8,16 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/status"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // passReport is what there is to report of a pass, as far as it came.
@@ -25,9 +25,9 @@ type passReport struct {
 	key      stack.Key
 	input    front.Input
 	compiled compile.Result
-	observed *elb.Observed // nil = not known
-	ready    bool          // one that takes the place of another load balancer can be shown
-	plan     *plan.Plan    // nil = none was made
+	observed *awsop.Observed // nil = not known
+	ready    bool            // one that takes the place of another load balancer can be shown
+	plan     *plan.Plan      // nil = none was made
 	result   apply.Result
 	found    diag.List
 	changed  bool // something was changed, and all of it succeeded
@@ -46,7 +46,7 @@ func (s *Reconciler) report(ctx context.Context, t passReport) {
 	if ctx.Err() != nil {
 		return
 	}
-	account := status.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
+	account := reporting.Report{Found: t.found, Changed: t.changed, Partial: t.partial, Unedited: t.unedited}
 	for _, o := range objectsOf(t.input.Members) {
 		// Without a stack nothing was done for any member, and for those under dry run nothing ever is.
 		if t.compiled.Stack == nil || slices.Contains(t.waiting, o) || t.input.DryRun != nil && slices.Contains(objectsOf(t.input.DryRun.Objects), o) {
@@ -99,7 +99,7 @@ func unmade(t passReport) (out []diag.Object) {
 	}
 	missing := map[stack.Ref]bool{}
 	for _, step := range t.plan.Steps {
-		if _, ok := step.Op.(elb.CreateRule); ok && t.result.Outcomes[step.ID].State != apply.Done {
+		if _, ok := step.Op.(awsop.CreateRule); ok && t.result.Outcomes[step.ID].State != apply.Done {
 			missing[step.Resource] = true
 		}
 	}
@@ -130,10 +130,10 @@ func rejected(t passReport) (out []diag.Object) {
 	return out
 }
 
-func statusPass(t passReport, now func() time.Time) status.Pass {
-	p := status.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
+func statusPass(t passReport, now func() time.Time) reporting.Pass {
+	p := reporting.Pass{Key: t.key, Observed: t.observed, Desired: t.compiled.Stack, Found: t.found, Now: now()}
 	for _, m := range t.input.Members {
-		p.Members = append(p.Members, status.Member{Object: owner.Object(m), Generation: m.GetGeneration()})
+		p.Members = append(p.Members, reporting.Member{Object: owner.Object(m), Generation: m.GetGeneration()})
 	}
 	p.Origins = make(map[stack.Ref][]diag.Object, len(t.compiled.Origins))
 	for ref, o := range t.compiled.Origins {
@@ -177,7 +177,7 @@ func (s *Reconciler) reportUnread(ctx context.Context, key stack.Key, w front.In
 	t := passReport{key: key, input: w, partial: true}
 	t.input.Decisions = nil // they rest on objects that are not known
 	for _, m := range slices.Concat(w.Members, w.Leaving) {
-		t.found = append(t.found, status.APIRefusal(owner.Object(m), diag.ObjectsUnread, err))
+		t.found = append(t.found, reporting.APIRefusal(owner.Object(m), diag.ObjectsUnread, err))
 	}
 	s.report(ctx, t)
 }

@@ -23,8 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // served is an Ingress web with its backend. It is younger than the process, which therefore need not look for leftovers of others.
@@ -328,7 +328,7 @@ func TestASecretThatCannotBeReadWithholdsOnlyWhatNeedsIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.ContainsFunc(o.Listeners, func(l elb.Listener) bool { return l.Port == 80 && l.DefaultActions[0].Forward != nil }) {
+			if !slices.ContainsFunc(o.Listeners, func(l awsop.Listener) bool { return l.Port == 80 && l.DefaultActions[0].Forward != nil }) {
 				t.Errorf("the other member is not served: %+v", o.Listeners)
 			}
 			if all := strings.Join(*events, "\n"); strings.Count(all, c.want) != 1 || strings.Count(all, "Warning FailedBuildModel web") == 0 {

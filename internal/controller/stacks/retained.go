@@ -4,17 +4,17 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // retainedBy are the notes on objects that are deleted while their load balancer stays, as they ask for; none if nothing stays. c and o are what the plan rests on.
-func retainedBy(w front.Input, key stack.Key, c compile.Result, o elb.Observed) (found diag.List) {
+func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed) (found diag.List) {
 	if c.Stack.Removal == stack.NotRemoved || len(o.LoadBalancers) == 0 {
 		return nil
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestWhatFailsOnAndOnIsTriedAgainWithinABoundWhileSomethingWaits has passes fail in which something waits a millisecond.

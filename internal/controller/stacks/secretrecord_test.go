@@ -9,15 +9,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestTheRecordHoldsWhichSecretsWereSentToAWS(t *testing.T) {
@@ -51,7 +51,7 @@ func TestTheRecordHoldsWhichSecretsWereSentToAWS(t *testing.T) {
 			if c.before != "" {
 				ing.Annotations[string(annotation.WrittenSecrets)] = c.before
 			}
-			scheme, err := kube.Scheme()
+			scheme, err := readable.Scheme()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestTheRecordHoldsWhichSecretsWereSentToAWS(t *testing.T) {
 			var p plan.Plan
 			result := apply.Result{Outcomes: map[plan.StepID]apply.Outcome{}}
 			if c.outcome != "" {
-				p.Steps = []plan.Step{{ID: "ModifyRule 443:1", Op: elb.ModifyRule{Rule: rule}}}
+				p.Steps = []plan.Step{{ID: "ModifyRule 443:1", Op: awsop.ModifyRule{Rule: rule}}}
 				result.Outcomes["ModifyRule 443:1"] = apply.Outcome{State: c.outcome, Err: errors.New("refused")}
 			}
 			if err := (&Reconciler{Client: k}).recordSecrets(t.Context(), r, &p, result, []metav1.Object{ing}).err(); err != nil {

@@ -9,23 +9,23 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // writeStatus writes the name of the load balancer into the status of the members as soon as it is known, whatever else
 // may have failed. ready reports that one that takes the place of another can be shown. switched are the members as they are now, if they showed
 // a load balancer until now that is there besides the one that they show; nil = none did.
 func (s *Reconciler) writeStatus(ctx context.Context, key stack.Key, c compile.Result, w front.Input, ready bool) (
-	o elb.Observed, switched []metav1.Object, refused refusedWrites, err error) {
+	o awsop.Observed, switched []metav1.Object, refused refusedWrites, err error) {
 	desired := c.Stack
 	o, err = s.Inventory.Observed(ctx, key, withoutAddOns(desired))
 	o.Hostnames = w.Hostnames(key.Owner)
@@ -81,7 +81,7 @@ func portsOfOthers(c compile.Result, member diag.Object) (out []int32) {
 }
 
 // addressNotes are notes on the members of which the status cannot show a load balancer, with its name.
-func addressNotes(kind owner.Kind, o *elb.Observed, desired *stack.Stack, ready bool, members []metav1.Object) (found diag.List) {
+func addressNotes(kind owner.Kind, o *awsop.Observed, desired *stack.Stack, ready bool, members []metav1.Object) (found diag.List) {
 	lb, _ := shown(o, desired, ready)
 	if lb == nil {
 		return nil
@@ -96,7 +96,7 @@ func addressNotes(kind owner.Kind, o *elb.Observed, desired *stack.Stack, ready 
 }
 
 // shown is the load balancer of a stack whose name to show, with its ports; nil = there is none yet.
-func shown(o *elb.Observed, desired *stack.Stack, ready bool) (*elb.LoadBalancer, []int32) {
+func shown(o *awsop.Observed, desired *stack.Stack, ready bool) (*awsop.LoadBalancer, []int32) {
 	if len(desired.LoadBalancers) == 0 {
 		return nil, nil
 	}
@@ -111,7 +111,7 @@ func shown(o *elb.Observed, desired *stack.Stack, ready bool) (*elb.LoadBalancer
 }
 
 // portsOn are the ports of a load balancer of others on which the stack has a listener, or rules.
-func portsOn(o *elb.Observed, lb *elb.LoadBalancer, desired *stack.Stack) (ports []int32) {
+func portsOn(o *awsop.Observed, lb *awsop.LoadBalancer, desired *stack.Stack) (ports []int32) {
 	for _, l := range o.Listeners {
 		if l.LoadBalancer.Literal == lb.ARN && slices.ContainsFunc(desired.Listeners, func(w stack.Listener) bool { return w.Port == l.Port }) {
 			ports = append(ports, l.Port)
@@ -122,7 +122,7 @@ func portsOn(o *elb.Observed, lb *elb.LoadBalancer, desired *stack.Stack) (ports
 
 // shownLoadBalancer is the load balancer whose name to show, with its ports: a new one from the beginning, but one that replaces another
 // only once it is ready, active and has listeners, because until then the other one serves.
-func shownLoadBalancer(o *elb.Observed, lb *elb.LoadBalancer, ready bool) (*elb.LoadBalancer, []int32) {
+func shownLoadBalancer(o *awsop.Observed, lb *awsop.LoadBalancer, ready bool) (*awsop.LoadBalancer, []int32) {
 	ports := map[string][]int32{}
 	for _, l := range o.Listeners {
 		ports[l.LoadBalancer.Literal] = append(ports[l.LoadBalancer.Literal], l.Port)
@@ -156,12 +156,12 @@ func withoutAddOns(desired *stack.Stack) *stack.Stack {
 }
 
 // published reports whether objects show a load balancer: with AddressWhenActive once AWS says that it is active, and from then on.
-func (s *Reconciler) published(lb *elb.LoadBalancer, before []string) bool {
+func (s *Reconciler) published(lb *awsop.LoadBalancer, before []string) bool {
 	return !s.AddressWhenActive || lb.Active() || slices.Contains(before, strings.ToLower(lb.DNSName))
 }
 
 // frontendOf is the network load balancer in front of the ALB, if there is one that is wanted or kept; nil = there is none.
-func frontendOf(o *elb.Observed, desired *stack.Stack, keep stack.Keep) *elb.LoadBalancer {
+func frontendOf(o *awsop.Observed, desired *stack.Stack, keep stack.Keep) *awsop.LoadBalancer {
 	for i := range o.LoadBalancers {
 		lb := &o.LoadBalancers[i]
 		wanted := func(w stack.LoadBalancer) bool { return w.ID == lb.ID && w.Scheme == lb.Scheme }
@@ -175,7 +175,7 @@ func frontendOf(o *elb.Observed, desired *stack.Stack, keep stack.Keep) *elb.Loa
 
 // clearStatus takes the names of a stack's load balancers off the objects that leave it for another group or another controller,
 // so that no traffic is sent where it is not served any more.
-func (s *Reconciler) clearStatus(ctx context.Context, o elb.Observed, leaving []metav1.Object) refusedWrites {
+func (s *Reconciler) clearStatus(ctx context.Context, o awsop.Observed, leaving []metav1.Object) refusedWrites {
 	kind, names := owner.Of(s.Front.Owner()), []string(nil)
 	for _, lb := range o.LoadBalancers {
 		if lb.DNSName != "" {

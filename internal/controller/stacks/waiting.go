@@ -9,13 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/internal/apply"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // noteFound notes what a pass found, for noteWaiting.
@@ -50,7 +50,7 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 	}
 	failed := diag.Class("")
 	if err != nil {
-		failed = cloud.Classify(err).Class
+		failed = awsclient.Classify(err).Class
 	}
 	wake := func(after time.Duration) {
 		s.Retries.forget(key)

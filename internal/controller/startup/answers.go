@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 const (
@@ -37,7 +37,7 @@ func (a *answers) silent(now time.Time) bool {
 }
 
 // Sending takes a request that is about to be sent.
-func (c *Calls) Sending(call cloud.Call) {
+func (c *Calls) Sending(call awsclient.Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.services == nil {
@@ -56,12 +56,12 @@ func (c *Calls) Sending(call cloud.Call) {
 }
 
 // Answered takes a request that has ended, with an answer or without.
-func (c *Calls) Answered(call cloud.Call) {
+func (c *Calls) Answered(call awsclient.Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := cloud.Error{}
+	e := awsclient.Error{}
 	if call.Err != nil {
-		e = cloud.Classify(call.Err)
+		e = awsclient.Classify(call.Err)
 	}
 	if a := c.services[call.Service]; a != nil {
 		a.inFlight--
@@ -76,7 +76,7 @@ func (c *Calls) Answered(call cloud.Call) {
 }
 
 // answered notes an answer of a service, or that there was none. The lock is held.
-func (c *Calls) answered(a *answers, call cloud.Call, e cloud.Error) {
+func (c *Calls) answered(a *answers, call awsclient.Call, e awsclient.Error) {
 	switch {
 	case call.Err == nil, e.Code != "" && !e.Credentials:
 		a.failures, a.since = 0, time.Time{}
@@ -86,7 +86,7 @@ func (c *Calls) answered(a *answers, call cloud.Call, e cloud.Error) {
 		if a.shown {
 			c.showAnswers()
 		}
-	case e.Unanswered == cloud.Canceled && call.Duration < silence, e.Unanswered == "", e.Credentials: // which says nothing about the service
+	case e.Unanswered == awsclient.Canceled && call.Duration < silence, e.Unanswered == "", e.Credentials: // which says nothing about the service
 		if a.inFlight == 0 && a.failures == 0 {
 			a.since = time.Time{}
 		}
@@ -108,12 +108,12 @@ func (c *Calls) showAnswers() {
 		}
 	}
 	if len(silent) == 0 {
-		c.Conditions.Heal(degraded.Unanswered)
-	} else if again || !c.Conditions.Holds(degraded.Unanswered) {
-		c.Conditions.Set(degraded.Condition{Reason: degraded.Unanswered, Text: "AWS does not answer: " + strings.Join(silent, ", "), Remedy: degraded.ReachAWS})
+		c.Conditions.Heal(impairment.Unanswered)
+	} else if again || !c.Conditions.Holds(impairment.Unanswered) {
+		c.Conditions.Set(impairment.Condition{Reason: impairment.Unanswered, Text: "AWS does not answer: " + strings.Join(silent, ", "), Remedy: impairment.ReachAWS})
 	}
 	if again {
-		c.recovered(degraded.Unanswered)
+		c.recovered(impairment.Unanswered)
 	}
 }
 
@@ -128,8 +128,8 @@ type refusals struct {
 }
 
 // counted notes a request that AWS has throttled, or has not. The lock is held.
-func (c *Calls) counted(call cloud.Call, refused bool) {
-	family := cloud.Family(call.Service, call.Operation)
+func (c *Calls) counted(call awsclient.Call, refused bool) {
+	family := awsclient.Family(call.Service, call.Operation)
 	r := c.families[family]
 	switch {
 	case r == nil && !refused:
@@ -187,11 +187,11 @@ func (c *Calls) showRefusals() {
 	}
 	slices.Sort(services)
 	if len(services) == 0 {
-		c.Conditions.Heal(degraded.Throttled)
-	} else if ended || !c.Conditions.Holds(degraded.Throttled) {
-		c.Conditions.Set(degraded.Condition{Reason: degraded.Throttled, Text: "AWS refuses most calls because of their rate: " + strings.Join(services, ", "), Remedy: degraded.SlowDown})
+		c.Conditions.Heal(impairment.Throttled)
+	} else if ended || !c.Conditions.Holds(impairment.Throttled) {
+		c.Conditions.Set(impairment.Condition{Reason: impairment.Throttled, Text: "AWS refuses most calls because of their rate: " + strings.Join(services, ", "), Remedy: impairment.SlowDown})
 	}
 	if ended {
-		c.recovered(degraded.Throttled)
+		c.recovered(impairment.Throttled)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // requests drives Calls by a clock of its own, as limiters do.
@@ -19,19 +19,19 @@ type requests struct {
 	calls     Calls
 	now       time.Time
 	lines     []string // changes of conditions
-	recovered []degraded.Reason
+	recovered []impairment.Reason
 }
 
 func newRequests() *requests {
 	r := &requests{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	conditions := &degraded.Conditions{OnChange: func(c degraded.Change) {
+	conditions := &impairment.Conditions{OnChange: func(c impairment.Change) {
 		if c.Healed {
 			r.lines = append(r.lines, "healed "+string(c.Reason))
 			return
 		}
 		r.lines = append(r.lines, string(c.Reason)+": "+c.Text)
 	}}
-	r.calls = Calls{Conditions: conditions, Now: func() time.Time { return r.now }, Recovered: func(reason degraded.Reason) { r.recovered = append(r.recovered, reason) }}
+	r.calls = Calls{Conditions: conditions, Now: func() time.Time { return r.now }, Recovered: func(reason impairment.Reason) { r.recovered = append(r.recovered, reason) }}
 	return r
 }
 
@@ -44,12 +44,12 @@ func (r *requests) pass(d time.Duration) {
 }
 
 func refusal(operation, code string) error {
-	return &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+	return &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 }
 
 // request sends a request that AWS answers after a while; code "" = a success.
 func (r *requests) request(service, operation, code string, after time.Duration) {
-	call := cloud.Call{Service: service, Operation: operation, Attempts: 1, Duration: after}
+	call := awsclient.Call{Service: service, Operation: operation, Attempts: 1, Duration: after}
 	r.calls.Sending(call)
 	r.pass(after)
 	switch code {
@@ -76,8 +76,8 @@ func (r *requests) expect(t *testing.T, want ...string) {
 func TestServiceThatDoesNotAnswerIsShown(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
-	r.request(cloud.ServiceELBV2, "DescribeListeners", "", 0)
-	call := cloud.Call{Service: cloud.ServiceELBV2, Operation: "CreateRule"}
+	r.request(awsclient.ServiceELBV2, "DescribeListeners", "", 0)
+	call := awsclient.Call{Service: awsclient.ServiceELBV2, Operation: "CreateRule"}
 	r.calls.Sending(call)
 	r.pass(silence - sweepInterval)
 	r.expect(t)
@@ -85,14 +85,14 @@ func TestServiceThatDoesNotAnswerIsShown(t *testing.T) {
 	r.expect(t, "aws: AWS does not answer: Elastic Load Balancing v2")
 	call.Err, call.Duration = &smithy.OperationError{Err: context.DeadlineExceeded}, silence
 	r.calls.Answered(call)
-	r.request(cloud.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
-	r.request(cloud.ServiceELBV2, "CreateRule", "timeout", 30*time.Second)
+	r.request(awsclient.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
+	r.request(awsclient.ServiceELBV2, "CreateRule", "timeout", 30*time.Second)
 	r.expect(t) // one cause is one line
-	r.request(cloud.ServiceELBV2, "CreateRule", "AccessDenied", 0)
+	r.request(awsclient.ServiceELBV2, "CreateRule", "AccessDenied", 0)
 	if got := r.lines; len(got) < 1 || got[0] != "aws: AWS does not answer: EC2" {
 		t.Errorf("one service answers again: %v", got)
 	}
-	if !slices.Contains(r.recovered, degraded.Unanswered) {
+	if !slices.Contains(r.recovered, impairment.Unanswered) {
 		t.Error("nothing is woken")
 	}
 }
@@ -100,9 +100,9 @@ func TestServiceThatDoesNotAnswerIsShown(t *testing.T) {
 func TestSingleLostConnectionIsNoSilence(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
-	r.request(cloud.ServiceS3, "GetObject", "timeout", time.Second)
+	r.request(awsclient.ServiceS3, "GetObject", "timeout", time.Second)
 	r.pass(5 * time.Minute)
-	r.request(cloud.ServiceEC2, "DescribeSubnets", "canceled", time.Second)
+	r.request(awsclient.ServiceEC2, "DescribeSubnets", "canceled", time.Second)
 	r.pass(5 * time.Minute)
 	r.expect(t)
 }
@@ -110,8 +110,8 @@ func TestSingleLostConnectionIsNoSilence(t *testing.T) {
 func TestSilenceIsForgottenWithoutCalls(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
-	r.request(cloud.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
-	r.request(cloud.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
+	r.request(awsclient.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
+	r.request(awsclient.ServiceEC2, "DescribeSubnets", "timeout", 30*time.Second)
 	r.pass(denialLife + time.Minute)
 	r.expect(t, "aws: AWS does not answer: EC2", "healed aws")
 }
@@ -125,14 +125,14 @@ func TestThrottlingOfMostCallsIsShown(t *testing.T) {
 			if i == 2 {
 				code = ""
 			}
-			r.request(cloud.ServiceELBV2, "RegisterTargets", code, time.Second)
+			r.request(awsclient.ServiceELBV2, "RegisterTargets", code, time.Second)
 		}
 	}
 	r.expect(t, "throttled: AWS refuses most calls because of their rate: Elastic Load Balancing v2")
-	r.request(cloud.ServiceELBV2, "RegisterTargets", "", 0) // the last one that waited
+	r.request(awsclient.ServiceELBV2, "RegisterTargets", "", 0) // the last one that waited
 	r.pass(permittedFor)
 	r.expect(t, "healed throttled")
-	if d := cmp.Diff([]degraded.Reason{degraded.Throttled}, r.recovered); d != "" {
+	if d := cmp.Diff([]impairment.Reason{impairment.Throttled}, r.recovered); d != "" {
 		t.Error(d)
 	}
 }
@@ -141,10 +141,10 @@ func TestShortThrottlingIsNoCondition(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
 	for range 10 {
-		r.request(cloud.ServiceELBV2, "RegisterTargets", "Throttling", 5*time.Second)
+		r.request(awsclient.ServiceELBV2, "RegisterTargets", "Throttling", 5*time.Second)
 	}
 	for range 10 {
-		r.request(cloud.ServiceELBV2, "RegisterTargets", "", 5*time.Second)
+		r.request(awsclient.ServiceELBV2, "RegisterTargets", "", 5*time.Second)
 	}
 	r.pass(5 * time.Minute)
 	r.expect(t)
@@ -154,16 +154,16 @@ func TestRefusedCredentialsAreOneLine(t *testing.T) {
 	t.Parallel()
 	r := newRequests()
 	for _, x := range []struct{ service, operation, code string }{
-		{cloud.ServiceELBV2, "CreateRule", "ExpiredToken"}, {cloud.ServiceELBV2, "ModifyTargetGroup", "ExpiredToken"}, {cloud.ServiceACM, "ListCertificates", "ExpiredTokenException"},
+		{awsclient.ServiceELBV2, "CreateRule", "ExpiredToken"}, {awsclient.ServiceELBV2, "ModifyTargetGroup", "ExpiredToken"}, {awsclient.ServiceACM, "ListCertificates", "ExpiredTokenException"},
 	} {
 		r.request(x.service, x.operation, x.code, 0)
 	}
-	r.request(cloud.ServiceEC2, "DescribeSubnets", "", 0) // it had accepted them always
+	r.request(awsclient.ServiceEC2, "DescribeSubnets", "", 0) // it had accepted them always
 	r.expect(t, "credentials: AWS does not accept the credentials: they have expired")
-	r.request(cloud.ServiceACM, "ListCertificates", "AccessDeniedException", 0)
+	r.request(awsclient.ServiceACM, "ListCertificates", "AccessDeniedException", 0)
 	want := []string{"healed credentials", "permissions: AWS denies the controller's role acm:ListCertificates"}
 	r.expect(t, want...)
-	if d := cmp.Diff([]degraded.Reason{degraded.Credentials}, r.recovered); d != "" {
+	if d := cmp.Diff([]impairment.Reason{impairment.Credentials}, r.recovered); d != "" {
 		t.Error(d)
 	}
 }
@@ -175,13 +175,13 @@ func TestDeniedPolicyIsFewLines(t *testing.T) {
 	r.calls.Denied = func(action string, is bool) { denied[action] = is }
 	operations := []string{"AddTags", "CreateListener", "CreateRule", "CreateTargetGroup", "DeleteRule", "ModifyRule", "SetSubnets"}
 	for _, o := range operations {
-		r.request(cloud.ServiceELBV2, o, "AccessDenied", 0)
+		r.request(awsclient.ServiceELBV2, o, "AccessDenied", 0)
 	}
 	if len(r.lines) != mostActions+1 || !strings.Contains(r.lines[mostActions], "lbc_actions_denied") || len(denied) != len(operations) {
 		t.Errorf("%d actions: %q", len(denied), r.lines)
 	}
 	for _, o := range operations {
-		r.request(cloud.ServiceELBV2, o, "", 0)
+		r.request(awsclient.ServiceELBV2, o, "", 0)
 	}
 	for action, is := range denied {
 		if is {

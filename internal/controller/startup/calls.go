@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // denialLife is how long a denied action counts that is not called again: the object that needs it may be gone. It holds for services that do not
@@ -24,16 +24,16 @@ const mostActions = 3
 
 // Calls follows the outcomes of AWS calls: which credentials and permissions AWS misses, which services do not answer, and which calls AWS throttles.
 type Calls struct {
-	Conditions *degraded.Conditions
+	Conditions *impairment.Conditions
 	Now        func() time.Time
 	// Aside reports whether nothing in the cluster needs what a denied call was to read, so that the denial is an answer and no lack; nil = there are no
 	// such calls. It is set before the first call.
-	Aside func(cloud.Call) bool
+	Aside func(awsclient.Call) bool
 	// Denied shows whether an action is denied; nil = nothing does. It must not wait.
 	Denied func(action string, denied bool)
 	// Recovered is called when a cause of failures ends: all credentials, actions, services or rates of calls of a reason, or one among several; nil =
 	// no call. It must not wait, and not use the Calls.
-	Recovered func(degraded.Reason)
+	Recovered func(impairment.Reason)
 
 	mu        sync.Mutex
 	denied    map[string]denial // by operation
@@ -48,17 +48,17 @@ type denial struct {
 }
 
 // Observe takes a call that has ended.
-func (c *Calls) Observe(call cloud.Call) {
-	if call.Service == cloud.ServiceSTS { // AssumeRole of roles that users name: their objects show it
+func (c *Calls) Observe(call awsclient.Call) {
+	if call.Service == awsclient.ServiceSTS { // AssumeRole of roles that users name: their objects show it
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lack, lacks := degraded.Condition{}, false
+	lack, lacks := impairment.Condition{}, false
 	if call.Err != nil {
-		lack, lacks = cloud.Lack(call.Operation, call.Err)
+		lack, lacks = awsclient.Lack(call.Operation, call.Err)
 	}
-	if !lacks || lack.Reason != degraded.Credentials {
+	if !lacks || lack.Reason != impairment.Credentials {
 		c.accepted(call)
 	}
 	switch {
@@ -66,11 +66,11 @@ func (c *Calls) Observe(call cloud.Call) {
 		if d, ok := c.denied[call.Operation]; ok {
 			delete(c.denied, call.Operation)
 			c.show()
-			c.recovered(degraded.Permissions)
+			c.recovered(impairment.Permissions)
 			c.showAction(d.action)
 		}
 	case !lacks:
-	case lack.Reason == degraded.Credentials:
+	case lack.Reason == impairment.Credentials:
 		if c.rejecting == nil {
 			c.rejecting = map[string]bool{}
 		}
@@ -89,19 +89,19 @@ func (c *Calls) Observe(call cloud.Call) {
 
 // accepted ends the condition of credentials after an answer of a service that did not accept them: a success, or a refusal for another reason. An
 // answer of another service shows nothing: the account may lack one that all others accept. The lock is held.
-func (c *Calls) accepted(call cloud.Call) {
+func (c *Calls) accepted(call awsclient.Call) {
 	if !c.rejecting[call.Service] {
 		return
 	}
-	if err := call.Err; err != nil && (cloud.Classify(err).Code == "" || cloud.Passing(err)) { // a service may throttle, or fail, before it looks at credentials
+	if err := call.Err; err != nil && (awsclient.Classify(err).Code == "" || awsclient.Passing(err)) { // a service may throttle, or fail, before it looks at credentials
 		return
 	}
 	c.rejecting = nil // what is still refused for its credentials shows that again
-	c.Conditions.Heal(degraded.Credentials)
-	c.recovered(degraded.Credentials)
+	c.Conditions.Heal(impairment.Credentials)
+	c.recovered(impairment.Credentials)
 }
 
-func (c *Calls) recovered(r degraded.Reason) {
+func (c *Calls) recovered(r impairment.Reason) {
 	if c.Recovered != nil {
 		c.Recovered(r)
 	}
@@ -146,7 +146,7 @@ func (c *Calls) Sweep() {
 // show brings the condition up to date. The lock is held.
 func (c *Calls) show() {
 	if len(c.denied) == 0 {
-		c.Conditions.Heal(degraded.Permissions)
+		c.Conditions.Heal(impairment.Permissions)
 		return
 	}
 	var actions []string
@@ -159,7 +159,7 @@ func (c *Calls) show() {
 	if len(actions) > mostActions {
 		text = "more than three actions, which lbc_actions_denied lists"
 	}
-	c.Conditions.Set(degraded.Condition{Reason: degraded.Permissions, Text: "AWS denies the controller's role " + text,
+	c.Conditions.Set(impairment.Condition{Reason: impairment.Permissions, Text: "AWS denies the controller's role " + text,
 		Remedy: "allow the role these actions (lbc iam-policy prints the policy); what needs them waits"})
 }
 

@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // named is how many LoadBalancer objects are asked which cluster they are of.
@@ -47,7 +47,7 @@ func (s *Server) ClusterName(ctx context.Context, name, namespace string) error 
 	if others > 1 {
 		text += fmt.Sprintf(" (%d in all)", others)
 	}
-	return degraded.Condition{Reason: degraded.ClusterName, Text: text, Remedy: degraded.KeepClusterName}
+	return impairment.Condition{Reason: impairment.ClusterName, Text: text, Remedy: impairment.KeepClusterName}
 }
 
 // loadBalancers are some of the LoadBalancer objects of a namespace; none where the kind is not served or may not be read.

@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // TestLoadBalancersOfAnotherClusterNameAreACondition has an API server answer with LoadBalancer objects.
@@ -31,7 +31,7 @@ func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 		"all are ours":                      {status: 200, items: ours},
 		"they are of an earlier version":    {status: 200, items: none},
 		"one was restored from elsewhere":   {status: 200, items: other + "," + ours},
-		"all are another's":                 {status: 200, items: none + "," + other, want: "--cluster-name is blue, and the load balancers of this cluster were made under the name green, as LoadBalancer b/y shows; " + degraded.KeepClusterName},
+		"all are another's":                 {status: 200, items: none + "," + other, want: "--cluster-name is blue, and the load balancers of this cluster were made under the name green, as LoadBalancer b/y shows; " + impairment.KeepClusterName},
 		"several are another's":             {status: 200, items: other + "," + other, want: "(2 in all)"},
 		"those of the watched namespace":    {namespace: "b", path: "/apis/elbv2.k8s.aws/v1alpha1/namespaces/b/loadbalancers", status: 200, items: other, want: "green"},
 		"the API server does not answer it": {status: 500, items: other, want: "the API server at"},
@@ -49,11 +49,11 @@ func TestLoadBalancersOfAnotherClusterNameAreACondition(t *testing.T) {
 			defer srv.Close()
 			s := &Server{Client: discovery.NewDiscoveryClientForConfigOrDie(&rest.Config{Host: srv.URL}).RESTClient(), Host: srv.URL}
 			err := s.ClusterName(t.Context(), "blue", tt.namespace)
-			var c degraded.Condition
+			var c impairment.Condition
 			if tt.want == "" && err != nil || tt.want != "" && (!errors.As(err, &c) || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
-			if wrong := strings.Contains(tt.want, "cluster-name") || strings.Contains(tt.want, "green"); wrong && c.Reason != degraded.ClusterName {
+			if wrong := strings.Contains(tt.want, "cluster-name") || strings.Contains(tt.want, "green"); wrong && c.Reason != impairment.ClusterName {
 				t.Errorf("the reason is %s", c.Reason)
 			}
 		})

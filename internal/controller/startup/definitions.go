@@ -12,8 +12,8 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/definition"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // schemaInterval is the pause between two looks at the schemas that the API server publishes.
@@ -26,7 +26,7 @@ const shownFields = 3
 // that it does not know from objects, without an error. Schemas are read as OpenAPI, which every authenticated client may do by default, so that
 // the check works with the rights of an older installation.
 type Schemas struct {
-	Conditions *degraded.Conditions
+	Conditions *impairment.Conditions
 	Client     rest.Interface
 	Wanted     map[string]definition.Definition // by name of the CustomResourceDefinition
 	Log        logr.Logger
@@ -66,11 +66,11 @@ func (s *Schemas) Look(ctx context.Context) {
 	s.unread = ""
 	outdated := s.outdated()
 	if len(outdated) == 0 {
-		s.Conditions.Heal(degraded.DefinitionsOutdated)
+		s.Conditions.Heal(impairment.DefinitionsOutdated)
 		return
 	}
 	s.urls = nil // a document may be newer than its URL in the list: after an upgrade and its undoing, the URL would be the same
-	s.Conditions.Set(degraded.Condition{Reason: degraded.DefinitionsOutdated, Remedy: degraded.ApplyDefinitions,
+	s.Conditions.Set(impairment.Condition{Reason: impairment.DefinitionsOutdated, Remedy: impairment.ApplyDefinitions,
 		Text: "definitions are older than this version of the controller: " + strings.Join(outdated, "; ") + ". The API server drops such fields from objects without an error"})
 }
 

@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
-	"github.com/k8s-lbc/lbc/internal/definition"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // published is an API server's OpenAPI: documents by group and version, each with the fields of a kind.
@@ -82,7 +82,7 @@ func TestOutdatedDefinitionsAreACondition(t *testing.T) {
 			if tt.text == "" && len(all) == 0 {
 				return
 			}
-			if len(all) != 1 || all[0].Reason != degraded.DefinitionsOutdated || all[0].Remedy != degraded.ApplyDefinitions || all[0].Blocks || tt.text == "" || !strings.Contains(all[0].Text, tt.text) {
+			if len(all) != 1 || all[0].Reason != impairment.DefinitionsOutdated || all[0].Remedy != impairment.ApplyDefinitions || all[0].Blocks || tt.text == "" || !strings.Contains(all[0].Text, tt.text) {
 				t.Errorf("%+v", all)
 			}
 		})
@@ -91,7 +91,7 @@ func TestOutdatedDefinitionsAreACondition(t *testing.T) {
 
 func schemasOf(url string, wanted map[string]definition.Definition) *Schemas {
 	client := discovery.NewDiscoveryClientForConfigOrDie(&rest.Config{Host: url}).RESTClient()
-	return &Schemas{Conditions: &degraded.Conditions{}, Client: client, Wanted: wanted, Log: logr.Discard()}
+	return &Schemas{Conditions: &impairment.Conditions{}, Client: client, Wanted: wanted, Log: logr.Discard()}
 }
 
 // TestOutdatedDefinitionsHealWhenTheyAreApplied applies definitions while an API server refuses some reads, and counts the documents that are read.
@@ -104,7 +104,7 @@ func TestOutdatedDefinitionsHealWhenTheyAreApplied(t *testing.T) {
 	look := func(outdated bool, reads int32) {
 		t.Helper()
 		s.Look(t.Context())
-		if s.Conditions.Holds(degraded.DefinitionsOutdated) != outdated || p.reads.Load() != reads {
+		if s.Conditions.Holds(impairment.DefinitionsOutdated) != outdated || p.reads.Load() != reads {
 			t.Errorf("outdated is %t, after %d reads of documents", !outdated, p.reads.Load())
 		}
 	}

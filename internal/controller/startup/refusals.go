@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // reviewPause is the pause between reviews of a right that is granted while requests are refused: admission refuses requests as well.
@@ -160,7 +160,7 @@ func (r *Rights) forgo(right Right) bool {
 	defer r.mu.Unlock()
 	if !slices.Contains(r.forgone, right) {
 		r.forgone = append(r.forgone, right)
-		r.Log.Info("the controller's ServiceAccount may not "+right.text()+": "+lost, "remedy", degraded.GrantRights)
+		r.Log.Info("the controller's ServiceAccount may not "+right.text()+": "+lost, "remedy", impairment.GrantRights)
 	}
 	return true
 }

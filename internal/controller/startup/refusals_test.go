@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 func TestWhatAuthorizationSeesOfARequestIsReadFromItsMethodAndURL(t *testing.T) {
@@ -64,7 +64,7 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var (
-			s       degraded.Conditions
+			s       impairment.Conditions
 			mu      sync.Mutex
 			logged  []string
 			reviews = map[string]int{}
@@ -108,12 +108,12 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 			send(403, "GET", "/apis/networking.k8s.io/v1/ingresses")
 		}
 		r.Missing(t.Context(), apierrors.NewForbidden(schema.GroupResource{Group: "gateway.networking.k8s.io", Resource: "backendtlspolicies"}, "", errors.New("no")))
-		want := []degraded.Condition{{Reason: degraded.Rights, Remedy: degraded.GrantRights,
+		want := []impairment.Condition{{Reason: impairment.Rights, Remedy: impairment.GrantRights,
 			Text: "the controller's ServiceAccount may not create events; nor patch ingresses/status.networking.k8s.io"}}
 		if d := cmp.Diff(want, s.All()); d != "" {
 			t.Error(d)
 		}
-		if len(logged) != 2 || !strings.Contains(logged[1], "may not list, watch backendtlspolicies.gateway.networking.k8s.io: BackendTLSPolicies do not show") || !strings.Contains(logged[0], "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways") || !strings.Contains(logged[0], degraded.GrantRights) {
+		if len(logged) != 2 || !strings.Contains(logged[1], "may not list, watch backendtlspolicies.gateway.networking.k8s.io: BackendTLSPolicies do not show") || !strings.Contains(logged[0], "may not get customresourcedefinitions.apiextensions.k8s.io: deletions of Gateways") || !strings.Contains(logged[0], impairment.GrantRights) {
 			t.Errorf("logged %q", logged)
 		}
 		if reviews["patch services"] != 1 || reviews["get secrets"]+reviews["list ingresses"]+reviews["get services"] > 0 {
@@ -138,7 +138,7 @@ func TestARequestThatIsRefusedForWantOfARightIsReportedUntilTheRightIsGranted(t 
 // TestRightsOutsideOfTheOnlyWatchedNamespaceAreNotMissed refuses reads to a controller with --watch-namespace.
 func TestRightsOutsideOfTheOnlyWatchedNamespaceAreNotMissed(t *testing.T) {
 	t.Parallel()
-	r := NewRights(&degraded.Conditions{}, "shop", time.Now, funcr.New(func(string, string) {}, funcr.Options{}))
+	r := NewRights(&impairment.Conditions{}, "shop", time.Now, funcr.New(func(string, string) {}, funcr.Options{}))
 	for x, want := range map[request]bool{
 		{"get", "", "services", "other", "web"}:                                       false,
 		{"get", "networking.k8s.io", "ingressclasses", "", "alb"}:                     false,

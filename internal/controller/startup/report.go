@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // repeatInterval is the pause between events of a condition that lasts: the API server deletes events after an hour.
@@ -58,19 +58,19 @@ type Reporter struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	pending map[degraded.Reason]degraded.Change // of which there is no event yet
+	pending map[impairment.Reason]impairment.Change // of which there is no event yet
 }
 
 // NewReporter makes a Reporter. set shows in a metric whether something is lacking.
 func NewReporter(set func(reason string, lacking bool), now func() time.Time, log logr.Logger) *Reporter {
-	for _, i := range degraded.Reasons {
+	for _, i := range impairment.Reasons {
 		set(string(i.Reason), false)
 	}
-	return &Reporter{log: log, set: set, now: now, wake: make(chan struct{}, 1), pending: map[degraded.Reason]degraded.Change{}}
+	return &Reporter{log: log, set: set, now: now, wake: make(chan struct{}, 1), pending: map[impairment.Reason]impairment.Change{}}
 }
 
-// Changed is a degraded.Conditions.OnChange.
-func (p *Reporter) Changed(c degraded.Change) {
+// Changed is a impairment.Conditions.OnChange.
+func (p *Reporter) Changed(c impairment.Change) {
 	if c.Healed {
 		p.log.Info("recovered", "reason", c.Reason, "from", c.Text)
 		p.set(string(c.Reason), false)
@@ -93,7 +93,7 @@ type Core interface {
 }
 
 // Events writes events until ctx ends; those of conditions that last again and again.
-func (p *Reporter) Events(ctx context.Context, s *degraded.Conditions, core Core, pod Pod) {
+func (p *Reporter) Events(ctx context.Context, s *impairment.Conditions, core Core, pod Pod) {
 	if pod.Namespace == "" || pod.Name == "" {
 		p.log.V(1).Info("there are no events about the controller itself: it does not run in a pod")
 		return
@@ -111,7 +111,7 @@ func (p *Reporter) Events(ctx context.Context, s *degraded.Conditions, core Core
 			all := s.All()
 			p.mu.Lock()
 			for _, c := range all {
-				p.pending[c.Reason] = degraded.Change{Condition: c}
+				p.pending[c.Reason] = impairment.Change{Condition: c}
 			}
 			p.mu.Unlock()
 		}
@@ -156,17 +156,17 @@ func (p *Reporter) write(ctx context.Context, core Core, pod Pod) error {
 }
 
 // written forgets changes, unless there is a newer one of the reason.
-func (p *Reporter) written(changes map[degraded.Reason]degraded.Change) error {
+func (p *Reporter) written(changes map[impairment.Reason]impairment.Change) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	maps.DeleteFunc(p.pending, func(r degraded.Reason, c degraded.Change) bool { return changes[r] == c })
+	maps.DeleteFunc(p.pending, func(r impairment.Reason, c impairment.Change) bool { return changes[r] == c })
 	return nil
 }
 
 // maxMessage is the API server's limit for an event's message.
 const maxMessage = 1024
 
-func eventOf(c degraded.Change, of corev1.ObjectReference, now time.Time) *corev1.Event {
+func eventOf(c impairment.Change, of corev1.ObjectReference, now time.Time) *corev1.Event {
 	e := &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: of.Namespace, Name: fmt.Sprintf("%s.%s.%x", of.Name, c.Reason, now.UnixNano())},
 		InvolvedObject: of, Type: corev1.EventTypeWarning, Reason: Degraded, Message: c.Error(), Count: 1,

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // Right is what the controller may do with the objects of a resource.
@@ -40,7 +40,7 @@ func (r Right) text() string {
 
 // Rights follows the rights that the API server denied the controller: each is reviewed until it is granted.
 type Rights struct {
-	Conditions *degraded.Conditions
+	Conditions *impairment.Conditions
 	Reviews    authorizationclient.SelfSubjectAccessReviewInterface
 	Namespace  string // --watch-namespace; "" = all
 	Now        func() time.Time
@@ -55,7 +55,7 @@ type Rights struct {
 }
 
 // NewRights makes Rights of which the caller sets Reviews before Run.
-func NewRights(conditions *degraded.Conditions, namespace string, now func() time.Time, log logr.Logger) *Rights {
+func NewRights(conditions *impairment.Conditions, namespace string, now func() time.Time, log logr.Logger) *Rights {
 	return &Rights{Conditions: conditions, Namespace: namespace, Now: now, Log: log, refusals: make(chan request, 16), looked: map[Right]time.Time{}}
 }
 
@@ -126,7 +126,7 @@ func (r *Rights) denied(ctx context.Context, right Right, namespace, name string
 func (r *Rights) note(missing []Right) {
 	r.missing = missing
 	if len(missing) == 0 {
-		r.Conditions.Heal(degraded.Rights)
+		r.Conditions.Heal(impairment.Rights)
 		return
 	}
 	var texts []string
@@ -134,7 +134,7 @@ func (r *Rights) note(missing []Right) {
 		texts = append(texts, x.text())
 	}
 	slices.Sort(texts)
-	r.Conditions.Set(degraded.Condition{Reason: degraded.Rights, Text: "the controller's ServiceAccount may not " + strings.Join(texts, "; nor "), Remedy: degraded.GrantRights})
+	r.Conditions.Set(impairment.Condition{Reason: impairment.Rights, Text: "the controller's ServiceAccount may not " + strings.Join(texts, "; nor "), Remedy: impairment.GrantRights})
 }
 
 // Lease takes the result of a request for the Lease: nil, or why it failed.

@@ -16,8 +16,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // tryTimeout bounds a request to the API server.
@@ -25,7 +25,7 @@ const tryTimeout = 10 * time.Second
 
 // Server is the API server as the start sees it.
 type Server struct {
-	Conditions *degraded.Conditions
+	Conditions *impairment.Conditions
 	Client     rest.Interface
 	Host       string
 	Rights     *Rights
@@ -56,7 +56,7 @@ func (s *Server) condition(err error) error {
 			err = u.Err // without the request, which differs
 		}
 	}
-	return degraded.Condition{Reason: degraded.APIServer, Text: text + cloud.SteadyText(err.Error()), Remedy: degraded.ReachServer}
+	return impairment.Condition{Reason: impairment.APIServer, Text: text + awsclient.SteadyText(err.Error()), Remedy: impairment.ReachServer}
 }
 
 // unanswered reports whether an error of a request to the API server is none of its answers.
@@ -76,7 +76,7 @@ func (s *Server) Mapper(ctx context.Context, rc *rest.Config, client *http.Clien
 	}
 	for _, k := range kinds {
 		if _, err := mapper.RESTMapping(k.GroupKind(), k.Version); err != nil {
-			return nil, degraded.Condition{Reason: degraded.APIServer, Text: "the API server at " + s.Host + " does not return its kinds: " + cloud.SteadyText(err.Error()), Remedy: degraded.ReachServer}
+			return nil, impairment.Condition{Reason: impairment.APIServer, Text: "the API server at " + s.Host + " does not return its kinds: " + awsclient.SteadyText(err.Error()), Remedy: impairment.ReachServer}
 		}
 	}
 	return mapper, nil
@@ -113,10 +113,10 @@ func (s *Server) suspect(ctx context.Context) {
 		for failures := 1; ctx.Err() == nil; failures++ {
 			err := s.Reachable(ctx)
 			if err == nil {
-				s.Conditions.Heal(degraded.APIServer)
+				s.Conditions.Heal(impairment.APIServer)
 				return
 			}
-			var c degraded.Condition
+			var c impairment.Condition
 			if errors.As(err, &c) && ctx.Err() == nil {
 				s.Conditions.Set(c)
 			}

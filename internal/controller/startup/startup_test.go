@@ -27,8 +27,8 @@ import (
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/degraded"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // TestWhatMayHealIsTriedAgainAndReportedOnce has a connection fail for three reasons in turn.
@@ -38,14 +38,14 @@ func TestWhatMayHealIsTriedAgainAndReportedOnce(t *testing.T) {
 		var lines []string
 		lacking := gauge{}
 		reporter := NewReporter(lacking.set, time.Now, funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{}))
-		s := &degraded.Conditions{OnChange: reporter.Changed}
+		s := &impairment.Conditions{OnChange: reporter.Changed}
 		begun, attempts := time.Now(), 0
-		lacks := []degraded.Reason{degraded.Region, degraded.Region, degraded.Region, degraded.Region, degraded.Region, degraded.Region, degraded.Region, degraded.Credentials}
-		err := Await(t.Context(), s, []degraded.Reason{degraded.Region, degraded.Credentials, degraded.VPC}, func(context.Context) error {
+		lacks := []impairment.Reason{impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Region, impairment.Credentials}
+		err := Await(t.Context(), s, []impairment.Reason{impairment.Region, impairment.Credentials, impairment.VPC}, func(context.Context) error {
 			if attempts++; attempts > len(lacks) {
 				return nil
 			}
-			return degraded.Condition{Reason: lacks[attempts-1], Text: "no " + string(lacks[attempts-1]), Remedy: "name it"}
+			return impairment.Condition{Reason: lacks[attempts-1], Text: "no " + string(lacks[attempts-1]), Remedy: "name it"}
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt(t *testin
 	synctest.Test(t, func(t *testing.T) {
 		lacking := gauge{}
 		reporter := NewReporter(lacking.set, time.Now, logr.Discard())
-		s := &degraded.Conditions{OnChange: reporter.Changed}
+		s := &impairment.Conditions{OnChange: reporter.Changed}
 		core := fake.NewClientset(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "lbc-0", UID: "u-1"}})
 		var mu sync.Mutex
 		var got []string
@@ -111,7 +111,7 @@ func TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt(t *testin
 			defer close(ended)
 			reporter.Events(ctx, s, core, Pod{"kube-system", "lbc-0"})
 		}()
-		s.Set(degraded.Condition{Reason: degraded.VPC, Text: "no VPC", Remedy: "name it"})
+		s.Set(impairment.Condition{Reason: impairment.VPC, Text: "no VPC", Remedy: "name it"})
 		time.Sleep(time.Minute)
 		if d := cmp.Diff([]string{"vpc"}, lacking.now()); d != "" {
 			t.Error(d)
@@ -120,7 +120,7 @@ func TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt(t *testin
 		away = false
 		mu.Unlock()
 		time.Sleep(repeatInterval + time.Minute) // it lasts
-		s.Heal(degraded.VPC)
+		s.Heal(impairment.VPC)
 		time.Sleep(repeatInterval)
 		cancel()
 		<-ended
@@ -135,7 +135,7 @@ func TestAConditionIsAnEventOnTheControllersPodOnceTheAPIServerTakesIt(t *testin
 func TestARightThatIsMissingIsReportedUntilItIsGranted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var s degraded.Conditions
+		var s impairment.Conditions
 		core := fake.NewClientset()
 		var mu sync.Mutex
 		granted := false
@@ -153,7 +153,7 @@ func TestARightThatIsMissingIsReportedUntilItIsGranted(t *testing.T) {
 		}
 		server.Rights.Lease("kube-system", apierrors.NewForbidden(schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}, "x", errors.New("no")))
 		time.Sleep(time.Minute)
-		want := []degraded.Condition{{Reason: degraded.Rights, Remedy: degraded.GrantRights,
+		want := []impairment.Condition{{Reason: impairment.Rights, Remedy: impairment.GrantRights,
 			Text: "the controller's ServiceAccount may not create, get, update leases.coordination.k8s.io in namespace kube-system; nor list, watch ingresses.networking.k8s.io"}}
 		if d := cmp.Diff(want, s.All()); d != "" {
 			t.Error(d)
@@ -175,7 +175,7 @@ func TestARightThatIsMissingIsReportedUntilItIsGranted(t *testing.T) {
 // TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld observes calls.
 func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 	t.Parallel()
-	var s degraded.Conditions
+	var s impairment.Conditions
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	c := &Calls{Conditions: &s, Now: func() time.Time { return now }}
 	call := func(service, operation, code string) {
@@ -183,7 +183,7 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 		if code != "" {
 			err = &smithy.OperationError{ServiceID: service, OperationName: operation, Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
 		}
-		c.Observe(cloud.Call{Service: service, Operation: operation, Err: err})
+		c.Observe(awsclient.Call{Service: service, Operation: operation, Err: err})
 	}
 	texts := func() (out []string) {
 		for _, c := range s.All() {
@@ -191,22 +191,22 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 		}
 		return out
 	}
-	call(cloud.ServiceEC2, "DescribeSubnets", "UnauthorizedOperation")
-	call(cloud.ServiceELBV2, "AddTags", "AccessDenied")
-	call(cloud.ServiceELBV2, "CreateRule", "PriorityInUse")
-	call(cloud.ServiceSTS, "AssumeRole", "AccessDenied")
+	call(awsclient.ServiceEC2, "DescribeSubnets", "UnauthorizedOperation")
+	call(awsclient.ServiceELBV2, "AddTags", "AccessDenied")
+	call(awsclient.ServiceELBV2, "CreateRule", "PriorityInUse")
+	call(awsclient.ServiceSTS, "AssumeRole", "AccessDenied")
 	if d := cmp.Diff([]string{"permissions: AWS denies the controller's role ec2:DescribeSubnets, elasticloadbalancing:AddTags"}, texts()); d != "" {
 		t.Error(d)
 	}
-	call(cloud.ServiceEC2, "DescribeSubnets", "")
+	call(awsclient.ServiceEC2, "DescribeSubnets", "")
 	now = now.Add(denialLife)
-	call(cloud.ServiceEC2, "DescribeVpcs", "ExpiredToken")
+	call(awsclient.ServiceEC2, "DescribeVpcs", "ExpiredToken")
 	if got := texts(); len(got) != 2 || !strings.HasPrefix(got[0], "credentials: AWS does not accept the credentials: ") || got[1] != "permissions: AWS denies the controller's role elasticloadbalancing:AddTags" {
 		t.Errorf("%q", got)
 	}
 	now = now.Add(time.Second)
 	c.Sweep()
-	call(cloud.ServiceEC2, "DescribeVpcs", "")
+	call(awsclient.ServiceEC2, "DescribeVpcs", "")
 	if got := texts(); len(got) != 0 {
 		t.Errorf("%q", got)
 	}
@@ -215,22 +215,22 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 // TestADeniedLookForWhatNothingNeedsIsNoCondition has a role for TargetGroupBindings alone look for load balancers.
 func TestADeniedLookForWhatNothingNeedsIsNoCondition(t *testing.T) {
 	t.Parallel()
-	var s degraded.Conditions
+	var s impairment.Conditions
 	needed := false
-	c := &Calls{Conditions: &s, Now: time.Now, Aside: func(c cloud.Call) bool { return c.Cause == cloud.Listing && !needed }}
-	deny := func(of cloud.Cause) {
-		err := &smithy.OperationError{ServiceID: cloud.ServiceELBV2, OperationName: "DescribeLoadBalancers", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}
-		c.Observe(cloud.Call{Service: cloud.ServiceELBV2, Operation: "DescribeLoadBalancers", Cause: of, Err: err})
+	c := &Calls{Conditions: &s, Now: time.Now, Aside: func(c awsclient.Call) bool { return c.Cause == awsclient.Listing && !needed }}
+	deny := func(of awsclient.Cause) {
+		err := &smithy.OperationError{ServiceID: awsclient.ServiceELBV2, OperationName: "DescribeLoadBalancers", Err: &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}}
+		c.Observe(awsclient.Call{Service: awsclient.ServiceELBV2, Operation: "DescribeLoadBalancers", Cause: of, Err: err})
 	}
-	if deny(cloud.Listing); len(s.All()) > 0 {
+	if deny(awsclient.Listing); len(s.All()) > 0 {
 		t.Errorf("nothing needs it: %v", s.All())
 	}
 	if deny("ingress"); len(s.All()) != 1 {
 		t.Error("a pass needs it, and it is not reported")
 	}
-	c.Observe(cloud.Call{Service: cloud.ServiceELBV2, Operation: "DescribeLoadBalancers"})
+	c.Observe(awsclient.Call{Service: awsclient.ServiceELBV2, Operation: "DescribeLoadBalancers"})
 	needed = true
-	if deny(cloud.Listing); len(s.All()) != 1 {
+	if deny(awsclient.Listing); len(s.All()) != 1 {
 		t.Error("something needs it, and it is not reported")
 	}
 }
@@ -252,7 +252,7 @@ func TestAnAPIServerThatDoesNotAnswerIsACondition(t *testing.T) {
 		texts = append(texts, text)
 	}
 	if texts[0] != "reachable" || !strings.Contains(texts[1], "does not accept the controller's credentials") || !strings.Contains(texts[2], "does not answer: dial tcp") ||
-		slices.ContainsFunc(texts[1:], func(t string) bool { return !strings.HasSuffix(t, degraded.ReachServer) }) {
+		slices.ContainsFunc(texts[1:], func(t string) bool { return !strings.HasSuffix(t, impairment.ReachServer) }) {
 		t.Errorf("%q", texts)
 	}
 }

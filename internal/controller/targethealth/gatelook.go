@@ -15,17 +15,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only. No look waits for another group's, no
 // patch for another pod's, and neither for the other: a call that hangs or that AWS throttles holds up what depends on it alone.
 func (g *Gates) Start(ctx context.Context) error {
-	ctx = cloud.WithCause(ctx, cloud.ReadinessGates)
+	ctx = awsclient.WithCause(ctx, awsclient.ReadinessGates)
 	var all sync.WaitGroup
 	slots := make(chan struct{}, lookers)
 	all.Go(func() {
@@ -78,7 +78,7 @@ func (g *Gates) lookAtOne(ctx context.Context) {
 }
 
 // due is the binding to look at now, its target group, and the targets to ask for; none: all.
-func (g *Gates) due() (key types.NamespacedName, of targets.Group, only []targets.Target) {
+func (g *Gates) due() (key types.NamespacedName, of registrar.Group, only []registrar.Target) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
@@ -90,7 +90,7 @@ func (g *Gates) due() (key types.NamespacedName, of targets.Group, only []target
 		}
 	}
 	if first == nil {
-		return key, targets.Group{}, nil
+		return key, registrar.Group{}, nil
 	}
 	g.looking[key] = true
 	n := 0
@@ -108,7 +108,7 @@ func (g *Gates) due() (key types.NamespacedName, of targets.Group, only []target
 
 // judge makes conditions of health, or of the error of reading it. lost reports that AWS does not know a target that it should;
 // overdue, if not nil, is to be reported.
-func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targets.Health, err error) (lost bool, overdue *diag.Diagnostic) {
+func (g *Gates) judge(key types.NamespacedName, of registrar.Group, health []registrar.Health, err error) (lost bool, overdue *diag.Diagnostic) {
 	found := make(map[string]readiness.Health, len(health))
 	for _, h := range health {
 		found[h.Key()] = readiness.Health{State: h.State, Reason: h.Reason, Description: h.Description}
@@ -151,9 +151,9 @@ func (g *Gates) judge(key types.NamespacedName, of targets.Group, health []targe
 
 // unreadable is the condition while health cannot be read for a reason that does not pass by itself.
 func unreadable(gate corev1.PodConditionType, err error) (corev1.PodCondition, bool) {
-	switch p := cloud.Problem("", err); p.Class {
+	switch p := awsclient.Problem("", err); p.Class {
 	case diag.Denied, diag.NotFound, diag.Invalid:
-		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: cmp.Or(cloud.Classify(err).Code, string(p.Code)), Message: p.Text}, true
+		return corev1.PodCondition{Type: gate, Status: corev1.ConditionUnknown, Reason: cmp.Or(awsclient.Classify(err).Code, string(p.Code)), Message: p.Text}, true
 	default:
 		return corev1.PodCondition{}, false
 	}

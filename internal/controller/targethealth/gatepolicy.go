@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
 // policy opens a gate that has been closed for longer than OpenAfter for a reason that says nothing of the pod: its target group cannot be read or does not

@@ -9,7 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/internal/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 )
 
 func TestGatesOpenByPolicyWhereTheTargetIsNotTheReason(t *testing.T) {

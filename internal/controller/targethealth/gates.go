@@ -17,11 +17,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/kube"
-	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Gates writes the conditions of the readiness gates of pods. A pass over a binding reports which pods are endpoints; Gates
@@ -33,11 +33,11 @@ type Gates struct {
 	// Patch patches the status of a pod.
 	Patch func(ctx context.Context, pod types.NamespacedName, patch []byte) error
 	// Health reads the targets of a group, all or the given ones.
-	Health func(ctx context.Context, of targets.Group, only ...targets.Target) ([]targets.Health, error)
+	Health func(ctx context.Context, of registrar.Group, only ...registrar.Target) ([]registrar.Health, error)
 	// Counted is called with the health of whole groups.
-	Counted func(arn string, health []targets.Health)
+	Counted func(arn string, health []registrar.Health)
 	// Lost is called when AWS does not know targets that were registered a while ago.
-	Lost func(binding types.NamespacedName, of targets.Group)
+	Lost func(binding types.NamespacedName, of registrar.Group)
 	// Ended is called when the last gates of a binding that ends are open, or the first of them cannot be opened.
 	Ended func(binding types.NamespacedName)
 	// Report takes what concerns pods that wait for long.
@@ -65,7 +65,7 @@ type Gates struct {
 type group struct {
 	binding  diag.Object
 	reported bool // that its pods wait for long
-	of       targets.Group
+	of       registrar.Group
 	size     int // endpoints, with and without gate
 	schedule readiness.Schedule
 	waiting  map[types.UID]*waitingPod
@@ -79,7 +79,7 @@ type group struct {
 // waitingPod is a pod whose gate is closed, or about to be opened.
 type waitingPod struct {
 	key      types.NamespacedName
-	targets  []targets.Target // none: health does not matter
+	targets  []registrar.Target // none: health does not matter
 	is, want corev1.PodCondition
 	retry    time.Time // not before, as the last patches failed
 	failed   int       // of them
@@ -125,7 +125,7 @@ func NewGates(c client.Client, index string, now func() time.Time, log logr.Logg
 			o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
 			return c.Status().Patch(ctx, o, client.RawPatch(types.StrategicMergePatchType, patch))
 		},
-		Counted: func(string, []targets.Health) {}, Lost: func(types.NamespacedName, targets.Group) {}, Ended: func(types.NamespacedName) {},
+		Counted: func(string, []registrar.Health) {}, Lost: func(types.NamespacedName, registrar.Group) {}, Ended: func(types.NamespacedName) {},
 		Report: func(diag.Diagnostic) {}, Opened: func(types.NamespacedName, time.Duration) {},
 		now: now, log: log, signal: make(chan struct{}, 1),
 		groups: map[types.NamespacedName]*group{}, ended: map[types.NamespacedName]time.Time{},
@@ -134,14 +134,14 @@ func NewGates(c client.Client, index string, now func() time.Time, log logr.Logg
 }
 
 // Observe takes over what a pass over a binding found and did.
-func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of targets.Group, endpoints []targets.Endpoint, change targets.Change) error {
+func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group, endpoints []registrar.Endpoint, change registrar.Change) error {
 	key := client.ObjectKeyFromObject(o)
 	pods, err := g.Pods(ctx, key)
 	if err != nil {
 		return err
 	}
-	byPod := map[string][]targets.Target{}
-	did := registered{added: targets.KeySet(change.Added), omitted: targets.KeySet(change.Omitted)}
+	byPod := map[string][]registrar.Target{}
+	did := registered{added: registrar.KeySet(change.Added), omitted: registrar.KeySet(change.Omitted)}
 	if len(pods) > 0 {
 		for _, e := range endpoints {
 			byPod[e.Pod] = append(byPod[e.Pod], e.Target)
@@ -160,7 +160,7 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of t
 		before = &group{}
 	}
 	group := &group{
-		binding: kube.BindingObject(o), reported: before.reported, of: of, size: len(endpoints), schedule: before.schedule,
+		binding: bindingobject.BindingObject(o), reported: before.reported, of: of, size: len(endpoints), schedule: before.schedule,
 		waiting: map[types.UID]*waitingPod{}, known: map[types.UID]bool{},
 	}
 	for i := range pods {
@@ -200,10 +200,10 @@ var leftOut = corev1.PodCondition{Status: corev1.ConditionFalse, Reason: "TooMan
 type registered struct{ added, omitted map[string]bool }
 
 // take looks at a pod that is an endpoint of a binding.
-func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []targets.Target, did registered, before *group) {
+func (x *group) take(p *corev1.Pod, o *v1beta1.TargetGroupBinding, mine []registrar.Target, did registered, before *group) {
 	binding, gate := o.Name, readiness.Gate(o.Name)
 	among := func(keys map[string]bool) bool {
-		return len(keys) > 0 && slices.ContainsFunc(mine, func(t targets.Target) bool { return keys[t.Key()] })
+		return len(keys) > 0 && slices.ContainsFunc(mine, func(t registrar.Target) bool { return keys[t.Key()] })
 	}
 	is := readiness.Of(p, gate)
 	switch {

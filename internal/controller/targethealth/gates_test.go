@@ -23,9 +23,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/readiness"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // gated is a cluster whose pods wait for the binding shop/web, and the AWS behind it.
@@ -61,9 +61,9 @@ func newGated(pods int) *gated {
 	g.Gates = NewGates(nil, "", func() time.Time { return g.at }, logr.Discard())
 	g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return slices.Clone(g.cached), nil }
 	g.Patch, g.Health = g.write, g.describe
-	g.Counted = func(string, []targets.Health) { g.whole++ }
+	g.Counted = func(string, []registrar.Health) { g.whole++ }
 	g.Report = func(d diag.Diagnostic) { g.told = append(g.told, d) }
-	g.Lost, g.Ended = func(types.NamespacedName, targets.Group) { g.missing++ }, func(types.NamespacedName) { g.ends.Add(1) }
+	g.Lost, g.Ended = func(types.NamespacedName, registrar.Group) { g.missing++ }, func(types.NamespacedName) { g.ends.Add(1) }
 	g.Opened = func(_ types.NamespacedName, after time.Duration) {
 		g.mu.Lock()
 		g.waited = append(g.waited, after)
@@ -94,20 +94,20 @@ func (g *gated) write(_ context.Context, pod types.NamespacedName, patch []byte)
 	return nil
 }
 
-func (g *gated) describe(_ context.Context, _ targets.Group, only ...targets.Target) ([]targets.Health, error) {
+func (g *gated) describe(_ context.Context, _ registrar.Group, only ...registrar.Target) ([]registrar.Health, error) {
 	g.asked = append(g.asked, len(only))
-	var out []targets.Health
+	var out []registrar.Health
 	for i := range g.cached {
 		t := targetOf(i)
 		if h, ok := g.states[g.cached[i].Name]; ok && (len(only) == 0 || slices.Contains(only, t)) {
-			out = append(out, targets.Health{Target: t, State: h.State, Reason: h.Reason, Description: h.Description})
+			out = append(out, registrar.Health{Target: t, State: h.State, Reason: h.Reason, Description: h.Description})
 		}
 	}
 	return out, g.down
 }
 
-func targetOf(i int) targets.Target {
-	return targets.Target{ID: fmt.Sprintf("10.0.%d.%d", i/250, i%250), Port: 8080}
+func targetOf(i int) registrar.Target {
+	return registrar.Target{ID: fmt.Sprintf("10.0.%d.%d", i/250, i%250), Port: 8080}
 }
 
 // pass is a pass over the binding that found the pods from..to and registered those of added.
@@ -116,15 +116,15 @@ func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: g.created}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
-	var endpoints []targets.Endpoint
+	var endpoints []registrar.Endpoint
 	for i := from; i < to; i++ {
-		endpoints = append(endpoints, targets.Endpoint{Target: targetOf(i), Namespace: "shop", Pod: fmt.Sprintf("web-%d", i)})
+		endpoints = append(endpoints, registrar.Endpoint{Target: targetOf(i), Namespace: "shop", Pod: fmt.Sprintf("web-%d", i)})
 	}
-	var change targets.Change
+	var change registrar.Change
 	for _, i := range added {
 		change.Added = append(change.Added, targetOf(i).Key())
 	}
-	if err := g.Observe(t.Context(), o, targets.Group{ARN: o.Spec.TargetGroupARN}, endpoints, change); err != nil {
+	if err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, endpoints, change); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -267,7 +267,7 @@ func TestATargetThatIsNotRegisteredIsReportedAndNotLookedFor(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	ip := v1beta1.TargetTypeIP
 	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
-	err := g.Observe(t.Context(), o, targets.Group{ARN: o.Spec.TargetGroupARN}, []targets.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, targets.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
+	err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, []registrar.Endpoint{{Target: targetOf(0), Namespace: "shop", Pod: "web-0"}}, registrar.Change{LeftOut: 1, Omitted: []string{targetOf(0).Key()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func TestGatesOfInstanceTargetsAreOpen(t *testing.T) {
 	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 	instance := v1beta1.TargetTypeInstance
 	o.Spec.TargetType = &instance
-	if err := g.Observe(t.Context(), o, targets.Group{ARN: o.Spec.TargetGroupARN}, nil, targets.Change{}); err != nil {
+	if err := g.Observe(t.Context(), o, registrar.Group{ARN: o.Spec.TargetGroupARN}, nil, registrar.Change{}); err != nil {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
@@ -515,12 +515,12 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	g := newGated(3)
 	hang := make(chan struct{})
 	patched := make(chan string, 9)
-	g.Health = func(_ context.Context, of targets.Group, _ ...targets.Target) ([]targets.Health, error) {
+	g.Health = func(_ context.Context, of registrar.Group, _ ...registrar.Target) ([]registrar.Health, error) {
 		if of.ARN == "arn:hangs" {
 			<-hang
 			return nil, errors.New("timeout")
 		}
-		return []targets.Health{{Target: targetOf(1), State: "healthy"}, {Target: targetOf(2), State: "healthy"}}, nil
+		return []registrar.Health{{Target: targetOf(1), State: "healthy"}, {Target: targetOf(2), State: "healthy"}}, nil
 	}
 	g.Patch = func(_ context.Context, pod types.NamespacedName, _ []byte) error {
 		if pod.Name == "web-1" {
@@ -533,10 +533,10 @@ func TestALookOrAPatchThatHangsHoldsUpNoOther(t *testing.T) {
 	due := readiness.Schedule{}
 	due.Find(g.at.Add(-time.Minute))
 	group := func(arn string, size int, pods ...int) *group {
-		x := &group{of: targets.Group{ARN: arn}, size: size, schedule: due, waiting: map[types.UID]*waitingPod{}}
+		x := &group{of: registrar.Group{ARN: arn}, size: size, schedule: due, waiting: map[types.UID]*waitingPod{}}
 		for _, i := range pods {
 			p := g.cached[i]
-			x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []targets.Target{targetOf(i)}}
+			x.waiting[p.UID] = &waitingPod{key: types.NamespacedName{Namespace: "shop", Name: p.Name}, targets: []registrar.Target{targetOf(i)}}
 		}
 		return x
 	}

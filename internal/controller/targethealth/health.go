@@ -10,24 +10,24 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/backoff"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is, or if some are in zones where the load balancer
 // is not. It spends at most one read per tick and looks ever less often at a group that stays the same.
 type Watch struct {
-	registry *targets.Registry
-	record   status.Record
-	seen     func(arn string, health []targets.Health)
+	registry *registrar.Registry
+	record   reporting.Record
+	seen     func(arn string, health []registrar.Health)
 	now      func() time.Time
 
 	mu  sync.Mutex
-	due map[targets.Group]*look // by target group
+	due map[registrar.Group]*look // by target group
 }
 
 type look struct {
@@ -49,12 +49,12 @@ const (
 var lookPauses = backoff.Policy{First: firstLook, Longest: longestLook}
 
 // NewWatch makes a Watch that records events and passes on what it read of whole groups.
-func NewWatch(r *targets.Registry, record status.Record, seen func(string, []targets.Health), now func() time.Time) *Watch {
-	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[targets.Group]*look{}}
+func NewWatch(r *registrar.Registry, record reporting.Record, seen func(string, []registrar.Health), now func() time.Time) *Watch {
+	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[registrar.Group]*look{}}
 }
 
 // Expect asks for a look at a target group whose targets changed. Others are objects that targets in other zones concern besides the binding.
-func (h *Watch) Expect(of targets.Group, binding diag.Object, others ...diag.Object) {
+func (h *Watch) Expect(of registrar.Group, binding diag.Object, others ...diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.due[of]
@@ -77,7 +77,7 @@ func (h *Watch) Forget(binding client.ObjectKey) {
 }
 
 // ForgetGroup ends the looks at a target group.
-func (h *Watch) ForgetGroup(of targets.Group) {
+func (h *Watch) ForgetGroup(of registrar.Group) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.due, of)
@@ -92,7 +92,7 @@ func (h *Watch) Groups() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *Watch) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, cloud.TargetHealth), lookTick, nil, h.Look)
+	queue.Every(queue.Background(ctx, awsclient.TargetHealth), lookTick, nil, h.Look)
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (h *Watch) Look(ctx context.Context) {
 	}
 	if text := inOtherZones(health); text != "" && !l.stranded {
 		for _, o := range slices.Insert(slices.Clone(l.others), 0, l.binding) {
-			h.record(o, status.EventOf(diag.New(o, "", diag.ZoneNotEnabled, text,
+			h.record(o, reporting.EventOf(diag.New(o, "", diag.ZoneNotEnabled, text,
 				"give the load balancer a subnet in these zones, or leave the nodes out by a node selector")))
 		}
 		l.stranded = true
@@ -128,18 +128,18 @@ func (h *Watch) Look(ctx context.Context) {
 	case sick != "":
 		if !l.reported {
 			d := diag.New(binding, "spec.serviceRef", diag.NoHealthyTargets, sick, "compare the health check with what the pods answer, and the target port with what they listen on")
-			h.record(binding, status.EventOf(d))
+			h.record(binding, reporting.EventOf(d))
 		}
 		l.reported = true
-	case l.reported && slices.ContainsFunc(health, func(t targets.Health) bool { return t.State == "healthy" }):
-		h.record(binding, status.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
+	case l.reported && slices.ContainsFunc(health, func(t registrar.Health) bool { return t.State == "healthy" }):
+		h.record(binding, reporting.Event{Type: "Normal", Reason: string(diag.SuccessfullyDone), Message: "targets are healthy again"})
 		delete(h.due, of)
 	default:
 		delete(h.due, of)
 	}
 }
 
-func (h *Watch) next() (of targets.Group, binding diag.Object) {
+func (h *Watch) next() (of registrar.Group, binding diag.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.now()
@@ -150,7 +150,7 @@ func (h *Watch) next() (of targets.Group, binding diag.Object) {
 		}
 	}
 	if first == nil {
-		return targets.Group{}, diag.Object{}
+		return registrar.Group{}, diag.Object{}
 	}
 	first.taken++
 	first.at = now.Add(lookPauses.Pause(first.taken + 1))
@@ -158,7 +158,7 @@ func (h *Watch) next() (of targets.Group, binding diag.Object) {
 }
 
 // settling reports that targets have not answered enough checks yet, or are all on their way out.
-func settling(all []targets.Health) bool {
+func settling(all []registrar.Health) bool {
 	on := false
 	for _, t := range all {
 		switch t.State {
@@ -176,7 +176,7 @@ func settling(all []targets.Health) bool {
 const zoneNotEnabled = "Target is in an Availability Zone that is not enabled for the load balancer"
 
 // inOtherZones says which targets get no requests because the load balancer is not in their zone; empty if there is none.
-func inOtherZones(all []targets.Health) string {
+func inOtherZones(all []registrar.Health) string {
 	var ids []string
 	for _, t := range all {
 		if t.State == "unused" && t.Description == zoneNotEnabled {
@@ -191,7 +191,7 @@ func inOtherZones(all []targets.Health) string {
 }
 
 // unhealthy says why no target is healthy; empty if one is, or if that is not known yet.
-func unhealthy(all []targets.Health) string {
+func unhealthy(all []registrar.Health) string {
 	reasons := map[string]int{}
 	for _, t := range all {
 		switch t.State {

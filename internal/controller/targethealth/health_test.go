@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/k8s-lbc/lbc/internal/cloud"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/status"
-	"github.com/k8s-lbc/lbc/internal/targets"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // health answers with one target in the given state, or with none.
@@ -24,7 +24,7 @@ type health struct {
 	description string
 }
 
-func unseen(string, []targets.Health) {}
+func unseen(string, []registrar.Health) {}
 
 func (h *health) DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error) {
 	if h.state == "" {
@@ -42,14 +42,14 @@ func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testin
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 	type event struct{ UID, Type, Reason string }
 	var events []event
-	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }),
-		func(o diag.Object, e status.Event) {
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }),
+		func(o diag.Object, e reporting.Event) {
 			events = append(events, event{o.UID, e.Type, e.Reason})
 			if e.Type == "Warning" && !strings.HasSuffix(e.Message, "["+string(diag.NoHealthyTargets)+"]") {
 				t.Errorf("message: %s", e.Message)
 			}
 		}, unseen, func() time.Time { return now })
-	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	look := func(after time.Duration) {
 		now = now.Add(after)
 		h.Look(t.Context())
@@ -64,9 +64,9 @@ func TestUnhealthyTargetsAreReportedOnTheBindingWhereDescribeShowsThem(t *testin
 	if d := cmp.Diff(want, events); d != "" {
 		t.Error(d)
 	}
-	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	h.Forget(client.ObjectKey{Namespace: "shop", Name: "web"})
-	if arn, _ := h.next(); arn != (targets.Group{}) || len(h.due) != 0 {
+	if arn, _ := h.next(); arn != (registrar.Group{}) || len(h.due) != 0 {
 		t.Errorf("a deleted binding's group is still looked at: %v", h.due)
 	}
 }
@@ -76,9 +76,9 @@ func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
 	var told []string
-	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }),
-		func(_ diag.Object, e status.Event) { told = append(told, e.Type+" "+e.Message) }, unseen, func() time.Time { return now })
-	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }),
+		func(_ diag.Object, e reporting.Event) { told = append(told, e.Type+" "+e.Message) }, unseen, func() time.Time { return now })
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web", UID: "1"})
 	for range 2 {
 		now = now.Add(longestLook)
 		h.Look(t.Context())
@@ -87,7 +87,7 @@ func TestTargetsInZonesWhereTheLoadBalancerIsNotAreReported(t *testing.T) {
 		t.Errorf("told %v", told)
 	}
 	aws.description = "Target group is not configured to receive traffic from the load balancer"
-	h.Expect(targets.Group{ARN: "arn"}, diag.Object{})
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{})
 	now = now.Add(longestLook)
 	if h.Look(t.Context()); len(told) != 1 {
 		t.Errorf("of a group without load balancer it tells %v", told[1:])
@@ -100,8 +100,8 @@ func TestASickGroupThatLosesAllItsTargetsIsNotCalledHealthy(t *testing.T) {
 		now := time.Unix(0, 0)
 		aws := &health{state: elbtypes.TargetHealthStateEnumUnhealthy}
 		var events []string
-		h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }), func(_ diag.Object, e status.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
-		h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
+		h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }), func(_ diag.Object, e reporting.Event) { events = append(events, e.Reason) }, unseen, func() time.Time { return now })
+		h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"})
 		for _, state := range []elbtypes.TargetHealthStateEnum{aws.state, after, ""} {
 			aws.state = state
 			now = now.Add(longestLook)
@@ -121,9 +121,9 @@ func TestNewTargetsAreLookedAtUntilTheyHaveAnsweredTheirChecks(t *testing.T) {
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumInitial}
 	var seen []string
-	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }), func(diag.Object, status.Event) {},
-		func(_ string, all []targets.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
-	h.Expect(targets.Group{ARN: "arn"}, diag.Object{Name: "web"})
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }), func(diag.Object, reporting.Event) {},
+		func(_ string, all []registrar.Health) { seen = append(seen, all[0].State) }, func() time.Time { return now })
+	h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Name: "web"})
 	for _, state := range []elbtypes.TargetHealthStateEnum{"initial", "healthy", "healthy"} {
 		aws.state = state
 		now = now.Add(longestLook)
@@ -139,10 +139,10 @@ func TestTargetsInZonesWithoutSubnetAreReportedOnTheBindingAndItsServiceOnce(t *
 	now := time.Unix(0, 0)
 	aws := &health{state: elbtypes.TargetHealthStateEnumUnused, description: zoneNotEnabled}
 	var events []string
-	h := NewWatch(targets.NewRegistry(func(cloud.Scope) (targets.Account, error) { return targets.Account{ELBV2: aws}, nil }),
-		func(o diag.Object, e status.Event) { events = append(events, o.Kind+" "+e.Message) }, unseen, func() time.Time { return now })
+	h := NewWatch(registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) { return registrar.Account{ELBV2: aws}, nil }),
+		func(o diag.Object, e reporting.Event) { events = append(events, o.Kind+" "+e.Message) }, unseen, func() time.Time { return now })
 	for range 2 {
-		h.Expect(targets.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Name: "web"}, diag.Object{Kind: "Service", Name: "web"})
+		h.Expect(registrar.Group{ARN: "arn"}, diag.Object{Kind: "TargetGroupBinding", Name: "web"}, diag.Object{Kind: "Service", Name: "web"})
 		now = now.Add(firstLook)
 		h.Look(t.Context())
 	}

@@ -1,6 +1,5 @@
 // Package waiting keeps which stacks, bindings and deletions wait now, since when, and for what kind of failure, and has them tried again when the
 // cause has ended. It knows units by name only, makes no attempts, and writes no metric.
-// It may import degraded and diag.
 package waiting
 
 import (
@@ -10,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
 // What is what waits.
@@ -34,15 +33,15 @@ const Pause = 5 * time.Minute
 const ProbeInterval = 15 * time.Second
 
 // failuresOf are the classes of what fails for the reasons that the controller is degraded.
-var failuresOf = map[degraded.Reason][]diag.Class{
-	degraded.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent; and EC2 calls an expired session an expired request
-	degraded.Permissions: {diag.Denied}, degraded.Unanswered: {diag.Transient}, degraded.Throttled: {diag.Throttled},
+var failuresOf = map[impairment.Reason][]diag.Class{
+	impairment.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent; and EC2 calls an expired session an expired request
+	impairment.Permissions: {diag.Denied}, impairment.Unanswered: {diag.Transient}, impairment.Throttled: {diag.Throttled},
 }
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
 type Board struct {
 	// Degraded reports whether the controller is degraded for a reason; nil = it is not. It is set before the first pass.
-	Degraded func(degraded.Reason) bool
+	Degraded func(impairment.Reason) bool
 
 	now func() time.Time
 
@@ -66,7 +65,9 @@ type entry struct {
 func NewBoard(now func() time.Time) *Board { return &Board{now: now, of: map[unit]*entry{}} }
 
 // Holds reports whether the controller is degraded for a reason, so that what fails by it needs no log line of its own.
-func (b *Board) Holds(r degraded.Reason) bool { return b != nil && b.Degraded != nil && b.Degraded(r) }
+func (b *Board) Holds(r impairment.Reason) bool {
+	return b != nil && b.Degraded != nil && b.Degraded(r)
+}
 
 // Begin notes that a pass over a unit begins: until its end the unit waits, since the pass may hang.
 func (b *Board) Begin(what What, name string) {
@@ -138,12 +139,12 @@ func (b *Board) Wake(classes ...diag.Class) {
 }
 
 // Recovered has what failed for a reason that has ended tried again.
-func (b *Board) Recovered(r degraded.Reason) { b.Wake(failuresOf[r]...) }
+func (b *Board) Recovered(r impairment.Reason) { b.Wake(failuresOf[r]...) }
 
 // ProbeFor has one unit tried again for each reason that holds and that no other call would show to have ended.
 func (b *Board) ProbeFor() {
 	b.Probe(diag.Credentials) // nothing else has these tried again
-	for _, r := range []degraded.Reason{degraded.Permissions, degraded.Unanswered} {
+	for _, r := range []impairment.Reason{impairment.Permissions, impairment.Unanswered} {
 		if b.Holds(r) {
 			b.Probe(failuresOf[r]...)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/sorting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 )
 
 // features has the features of the Gateway API that Gateways of a family support, as its conformance suite names them.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // TestDriftPoliciesAreDeclaredByConfigurationsThenAnnotation has a configuration of the class, of the Gateway, and the annotation of the Gateway.

@@ -1,7 +1,6 @@
 // Package gateway is the front end of Gateways: it finds the class and the configuration of a Gateway, attaches routes to its listeners and
 // those of its ListenerSets, and translates them to an intent for one load balancer, with decisions about each object that become its status.
-// Rules and target groups of routes are made by package route. Package compile consults AWS. It may import Kubernetes and Gateway API types,
-// api/gateway/v1, objects, naming, intent, stack, diag and the packages below it.
+// Rules and target groups of routes are made by package route. Package compile consults AWS.
 package gateway
 
 import (
@@ -10,13 +9,13 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Config is the configuration of this front end.

@@ -11,7 +11,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/conditions"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
-	"github.com/k8s-lbc/lbc/internal/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
 // LeftByGateways is the change of a route with entries in its status that were written here and lead to no Gateway that is managed: the Gateway or

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/internal/front/golden"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestTheWorkedExampleOfTheContract is section 8.1: an adopted Gateway, whose rules are those of the existing controller.

@@ -6,10 +6,10 @@ import (
 
 	"k8s.io/utils/ptr"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // annotated makes the action that annotation actions.<name> describes.
@@ -87,7 +87,7 @@ var fixedContentTypes = map[string]bool{
 	"": true, "text/plain": true, "text/css": true, "text/html": true, "application/javascript": true, "application/json": true,
 }
 
-func fixedResponseProblem(j *stackjson.FixedResponse) string {
+func fixedResponseProblem(j *planjson.FixedResponse) string {
 	switch {
 	case j == nil:
 		return "missing FixedResponseConfig"
@@ -103,7 +103,7 @@ func fixedResponseProblem(j *stackjson.FixedResponse) string {
 	return ""
 }
 
-func redirectProblem(j *stackjson.Redirect) string {
+func redirectProblem(j *planjson.Redirect) string {
 	switch {
 	case j == nil:
 		return "missing RedirectConfig"

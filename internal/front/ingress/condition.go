@@ -5,10 +5,10 @@ import (
 	"net"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // conditions are the conditions of an annotation, those on host and path apart.
@@ -29,7 +29,7 @@ func (t *translation) conditionsOf(service string) *conditions {
 	k := annotation.Conditions.For(service)
 	c := &conditions{}
 	if _, _, ok := t.read.Raw(k); ok {
-		field := annotation.Unmarshal[[]stackjson.Condition](t.read, k)
+		field := annotation.Unmarshal[[]planjson.Condition](t.read, k)
 		if !field.Set {
 			c = nil
 		}
@@ -60,7 +60,7 @@ var knownFields = map[string]bool{
 }
 
 // add adds one condition, or returns what is wrong with it.
-func (c *conditions) add(j stackjson.Condition) (problem string) {
+func (c *conditions) add(j planjson.Condition) (problem string) {
 	switch stack.ConditionField(j.Field) {
 	case stack.HostHeader:
 		if problem = either("hostHeaderConfig", j.HostHeader); problem == "" {
@@ -75,7 +75,7 @@ func (c *conditions) add(j stackjson.Condition) (problem string) {
 		if h == nil {
 			return "missing httpHeaderConfig"
 		}
-		if problem = either("httpHeaderConfig", &stackjson.Texts{Values: h.Values, Regex: h.Regex}); problem == "" {
+		if problem = either("httpHeaderConfig", &planjson.Texts{Values: h.Values, Regex: h.Regex}); problem == "" {
 			c.others = append(c.others, stack.Condition{Field: stack.HTTPHeader, HeaderName: h.Name, Values: h.Values, Regex: h.Regex})
 		}
 	case stack.RequestMethod:
@@ -88,7 +88,7 @@ func (c *conditions) add(j stackjson.Condition) (problem string) {
 	return problem
 }
 
-func (c *conditions) addValues(field stack.ConditionField, config string, j *stackjson.Texts, check func(string) string) (problem string) {
+func (c *conditions) addValues(field stack.ConditionField, config string, j *planjson.Texts, check func(string) string) (problem string) {
 	switch {
 	case j == nil:
 		return "missing " + config
@@ -119,7 +119,7 @@ func addressRange(v string) (problem string) {
 	return ""
 }
 
-func (c *conditions) addQuery(j *stackjson.QueryString) (problem string) {
+func (c *conditions) addQuery(j *planjson.QueryString) (problem string) {
 	switch {
 	case j == nil:
 		return "missing queryStringConfig"
@@ -138,7 +138,7 @@ func (c *conditions) addQuery(j *stackjson.QueryString) (problem string) {
 }
 
 // either checks that precisely one of values and regular expressions is given.
-func either(config string, j *stackjson.Texts) (problem string) {
+func either(config string, j *planjson.Texts) (problem string) {
 	switch {
 	case j == nil:
 		return "missing " + config

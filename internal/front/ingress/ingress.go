@@ -1,6 +1,5 @@
 // Package ingress is the front end of Ingresses: it classifies them, forms groups, and translates a group to an intent with
 // diagnostics. It resolves Services, Secrets, class parameters and annotations. Package compile merges members and consults AWS.
-// It may import Kubernetes API types, objects, owner, annotation, naming, intent, facts, stack, stackjson and diag.
 package ingress
 
 import (
@@ -9,10 +8,10 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/intent"
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Config is the configuration of this front end.

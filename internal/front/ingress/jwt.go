@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Limits of ELB for the validation of tokens.
@@ -35,7 +35,7 @@ func (t *translation) jwt() (out *stack.ValidateJWT, ok bool) {
 	return out, true
 }
 
-func jwtProblem(j stackjson.JWT) string {
+func jwtProblem(j planjson.JWT) string {
 	switch {
 	case j.JWKSEndpoint == "":
 		return "jwksEndpoint is a required field for jwt validation"
@@ -59,7 +59,7 @@ func jwtProblem(j stackjson.JWT) string {
 	return ""
 }
 
-func claimProblem(c stackjson.Claim) string {
+func claimProblem(c planjson.Claim) string {
 	switch {
 	case c.Format == "":
 		return "format is a required field for additional claims for jwt validation"

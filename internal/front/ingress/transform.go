@@ -3,9 +3,9 @@ package ingress
 import (
 	"fmt"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/stackjson"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // transformsOf are the rewrites of the annotation for a Service name; nil if it is malformed.
@@ -16,7 +16,7 @@ func (t *translation) transformsOf(service string) *[]stack.Transform {
 	k := annotation.Transforms.For(service)
 	list := new([]stack.Transform)
 	if _, _, ok := t.read.Raw(k); ok {
-		field := annotation.Unmarshal[[]stackjson.Transform](t.read, k)
+		field := annotation.Unmarshal[[]planjson.Transform](t.read, k)
 		if !field.Set {
 			list = nil
 		}
@@ -35,7 +35,7 @@ func (t *translation) transformsOf(service string) *[]stack.Transform {
 }
 
 // transform reads one rewrite, or returns what is wrong with it.
-func transform(j stackjson.Transform) (out stack.Transform, problem string) {
+func transform(j planjson.Transform) (out stack.Transform, problem string) {
 	config, name := j.URL, "urlRewriteConfig"
 	switch j.Type {
 	case "url-rewrite":

@@ -9,8 +9,8 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // noteUnused notes malformed actions that no backend names. They have no effect until a backend names them.

@@ -1,6 +1,5 @@
 // Package probe makes health checks of target groups from readiness probes of pods, for all front ends.
-// It returns problems and records no findings; where the pods are read is not its concern. It may import Kubernetes API types, annotation,
-// objects, serviceport and stack.
+// It returns problems and records no findings; where the pods are read is not its concern.
 package probe
 
 import (
@@ -13,10 +12,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
 	"github.com/k8s-lbc/lbc/internal/front/serviceport"
-	"github.com/k8s-lbc/lbc/internal/objects"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Group is what decides about the health checks that a target group can have.

@@ -1,5 +1,5 @@
 // Package serviceport resolves ports of Services to the ports of target groups, targets and health checks, for all front ends.
-// It returns problems and records no findings. It may import Kubernetes API types and stack.
+// It returns problems and records no findings.
 package serviceport
 
 import (
@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Find returns the port of a Service with a number, if written is one, else with a name.

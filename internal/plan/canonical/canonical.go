@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Resolver gives the ARN or group id behind a reference, or a text that equals no ARN when AWS does not hold it yet.

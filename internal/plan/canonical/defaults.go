@@ -3,7 +3,7 @@ package canonical
 import (
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Attribute defaults of AWS, so that asking for a default right after creation costs no call. An attribute that is not

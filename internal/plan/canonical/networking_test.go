@@ -3,7 +3,7 @@ package canonical
 import (
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestRulesOfOnePortEachAreThoseOfSeveralPorts(t *testing.T) {

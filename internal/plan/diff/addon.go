@@ -5,21 +5,21 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // addOns plans the add-ons of a load balancer; have is nil for one that is to be created, which has none. Network load balancers have
 // capacity only.
-func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalancer) {
-	a, was := plan.Update, elb.LoadBalancer{}
+func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalancer) {
+	a, was := plan.Update, awsop.LoadBalancer{}
 	if have == nil {
-		a, was.AddOns = plan.Create, elb.NoAddOns()
+		a, was.AddOns = plan.Create, awsop.NoAddOns()
 	} else {
 		was = *have
 	}
-	add := func(on elb.AddOn, op elb.Operation, why string) *plan.Step {
+	add := func(on awsop.AddOn, op awsop.Operation, why string) *plan.Step {
 		s := d.step(a, r, plan.Cosmetic, op, why)
 		s.Guard = d.unavailable(on, was.Unread)
 		return s
@@ -29,14 +29,14 @@ func (d *differ) addOns(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalance
 		return
 	}
 	if have != nil && have.IPAMPool != w.IPAMPool {
-		d.step(a, r, plan.Cosmetic, elb.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
+		d.step(a, r, plan.Cosmetic, awsop.ModifyIpPools{LoadBalancer: r, Pool: w.IPAMPool}, change("IPAM pool", orNone(have.IPAMPool), orNone(w.IPAMPool)))
 	}
 	d.webACLs(add, r, &was, w)
 	d.capacity(add, r, &was, w)
 	d.shield(add, r, &was, w)
 }
 
-func (d *differ) capacity(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) capacity(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer, w stack.LoadBalancer) {
 	v := w.Capacity
 	if v == nil {
 		return
@@ -45,15 +45,15 @@ func (d *differ) capacity(add func(elb.AddOn, elb.Operation, string) *plan.Step,
 	if known {
 		now = *was.Capacity
 	}
-	if known && now != *v || !known && d.unavailable(elb.AddOnCapacity, was.Unread) != nil {
-		add(elb.AddOnCapacity, elb.ModifyCapacityReservation{LoadBalancer: r, Units: *v}, change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
+	if known && now != *v || !known && d.unavailable(awsop.AddOnCapacity, was.Unread) != nil {
+		add(awsop.AddOnCapacity, awsop.ModifyCapacityReservation{LoadBalancer: r, Units: *v}, change("capacity units", shown(known, strconv.Itoa(int(now))), strconv.Itoa(int(*v))))
 	}
 }
 
 // webACLs: AWS refuses the web ACL of one generation while one of another is there, so what goes, goes first.
-func (d *differ) webACLs(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
-	order := slices.Clone(elb.Firewalls)
-	if oldest := *elb.Firewalls[len(elb.Firewalls)-1].Of(&w.AddOns); oldest != nil && *oldest == "" {
+func (d *differ) webACLs(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer, w stack.LoadBalancer) {
+	order := slices.Clone(awsop.Firewalls)
+	if oldest := *awsop.Firewalls[len(awsop.Firewalls)-1].Of(&w.AddOns); oldest != nil && *oldest == "" {
 		slices.Reverse(order)
 	}
 	var first plan.StepID
@@ -73,31 +73,31 @@ func (d *differ) webACLs(add func(elb.AddOn, elb.Operation, string) *plan.Step, 
 }
 
 // shield: a protection that the controller did not make counts, but is never taken away.
-func (d *differ) shield(add func(elb.AddOn, elb.Operation, string) *plan.Step, r stack.Ref, was *elb.LoadBalancer, w stack.LoadBalancer) {
-	if w.Shield == nil || was.Shield == nil && d.unavailable(elb.AddOnShield, was.Unread) == nil {
+func (d *differ) shield(add func(awsop.AddOn, awsop.Operation, string) *plan.Step, r stack.Ref, was *awsop.LoadBalancer, w stack.LoadBalancer) {
+	if w.Shield == nil || was.Shield == nil && d.unavailable(awsop.AddOnShield, was.Unread) == nil {
 		return
 	}
 	protected := was.Shield != nil && *was.Shield
 	switch {
 	case *w.Shield && !protected:
-		add(elb.AddOnShield, elb.CreateProtection{LoadBalancer: r}, "Shield Advanced protection is wanted")
+		add(awsop.AddOnShield, awsop.CreateProtection{LoadBalancer: r}, "Shield Advanced protection is wanted")
 	case !*w.Shield && was.Shield == nil:
-		add(elb.AddOnShield, elb.DeleteProtection{LoadBalancer: r}, "Shield Advanced protection is not wanted")
+		add(awsop.AddOnShield, awsop.DeleteProtection{LoadBalancer: r}, "Shield Advanced protection is not wanted")
 	case !*w.Shield && protected && was.Protection.Ours():
-		add(elb.AddOnShield, elb.DeleteProtection{LoadBalancer: r, Protection: was.Protection.ID}, "Shield Advanced protection is not wanted")
+		add(awsop.AddOnShield, awsop.DeleteProtection{LoadBalancer: r, Protection: was.Protection.ID}, "Shield Advanced protection is not wanted")
 	}
 }
 
 // unprotect ends the protection, if it is known and ours, of a load balancer that a step deletes: Shield keeps it otherwise.
-func (d *differ) unprotect(r stack.Ref, old *elb.LoadBalancer, deleted plan.StepID) {
+func (d *differ) unprotect(r stack.Ref, old *awsop.LoadBalancer, deleted plan.StepID) {
 	if old.Protection.Ours() {
 		at := stack.Literal(stack.KindLoadBalancer, old.ARN)
-		d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteProtection{LoadBalancer: at, Protection: old.Protection.ID}, "the protected load balancer is deleted").Need(deleted)
+		d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteProtection{LoadBalancer: at, Protection: old.Protection.ID}, "the protected load balancer is deleted").Need(deleted)
 	}
 }
 
-func (d *differ) unavailable(a elb.AddOn, unread map[elb.AddOn]plan.Guard) *plan.Guard {
-	for _, m := range []map[elb.AddOn]plan.Guard{unread, d.obs.Unavailable} {
+func (d *differ) unavailable(a awsop.AddOn, unread map[awsop.AddOn]plan.Guard) *plan.Guard {
+	for _, m := range []map[awsop.AddOn]plan.Guard{unread, d.obs.Unavailable} {
 		if g, ok := m[a]; ok {
 			return &g
 		}

@@ -4,10 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func guarded() *stack.Stack {
@@ -32,10 +32,10 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 	p := Stack(guarded(), stack.Keep{}, f.obs, Options{})
 	addOns := map[plan.StepID]bool{}
 	for _, s := range p.Steps {
-		if c, ok := s.Op.(elb.CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
+		if c, ok := s.Op.(awsop.CreateLoadBalancer); ok && (c.LoadBalancer.IPAMPool == "" || c.LoadBalancer.WebACL != nil) {
 			t.Errorf("created with %+v; want the pool, and no more", c.LoadBalancer)
 		}
-		if elb.EffectOf(s.Op).AddOn == "" {
+		if awsop.EffectOf(s.Op).AddOn == "" {
 			continue
 		}
 		addOns[s.ID] = true
@@ -89,7 +89,7 @@ func TestOnlyAProtectionThatAControllerMadeIsTakenAway(t *testing.T) {
 	for name, ours := range map[string]bool{naming.ProtectionName: true, "managed by aws-alb-ingress-controller": true, "made by hand": false} {
 		f := newFake(testKey())
 		f.run(t, Stack(guarded(), stack.Keep{}, f.obs, Options{}))
-		f.obs.LoadBalancers[0].Protection = &elb.ShieldProtection{ID: "p", Name: name}
+		f.obs.LoadBalancers[0].Protection = &awsop.ShieldProtection{ID: "p", Name: name}
 		want := guarded()
 		want.LoadBalancers[0].Shield = new(false)
 		if got := operationsOf(Stack(want, stack.Keep{}, f.obs, Options{})); slices.Contains(got, "DeleteProtection") != ours {

@@ -1,21 +1,21 @@
 package diff
 
 import (
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // A load balancer that is taken over has listeners and rules of its former owner. Nothing of them is wanted; what of it goes, and when, is a matter of policies.
 
 // adopted reports whether an observed listener is on the load balancer that is taken over.
-func (d *differ) adopted(l *elb.Listener) bool {
+func (d *differ) adopted(l *awsop.Listener) bool {
 	return d.want.Adopts != "" && l.LoadBalancer.Literal == d.want.Adopts
 }
 
 // takeOver gives a load balancer the tags by which it is found as the stack's, before anything else is done with it, and returns it with these tags.
-func (d *differ) takeOver(have *elb.LoadBalancer, w stack.LoadBalancer) *elb.LoadBalancer {
+func (d *differ) takeOver(have *awsop.LoadBalancer, w stack.LoadBalancer) *awsop.LoadBalancer {
 	if have.ARN != d.want.Adopts || d.own(have.Tags) {
 		return have
 	}
@@ -29,7 +29,7 @@ func (d *differ) takeOver(have *elb.LoadBalancer, w stack.LoadBalancer) *elb.Loa
 			set[k], taken.Tags[k] = v, v
 		}
 	}
-	d.taken = d.step(plan.Update, loadBalancerRef(w.ID), plan.Vital, elb.AddTags{Resource: loadBalancerRef(w.ID), Tags: set}, have.Name+" is taken over").ID
+	d.taken = d.step(plan.Update, loadBalancerRef(w.ID), plan.Vital, awsop.AddTags{Resource: loadBalancerRef(w.ID), Tags: set}, have.Name+" is taken over").ID
 	return &taken
 }
 
@@ -49,7 +49,7 @@ func (d *differ) awaitTakeover() {
 }
 
 // withTags returns a listener that is taken over with tags that are known: without any, it has none.
-func (d *differ) withTags(l *elb.Listener) *elb.Listener {
+func (d *differ) withTags(l *awsop.Listener) *awsop.Listener {
 	if !d.adopted(l) || l.Tags != nil {
 		return l
 	}
@@ -60,13 +60,13 @@ func (d *differ) withTags(l *elb.Listener) *elb.Listener {
 
 // deleteForeignRules plans that the rules of the former owner go from a listener that is taken over, once those of the stack are there: from is the first step that may
 // make one.
-func (d *differ) deleteForeignRules(l *elb.Listener, from int) {
+func (d *differ) deleteForeignRules(l *awsop.Listener, from int) {
 	if !d.adopted(l) || d.keep.Settings {
 		return
 	}
 	var made []plan.StepID
 	for _, s := range d.steps[from:] {
-		if _, creates := s.Op.(elb.CreateRule); creates {
+		if _, creates := s.Op.(awsop.CreateRule); creates {
 			made = append(made, s.ID)
 		}
 	}
@@ -75,7 +75,7 @@ func (d *differ) deleteForeignRules(l *elb.Listener, from int) {
 		if r.Listener.Literal != l.ARN || d.own(r.Tags) || !d.mayDelete(r.ARN) {
 			continue
 		}
-		s := d.step(plan.Delete, stack.Literal(stack.KindRule, r.ARN), plan.Normal, elb.DeleteRule{Rule: stack.Literal(stack.KindRule, r.ARN)}, d.identities.Rule(r.Rule)+" is not declared")
+		s := d.step(plan.Delete, stack.Literal(stack.KindRule, r.ARN), plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, r.ARN)}, d.identities.Rule(r.Rule)+" is not declared")
 		s.Need(made...)
 		d.release(r.Actions, s.ID)
 	}

@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // A network load balancer registers and checks targets only while a listener forwards to their target group, and a forward admits one protocol of
@@ -21,7 +21,7 @@ import (
 const lastPort = 65535
 
 // aside is the listener aside of one that is to become w; nil if there is no use for one, or no room.
-func (d *differ) aside(have *elb.Listener, w stack.Listener) *stack.Listener {
+func (d *differ) aside(have *awsop.Listener, w stack.Listener) *stack.Listener {
 	if d.application(w.LoadBalancer) || !shareTransport(have.Protocol, w.Protocol) {
 		return nil
 	}
@@ -62,7 +62,7 @@ func shareTransport(x, y string) bool {
 }
 
 // leavesNetwork reports of observed listeners whether they are of a network load balancer and on a port that is not wanted.
-func (d *differ) leavesNetwork() func(*elb.Listener) bool {
+func (d *differ) leavesNetwork() func(*awsop.Listener) bool {
 	wanted := map[string]map[int32]bool{} // by ARN of the load balancer
 	for _, lb := range d.want.LoadBalancers {
 		if arn := d.known[loadBalancerRef(lb.ID)]; arn != "" && lb.Type == stack.Network {
@@ -72,7 +72,7 @@ func (d *differ) leavesNetwork() func(*elb.Listener) bool {
 			}
 		}
 	}
-	return func(l *elb.Listener) bool {
+	return func(l *awsop.Listener) bool {
 		ports, network := wanted[l.LoadBalancer.Literal]
 		return network && !ports[l.Port]
 	}
@@ -80,14 +80,14 @@ func (d *differ) leavesNetwork() func(*elb.Listener) bool {
 
 // takeover are the steps by which other listeners of a network load balancer turn to the target groups of one that goes: until then their
 // targets are checked because of it.
-func (d *differ) takeover(l *elb.Listener) (ids []plan.StepID) {
+func (d *differ) takeover(l *awsop.Listener) (ids []plan.StepID) {
 	if !d.leavesNetwork()(l) {
 		return nil
 	}
-	groups := elb.TargetGroupsOf(l.DefaultActions)
+	groups := awsop.TargetGroupsOf(l.DefaultActions)
 	for _, s := range d.steps {
-		op, ok := s.Op.(elb.ModifyListener)
-		if ok && slices.ContainsFunc(elb.TargetGroupsOf(op.Listener.DefaultActions), func(r stack.Ref) bool {
+		op, ok := s.Op.(awsop.ModifyListener)
+		if ok && slices.ContainsFunc(awsop.TargetGroupsOf(op.Listener.DefaultActions), func(r stack.Ref) bool {
 			return slices.Contains(groups, stack.Literal(stack.KindTargetGroup, d.resolve(r)))
 		}) {
 			ids = append(ids, s.ID)
@@ -98,7 +98,7 @@ func (d *differ) takeover(l *elb.Listener) (ids []plan.StepID) {
 
 // stillUsed reports whether nodes of a network load balancer that stays may send connections to a target group although no listener forwards there
 // any more.
-func (d *differ) stillUsed(tg *elb.TargetGroup) bool {
+func (d *differ) stillUsed(tg *awsop.TargetGroup) bool {
 	stays := func(lb stack.LoadBalancer) bool {
 		return lb.Type == stack.Network && d.known[loadBalancerRef(lb.ID)] != ""
 	}

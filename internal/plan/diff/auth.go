@@ -3,9 +3,9 @@ package diff
 import (
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // authenticates reports whether a login or a check of tokens stands in front.
@@ -36,7 +36,7 @@ func (d *differ) settled(want, have []stack.Action) []stack.Action {
 
 // settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule cannot be recreated
 // without credentials.
-func (d *differ) settleRules(want []stack.Rule, have []*elb.Rule) {
+func (d *differ) settleRules(want []stack.Rule, have []*awsop.Rule) {
 	for i := range want {
 		w := &want[i]
 		if o := canonical.Login(w.Actions); o == nil || !o.Withheld() {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // testLogin signs in as client "shop" with a secret; an empty one is withheld.
@@ -35,7 +35,7 @@ func guardedStack(guard stack.Action) *stack.Stack {
 }
 
 // reread is the observation as AWS tells it: without client secrets.
-func reread(o elb.Observed) elb.Observed {
+func reread(o awsop.Observed) awsop.Observed {
 	strip := func(as []stack.Action) []stack.Action {
 		as = slices.Clone(as)
 		for i, a := range as {
@@ -141,9 +141,9 @@ func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.
 	t.Parallel()
 	s := guardedStack(testLogin(""))
 	s.Key.Owner = stack.GatewayALB
-	p := Stack(s, stack.Keep{}, elb.Observed{Key: s.Key}, Options{})
+	p := Stack(s, stack.Keep{}, awsop.Observed{Key: s.Key}, Options{})
 	create, _ := p.Step("CreateRule 80:1")
-	if op, ok := create.Op.(elb.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) || cmp.Equal(op.Rule.Actions, stack.Unavailable()) {
+	if op, ok := create.Op.(awsop.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) || cmp.Equal(op.Rule.Actions, stack.Unavailable()) {
 		t.Errorf("the rule is created with %+v\n%s", create.Op, p.Text(plan.TextOptions{}))
 	}
 }
@@ -152,13 +152,13 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 	t.Parallel()
 	s := testStack("/a")
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)
-	p := Stack(s, stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
+	p := Stack(s, stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	create, _ := p.Step("CreateListener 80")
-	if op, ok := create.Op.(elb.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.Unavailable()) {
+	if op, ok := create.Op.(awsop.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.Unavailable()) {
 		t.Errorf("the listener is created with %+v", create.Op)
 	}
 	modify, _ := p.Step("ModifyListener 80")
-	if op, ok := modify.Op.(elb.ModifyListener); !ok || !authenticates(op.Listener.DefaultActions) || !slices.Contains(modify.Needs, create.ID) {
+	if op, ok := modify.Op.(awsop.ModifyListener); !ok || !authenticates(op.Listener.DefaultActions) || !slices.Contains(modify.Needs, create.ID) {
 		t.Errorf("and modified with %+v", modify)
 	}
 	for _, step := range p.Steps {

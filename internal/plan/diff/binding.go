@@ -5,11 +5,11 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func bindingKey(b stack.Binding) string { return b.Namespace + "/" + b.Name }
@@ -19,8 +19,8 @@ func bindingRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindBinding,
 // bindings plans the objects that register targets: right after their target groups, so that targets are healthy by the time
 // that rules send them traffic.
 func (d *differ) bindings() {
-	byName := make(map[string]*elb.Binding, len(d.obs.Bindings))
-	serving := make(map[boundTo][]*elb.Binding, len(d.obs.Bindings))
+	byName := make(map[string]*awsop.Binding, len(d.obs.Bindings))
+	serving := make(map[boundTo][]*awsop.Binding, len(d.obs.Bindings))
 	for i := range d.obs.Bindings {
 		b := &d.obs.Bindings[i]
 		byName[bindingKey(b.Binding)] = b
@@ -37,16 +37,16 @@ func (d *differ) bindings() {
 			var gone plan.StepID
 			if old := byName[bindingKey(w)]; old != nil && !old.Deleting && !d.kept[bindingKey(w)] {
 				// Its target group was deleted outside of the controller and is created again under the same name.
-				gone = d.step(plan.Delete, r, plan.Normal, elb.DeleteBinding{Namespace: w.Namespace, ObjectName: w.Name}, "its target group does not exist any more").ID
+				gone = d.step(plan.Delete, r, plan.Normal, awsop.DeleteBinding{Namespace: w.Namespace, ObjectName: w.Name}, "its target group does not exist any more").ID
 				d.handledBindings[bindingKey(w)] = true
 			}
-			d.step(plan.Create, r, plan.Vital, elb.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(gone)
+			d.step(plan.Create, r, plan.Vital, awsop.CreateBinding{Binding: w}, w.ServiceName+":"+w.ServicePort).Need(gone)
 		case d.kept[bindingKey(have.Binding)]:
 		default:
 			if why := d.bindingChanges(have.Binding, w); len(why) > 0 {
 				up := w
 				up.Namespace, up.Name = have.Namespace, have.Name
-				d.step(plan.Update, r, plan.Vital, elb.UpdateBinding{Binding: up}, why...)
+				d.step(plan.Update, r, plan.Vital, awsop.UpdateBinding{Binding: up}, why...)
 			}
 		}
 		if have != nil {
@@ -60,12 +60,12 @@ type boundTo struct{ namespace, targetGroup string }
 
 // bindingOf is the observed binding of a wanted one: of the same target group and namespace. Of several it is the one that has
 // the name of the target group. Nil means that there is none.
-func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*elb.Binding) *elb.Binding {
+func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*awsop.Binding) *awsop.Binding {
 	arn, ok := d.known[w.TargetGroup]
 	if !ok {
 		return nil
 	}
-	var have *elb.Binding
+	var have *awsop.Binding
 	for _, b := range serving[boundTo{w.Namespace, arn}] {
 		if have == nil || b.Name == d.names[w.TargetGroup.ID] {
 			have = b
@@ -77,7 +77,7 @@ func (d *differ) bindingOf(w stack.Binding, serving map[boundTo][]*elb.Binding) 
 // ownsBinding reports whether an observed binding is the stack's own. Labels are not enough, as a copy of a binding carries them
 // in any namespace: the identity of the target group has the namespace of the original. For a target group that is not observed
 // any more, the namespace must be that of the stack or of one of its members, unless the binding is marked as the original (markOriginals).
-func (d *differ) ownsBinding(b *elb.Binding) bool {
+func (d *differ) ownsBinding(b *awsop.Binding) bool {
 	if id := d.identities[b.TargetGroup.Literal]; naming.NamespaceOfTargetGroup(id) != "" {
 		return naming.BindsIn(id, b.Namespace)
 	}
@@ -87,7 +87,7 @@ func (d *differ) ownsBinding(b *elb.Binding) bool {
 
 // bindingName is the wanted name of a new binding, unless it belongs to the binding of a target group that serves, which may be about to be
 // replaced: then it is the name of the target group, which the binding of a successor has anyway, or one that follows from it.
-func (d *differ) bindingName(w stack.Binding, byName map[string]*elb.Binding) string {
+func (d *differ) bindingName(w stack.Binding, byName map[string]*awsop.Binding) string {
 	taken := func(name string) bool {
 		old := byName[w.Namespace+"/"+name]
 		return old != nil && old.TargetGroup.Literal != d.known[w.TargetGroup] && d.obs.TargetGroup(old.TargetGroup.Literal) != nil
@@ -150,7 +150,7 @@ func (d *differ) markOriginals() map[string][]plan.StepID {
 		default:
 			up := b.Binding
 			up.Annotations = map[string]string{naming.OriginalBinding: key}
-			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, elb.UpdateBinding{Binding: up}, "its target group goes first, whose tags have its namespace")
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.UpdateBinding{Binding: up}, "its target group goes first, whose tags have its namespace")
 			marks[arn] = append(marks[arn], s.ID)
 		}
 	}
@@ -166,7 +166,7 @@ func (d *differ) deleteBindings() {
 		if d.handledBindings[key] || b.Deleting || d.kept[key] || d.spared[b.TargetGroup.Literal] || !d.ownsBinding(b) {
 			continue
 		}
-		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, elb.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
+		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
 		s.Need(d.deletedTargets[b.TargetGroup.Literal])
 		if _, seen := d.identities[b.TargetGroup.Literal]; !seen && d.mayServe(b.TargetGroup.Literal) {
 			s.Need(d.routing()...)
@@ -182,7 +182,7 @@ func (d *differ) mayServe(targetGroup string) bool {
 		return true
 	}
 	for _, as := range d.obs.Actions() {
-		if slices.Contains(elb.TargetGroupsOf(as), stack.Literal(stack.KindTargetGroup, targetGroup)) {
+		if slices.Contains(awsop.TargetGroupsOf(as), stack.Literal(stack.KindTargetGroup, targetGroup)) {
 			return true
 		}
 	}
@@ -193,7 +193,7 @@ func (d *differ) mayServe(targetGroup string) bool {
 func (d *differ) routing() (ids []plan.StepID) {
 	for _, s := range d.steps {
 		switch s.Op.(type) {
-		case elb.CreateListener, elb.ModifyListener, elb.CreateRule, elb.ModifyRule:
+		case awsop.CreateListener, awsop.ModifyListener, awsop.CreateRule, awsop.ModifyRule:
 			ids = append(ids, s.ID)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func certificateRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindCertificate, ID: id} }
@@ -31,7 +31,7 @@ func (d *differ) wantedCertificates() {
 		d.known[certificateRef(w.ID)] = have.ARN
 		if w.Import != nil {
 			d.renewImport(have, w)
-		} else if have.Status == elb.Pending {
+		} else if have.Status == awsop.Pending {
 			d.publish(have)
 		}
 		d.tagCertificate(have, w)
@@ -39,13 +39,13 @@ func (d *differ) wantedCertificates() {
 }
 
 // matchCertificate is the observed certificate that is what is wanted, or about to be; of several the best.
-func (d *differ) matchCertificate(w stack.Certificate) *elb.Certificate {
-	var best *elb.Certificate
-	rank := func(c *elb.Certificate) int {
+func (d *differ) matchCertificate(w stack.Certificate) *awsop.Certificate {
+	var best *awsop.Certificate
+	rank := func(c *awsop.Certificate) int {
 		switch c.Status {
 		case "ISSUED":
 			return 2
-		case elb.Pending:
+		case awsop.Pending:
 			return 1
 		}
 		return 0
@@ -60,7 +60,7 @@ func (d *differ) matchCertificate(w stack.Certificate) *elb.Certificate {
 }
 
 // mismatches is why an observed certificate can never become the wanted one.
-func mismatches(c *elb.Certificate, w stack.Certificate) []string {
+func mismatches(c *awsop.Certificate, w stack.Certificate) []string {
 	var why reasons
 	if w.Import != nil {
 		if c.Imported && c.Algorithm != "" { // ACM refuses another kind of key under the same ARN
@@ -92,10 +92,10 @@ func (d *differ) makeCertificate(w stack.Certificate) {
 		a, replaced, why = plan.Replace, c.ARN, reasons
 	}
 	if w.Import != nil {
-		d.made[r] = d.step(a, r, plan.Normal, elb.ImportCertificate{Certificate: w}, why...).ID
+		d.made[r] = d.step(a, r, plan.Normal, awsop.ImportCertificate{Certificate: w}, why...).ID
 		return
 	}
-	d.made[r] = d.step(a, r, plan.Normal, elb.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)}, why...).ID
+	d.made[r] = d.step(a, r, plan.Normal, awsop.RequestCertificate{Certificate: w, Token: token(d.plan.Key, w, replaced)}, why...).ID
 }
 
 // token makes a repetition of one request recognisable: the same desired certificate in place of the same certificate.
@@ -105,21 +105,21 @@ func token(key stack.Key, w stack.Certificate, replaced string) string {
 }
 
 // renewImport imports content that is not the one that was imported last.
-func (d *differ) renewImport(have *elb.Certificate, w stack.Certificate) {
+func (d *differ) renewImport(have *awsop.Certificate, w stack.Certificate) {
 	if have.Content == w.Import.Hash {
 		return
 	}
 	r := certificateRef(w.ID)
-	op := elb.ImportCertificate{Certificate: w, At: r}
+	op := awsop.ImportCertificate{Certificate: w, At: r}
 	op.Certificate.Tags = nil
 	why := fmt.Sprintf("content %s → %s", cmp.Or(have.Content, "unknown"), w.Import.Hash)
 	d.renewed[have.ARN] = d.step(plan.Update, r, plan.Normal, op, why).ID
 }
 
 // publish writes the validation records, zone by zone.
-func (d *differ) publish(c *elb.Certificate) {
+func (d *differ) publish(c *awsop.Certificate) {
 	var zones []string
-	records := map[string][]elb.ValidationRecord{}
+	records := map[string][]awsop.ValidationRecord{}
 	for _, r := range c.Records {
 		if r.Zone == "" || slices.Contains(c.Published, r.Zone) || slices.Contains(records[r.Zone], r.ValidationRecord) {
 			continue
@@ -132,18 +132,18 @@ func (d *differ) publish(c *elb.Certificate) {
 	slices.Sort(zones)
 	for _, z := range zones {
 		ref := certificateRef(c.ID)
-		d.step(plan.Update, ref, plan.Normal, elb.PublishValidation{Certificate: ref, Zone: z, Records: records[z]}, fmt.Sprintf("%d validation records in hosted zone %s", len(records[z]), z))
+		d.step(plan.Update, ref, plan.Normal, awsop.PublishValidation{Certificate: ref, Zone: z, Records: records[z]}, fmt.Sprintf("%d validation records in hosted zone %s", len(records[z]), z))
 	}
 }
 
 // tagCertificate sets missing tags. Nothing else is removed: the permission to do so is not among those of the feature.
-func (d *differ) tagCertificate(have *elb.Certificate, w stack.Certificate) {
+func (d *differ) tagCertificate(have *awsop.Certificate, w stack.Certificate) {
 	set, _, why := d.tagChanges(have.Tags, w.Tags, nil)
 	if len(set) == 0 {
 		return
 	}
 	r := certificateRef(w.ID)
-	s := d.step(plan.Update, r, plan.Cosmetic, elb.AddTagsToCertificate{Certificate: r, Tags: set}, why...)
+	s := d.step(plan.Update, r, plan.Cosmetic, awsop.AddTagsToCertificate{Certificate: r, Tags: set}, why...)
 	s.Need(d.renewed[have.ARN])
 }
 
@@ -158,16 +158,16 @@ func (d *differ) deleteCertificates() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindCertificate, ID: c.ID, Literal: c.ARN}
-		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, c.ARN)}, "is not wanted any more")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, c.ARN)}, "is not wanted any more")
 		s.Follow(d.releasing()...)
 		gone := s.ID
-		var done []elb.ValidationRecord
+		var done []awsop.ValidationRecord
 		for _, rec := range c.Records {
 			if rec.Zone == "" || rec.Shared || d.validates(rec.Domain) || slices.Contains(done, rec.ValidationRecord) {
 				continue
 			}
 			done = append(done, rec.ValidationRecord)
-			d.step(plan.Delete, r, plan.Cosmetic, elb.WithdrawValidation{Zone: rec.Zone, Record: rec.ValidationRecord}, "no certificate of the account and region needs the record").Need(gone)
+			d.step(plan.Delete, r, plan.Cosmetic, awsop.WithdrawValidation{Zone: rec.Zone, Record: rec.ValidationRecord}, "no certificate of the account and region needs the record").Need(gone)
 		}
 	}
 }
@@ -178,7 +178,7 @@ func (d *differ) inUse(arn string) bool {
 		return slices.Contains(l.Certificates, arn) || slices.Contains(l.SNI, arn)
 	}
 	return slices.ContainsFunc(d.want.Listeners, has) ||
-		slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return (d.kept[l.ARN] || d.keepsCertificates(l)) && has(l.Listener) })
+		slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool { return (d.kept[l.ARN] || d.keepsCertificates(l)) && has(l.Listener) })
 }
 
 // validates reports whether a wanted certificate needs the record of a domain.
@@ -193,7 +193,7 @@ func (d *differ) releasing() []plan.StepID {
 	var out []plan.StepID
 	for _, s := range d.steps {
 		switch s.Op.(type) {
-		case elb.RemoveListenerCertificates, elb.ModifyListener, elb.DeleteListener, elb.DeleteLoadBalancer:
+		case awsop.RemoveListenerCertificates, awsop.ModifyListener, awsop.DeleteListener, awsop.DeleteLoadBalancer:
 			out = append(out, s.ID)
 		}
 	}

@@ -3,9 +3,9 @@ package diff
 import (
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 const own = "arn:aws:acm:us-west-2:123456789012:certificate/own"
@@ -20,14 +20,14 @@ func secureStack(arn string) *stack.Stack {
 	return s
 }
 
-func observedOwn(arn string, names ...string) elb.Certificate {
-	return elb.Certificate{ARN: arn, Status: "ISSUED", Certificate: stack.Certificate{ID: "private/a-1", Domain: "a", Names: names, Authority: "ca"}}
+func observedOwn(arn string, names ...string) awsop.Certificate {
+	return awsop.Certificate{ARN: arn, Status: "ISSUED", Certificate: stack.Certificate{ID: "private/a-1", Domain: "a", Names: names, Authority: "ca"}}
 }
 
 func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.obs.Certificates = []elb.Certificate{observedOwn(own, "a")}
+	f.obs.Certificates = []awsop.Certificate{observedOwn(own, "a")}
 	f.converge(t, secureStack(own), Options{})
 	if len(f.obs.Certificates) != 1 {
 		t.Fatalf("%+v", f.obs.Certificates)
@@ -53,19 +53,19 @@ func TestACertificateGoesAfterItsListenerLetsGo(t *testing.T) {
 func TestACertificateStaysWhileAListenerHasItOrListenersAreUnread(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.obs.Certificates = []elb.Certificate{observedOwn(own, "a")}
+	f.obs.Certificates = []awsop.Certificate{observedOwn(own, "a")}
 	f.converge(t, secureStack(own), Options{})
 	for name, c := range map[string]struct {
 		want func() *stack.Stack
 		keep []stack.Ref
-		obs  func(*elb.Observed)
+		obs  func(*awsop.Observed)
 	}{
 		"the stack still names it": {want: func() *stack.Stack { s := secureStack(own); s.Certificates = nil; return s }},
 		"the listener is kept": {want: func() *stack.Stack { return testStack("/a") },
 			keep: []stack.Ref{{Kind: stack.KindListener, ID: "443"}}},
 		"all certificates are kept": {want: func() *stack.Stack { return testStack("/a") }, keep: []stack.Ref{{Kind: stack.KindCertificate}}},
 		"they could not be read": {want: func() *stack.Stack { return secureStack(own) },
-			obs: func(o *elb.Observed) { o.Certificates, o.CertificatesUnread = nil, &plan.Guard{} }},
+			obs: func(o *awsop.Observed) { o.Certificates, o.CertificatesUnread = nil, &plan.Guard{} }},
 	} {
 		o := f.obs.Clone()
 		if c.obs != nil {
@@ -74,7 +74,7 @@ func TestACertificateStaysWhileAListenerHasItOrListenersAreUnread(t *testing.T) 
 		p := Stack(c.want(), stack.Keep{Resources: c.keep}, o, Options{})
 		for _, s := range p.Steps {
 			switch s.Op.(type) {
-			case elb.DeleteCertificate, elb.RequestCertificate:
+			case awsop.DeleteCertificate, awsop.RequestCertificate:
 				t.Errorf("%s: %s", name, s.ID)
 			}
 		}

@@ -5,19 +5,19 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // tags plans the tag changes of one resource; exempt keys are left as they are. Tags go before others come: a resource has at most 50. It returns the
 // step that adds tags; nil if none does.
 func (d *differ) tags(r stack.Ref, have, want map[string]string, exempt ...string) *plan.Step {
 	set, drop, why := d.tagChanges(have, want, exempt)
-	var add, remove elb.Operation = elb.AddTags{Resource: r, Tags: set}, elb.RemoveTags{Resource: r, Keys: drop}
+	var add, remove awsop.Operation = awsop.AddTags{Resource: r, Tags: set}, awsop.RemoveTags{Resource: r, Keys: drop}
 	if r.Kind == stack.KindSecurityGroup { // which is EC2's
-		add, remove = elb.CreateTags{Group: r, Tags: set}, elb.DeleteTags{Group: r, Keys: drop}
+		add, remove = awsop.CreateTags{Group: r, Tags: set}, awsop.DeleteTags{Group: r, Keys: drop}
 	}
 	var dropped plan.StepID
 	if len(drop) > 0 {
@@ -74,7 +74,7 @@ func (d *differ) ours(tags map[string]string) bool {
 }
 
 // attributes plans the attributes that differ, as many by one operation as AWS takes.
-func (d *differ) attributes(a plan.Action, r stack.Ref, want, have map[string]string, def func(string) (string, bool), op func(map[string]string) elb.Operation) {
+func (d *differ) attributes(a plan.Action, r stack.Ref, want, have map[string]string, def func(string) (string, bool), op func(map[string]string) awsop.Operation) {
 	const most = 20
 	set, _ := attributeChanges(want, have, def)
 	for keys := range slices.Chunk(sortedKeys(set), most) {

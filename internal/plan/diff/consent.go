@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/consent"
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // A load balancer that was taken over is deleted only if its own tag lets the namespaces of its objects do that.
 
 // ConsentsToDeletion reports whether the tag of a load balancer lets the objects of namespaces delete it: each of them. Without namespaces, it lets the cluster.
-func ConsentsToDeletion(lb *elb.LoadBalancer, cluster string, namespaces []string) bool {
+func ConsentsToDeletion(lb *awsop.LoadBalancer, cluster string, namespaces []string) bool {
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
@@ -26,7 +26,7 @@ func ConsentsToDeletion(lb *elb.LoadBalancer, cluster string, namespaces []strin
 
 // Retention is what stays in AWS of a stack that is removed: what its objects ask for, but all of it where a load balancer that was taken over does not consent
 // to its deletion.
-func Retention(desired *stack.Stack, obs *elb.Observed, opt Options) stack.Retention {
+func Retention(desired *stack.Stack, obs *awsop.Observed, opt Options) stack.Retention {
 	asked := desired.Retention
 	if asked != stack.RetainNothing && asked != stack.RetainUnlessDeletable {
 		return asked
@@ -44,7 +44,7 @@ func Retention(desired *stack.Stack, obs *elb.Observed, opt Options) stack.Reten
 }
 
 // withRetention is the desired stack with the retention that AWS's tags leave.
-func withRetention(desired *stack.Stack, obs *elb.Observed, opt Options) *stack.Stack {
+func withRetention(desired *stack.Stack, obs *awsop.Observed, opt Options) *stack.Stack {
 	if desired.Removal == stack.NotRemoved {
 		return desired
 	}
@@ -54,12 +54,12 @@ func withRetention(desired *stack.Stack, obs *elb.Observed, opt Options) *stack.
 }
 
 // undeletable reports whether an old load balancer stays because it was taken over and does not consent to its deletion.
-func (d *differ) undeletable(old *elb.LoadBalancer) bool {
+func (d *differ) undeletable(old *awsop.LoadBalancer) bool {
 	return !d.opt.DeleteAdopted && (old.Adopted() || old.ARN == d.want.Adopts) && !ConsentsToDeletion(old, d.want.Cluster, d.opt.Namespaces)
 }
 
 // stays is the guard on the deletion of an old load balancer; nil = it goes.
-func (d *differ) stays(old *elb.LoadBalancer) *plan.Guard {
+func (d *differ) stays(old *awsop.LoadBalancer) *plan.Guard {
 	switch {
 	case d.undeletable(old):
 		return &plan.Guard{

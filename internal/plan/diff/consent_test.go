@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestAdoptedLoadBalancerStaysWithoutConsent(t *testing.T) {
@@ -35,14 +35,14 @@ func TestAdoptedLoadBalancerStaysWithoutConsent(t *testing.T) {
 	} {
 		removed := stack.Removed(key, "demo", "vpc", stack.ObjectsDeleted)
 		removed.Retention = c.asked
-		o := elb.Observed{Key: key, LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: stack.Application, Name: "payroll", Tags: c.tags}}}}
+		o := awsop.Observed{Key: key, LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", LoadBalancer: stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: stack.Application, Name: "payroll", Tags: c.tags}}}}
 		opt := Options{Namespaces: c.namespaces, DeleteAdopted: c.byHand}
 		if got := Retention(removed, &o, opt); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 		deletes := false
 		for _, s := range Stack(removed, stack.Keep{}, o, opt).Steps {
-			_, ok := s.Op.(elb.DeleteLoadBalancer)
+			_, ok := s.Op.(awsop.DeleteLoadBalancer)
 			deletes = deletes || ok && s.Guard == nil
 		}
 		if deletes != (c.want == stack.RetainNothing) {
@@ -58,12 +58,12 @@ func TestAdoptedLoadBalancerIsNotReplacedWithoutConsent(t *testing.T) {
 		have := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: stack.Application, Name: "payroll", Scheme: stack.Internal,
 			Tags: map[string]string{"elbv2.k8s.aws/adopted": "true", "elbv2.k8s.aws/deletable-by": tag}}
 		want := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: stack.Application, Name: "web", Scheme: "internet-facing", Tags: map[string]string{}}
-		o := elb.Observed{Key: key, LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: have}}}
+		o := awsop.Observed{Key: key, LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", LoadBalancer: have}}}
 		p := Stack(&stack.Stack{Key: key, Cluster: "demo", LoadBalancers: []stack.LoadBalancer{want}}, stack.Keep{}, o, Options{Namespaces: []string{"shop"}})
 		found := 0
 		for _, s := range p.Steps {
 			switch s.Op.(type) {
-			case elb.CreateLoadBalancer, elb.DeleteLoadBalancer:
+			case awsop.CreateLoadBalancer, awsop.DeleteLoadBalancer:
 				found++
 				if (s.Guard == nil) != replaced || s.Guard != nil && s.Guard.Code != diag.DeletionWithoutConsent {
 					t.Errorf("tag %q: %s has guard %+v", tag, s.ID, s.Guard)
@@ -83,7 +83,7 @@ func TestTagsOfConsentAreNeverWritten(t *testing.T) {
 	have, want := lb, lb
 	have.Tags = map[string]string{"elbv2.k8s.aws/adopted": "true", "elbv2.k8s.aws/shared-with": "demo", "ingress.k8s.aws/stack": "shop/web"}
 	want.Tags = map[string]string{"elbv2.k8s.aws/shared-with": "demo/shop", "elbv2.k8s.aws/deletable-by": "demo/shop", "ingress.k8s.aws/stack": "shop/web"}
-	o := elb.Observed{Key: key, LoadBalancers: []elb.LoadBalancer{{ARN: "arn:lb", LoadBalancer: have}}}
+	o := awsop.Observed{Key: key, LoadBalancers: []awsop.LoadBalancer{{ARN: "arn:lb", LoadBalancer: have}}}
 	if p := Stack(&stack.Stack{Key: key, Cluster: "demo", LoadBalancers: []stack.LoadBalancer{want}}, stack.Keep{}, o, Options{}); !p.Empty() {
 		t.Errorf("%+v", p.Steps)
 	}
@@ -96,16 +96,16 @@ func TestTagsOfOthersStay(t *testing.T) {
 	tags := func(id string) map[string]string {
 		return map[string]string{"elbv2.k8s.aws/cluster": "demo", "ingress.k8s.aws/stack": id, "ingress.k8s.aws/resource": "LoadBalancer"}
 	}
-	o := elb.Observed{Key: key}
+	o := awsop.Observed{Key: key}
 	for arn, id := range map[string]string{"arn:own": "mal/web", "arn:victim": "shop/web"} {
 		lb := stack.LoadBalancer{Type: stack.Application, Name: arn, Tags: tags(id)}
 		if id == "mal/web" {
 			lb.ID = stack.LoadBalancerIdentity
 		}
-		o.LoadBalancers = append(o.LoadBalancers, elb.LoadBalancer{ARN: arn, Foreign: id != "mal/web", LoadBalancer: lb})
+		o.LoadBalancers = append(o.LoadBalancers, awsop.LoadBalancer{ARN: arn, Foreign: id != "mal/web", LoadBalancer: lb})
 		listener := stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), Port: 80, Tags: tags(id)}
-		o.Listeners = append(o.Listeners, elb.Listener{ARN: arn + ":80", Listener: listener})
-		o.Rules = append(o.Rules, elb.Rule{ARN: arn + ":80:1", Priority: 1, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, arn+":80"), Tags: tags(id)}})
+		o.Listeners = append(o.Listeners, awsop.Listener{ARN: arn + ":80", Listener: listener})
+		o.Rules = append(o.Rules, awsop.Rule{ARN: arn + ":80:1", Priority: 1, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, arn+":80"), Tags: tags(id)}})
 	}
 	removed := stack.Removed(key, "demo", "vpc", stack.ObjectsDeleted)
 	removed.Retention, removed.Beside = stack.RetainWithoutTags, []string{"arn:victim"}

@@ -3,36 +3,36 @@ package diff
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // A user of a controller that admits any tag can put tags of another stack on resources of his own. Beside a resource whose tags name this stack
 // only, one whose tags name others, too, is not the stack's: it is neither a duplicate nor anything else that needs attention.
 
 // uncontested is what is observed without the resources whose tags name several stacks, where another one has their identity.
-func uncontested(cluster string, obs elb.Observed) elb.Observed {
+func uncontested(cluster string, obs awsop.Observed) awsop.Observed {
 	var left []string
-	obs.LoadBalancers = sure(obs.LoadBalancers, &left, func(lb *elb.LoadBalancer) (string, string, bool) {
+	obs.LoadBalancers = sure(obs.LoadBalancers, &left, func(lb *awsop.LoadBalancer) (string, string, bool) {
 		return lb.ID, lb.ARN, lb.Foreign || !naming.Contested(cluster, lb.Tags)
 	})
-	obs.TargetGroups = sure(obs.TargetGroups, &left, func(tg *elb.TargetGroup) (string, string, bool) {
+	obs.TargetGroups = sure(obs.TargetGroups, &left, func(tg *awsop.TargetGroup) (string, string, bool) {
 		return tg.ID, tg.ARN, !naming.Contested(cluster, tg.Tags)
 	})
-	obs.SecurityGroups = sure(obs.SecurityGroups, &left, func(g *elb.SecurityGroup) (string, string, bool) {
+	obs.SecurityGroups = sure(obs.SecurityGroups, &left, func(g *awsop.SecurityGroup) (string, string, bool) {
 		return g.ID, g.GroupID, !naming.Contested(cluster, g.Tags)
 	})
 	if len(left) == 0 {
 		return obs
 	}
-	obs.Listeners = slices.DeleteFunc(slices.Clone(obs.Listeners), func(l elb.Listener) bool {
+	obs.Listeners = slices.DeleteFunc(slices.Clone(obs.Listeners), func(l awsop.Listener) bool {
 		if !slices.Contains(left, l.LoadBalancer.Literal) {
 			return false
 		}
 		left = append(left, l.ARN)
 		return true
 	})
-	obs.Rules = slices.DeleteFunc(slices.Clone(obs.Rules), func(r elb.Rule) bool { return slices.Contains(left, r.Listener.Literal) })
+	obs.Rules = slices.DeleteFunc(slices.Clone(obs.Rules), func(r awsop.Rule) bool { return slices.Contains(left, r.Listener.Literal) })
 	return obs
 }
 

@@ -4,9 +4,9 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // forge adds the tags of another kind of stack.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // deletionCause is one way in which a load balancer may be deleted or replaced. deletions lists them all: there is no other one.
@@ -120,7 +120,7 @@ func TestNothingIsDeletedWithoutAReason(t *testing.T) {
 	partial := testStack("/a")
 	partial.LoadBalancers, partial.Listeners, partial.Rules = nil, nil, nil
 	for _, s := range Stack(partial, stack.Keep{}, f.obs, Options{}).Steps {
-		if _, ok := s.Op.(elb.DeleteLoadBalancer); ok {
+		if _, ok := s.Op.(awsop.DeleteLoadBalancer); ok {
 			t.Error("a stack that lacks its load balancer deletes it")
 		}
 	}

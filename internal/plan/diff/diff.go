@@ -13,12 +13,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Options are what the way to the desired state depends on beside it: a plan has other steps with them. What only refuses steps, or
@@ -68,7 +68,7 @@ type Region struct {
 //
 // Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
 // old is deleted; Steps of the plan stand in an order that could be executed one by one.
-func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options) plan.Plan {
+func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Options) plan.Plan {
 	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
 		return plan.Plan{Key: obs.Key}
 	}
@@ -98,10 +98,10 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		keptCertificates: refSet(keep.Certificates),
 
 		identities:       stack.Labels{},
-		groups:           map[string]*elb.SecurityGroup{},
-		targets:          make(map[string]*elb.TargetGroup, groups),
+		groups:           map[string]*awsop.SecurityGroup{},
+		targets:          make(map[string]*awsop.TargetGroup, groups),
 		names:            make(map[string]string, groups),
-		balancers:        map[string]*elb.LoadBalancer{},
+		balancers:        map[string]*awsop.LoadBalancer{},
 		spared:           map[string]bool{},
 		deletedBalancers: map[string]plan.StepID{},
 		deletedTargets:   map[string]plan.StepID{},
@@ -111,7 +111,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs elb.Observed, opt Options)
 		ownCertificates:  map[string]bool{},
 		ownTrustStores:   map[string]bool{},
 		renewed:          map[string]plan.StepID{},
-		relieved:         map[string]*elb.LoadBalancer{},
+		relieved:         map[string]*awsop.LoadBalancer{},
 		later:            map[string]time.Time{},
 		outgoing:         map[string]bool{},
 		beside:           map[string]bool{},
@@ -187,7 +187,7 @@ func (d *differ) finish() plan.Plan {
 type differ struct {
 	want  *stack.Stack
 	keep  stack.Keep
-	obs   *elb.Observed
+	obs   *awsop.Observed
 	opt   Options
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
@@ -209,17 +209,17 @@ type differ struct {
 	// to one load balancer at a time.
 	frees map[string][]plan.StepID
 
-	groups       map[string]*elb.SecurityGroup // matches of wanted resources, by identity
-	targets      map[string]*elb.TargetGroup
-	alike        map[string][]*elb.TargetGroup // observed target groups, by identity
-	names        map[string]string             // of wanted target groups, as they are or will be, by identity
-	balancers    map[string]*elb.LoadBalancer
-	oldBalancers []*elb.LoadBalancer
-	relieved     map[string]*elb.LoadBalancer // old ones that members still show, by the identity that they share with their successors
-	later        map[string]time.Time         // those of them that no member shows any more, by ARN: until when they stay
-	outgoing     map[string]bool              // target groups of these, by ARN
-	beside       map[string]bool              // load balancers of others, by ARN
-	taken        plan.StepID                  // gives the one that is taken over the tags of the stack
+	groups       map[string]*awsop.SecurityGroup // matches of wanted resources, by identity
+	targets      map[string]*awsop.TargetGroup
+	alike        map[string][]*awsop.TargetGroup // observed target groups, by identity
+	names        map[string]string               // of wanted target groups, as they are or will be, by identity
+	balancers    map[string]*awsop.LoadBalancer
+	oldBalancers []*awsop.LoadBalancer
+	relieved     map[string]*awsop.LoadBalancer // old ones that members still show, by the identity that they share with their successors
+	later        map[string]time.Time           // those of them that no member shows any more, by ARN: until when they stay
+	outgoing     map[string]bool                // target groups of these, by ARN
+	beside       map[string]bool                // load balancers of others, by ARN
+	taken        plan.StepID                    // gives the one that is taken over the tags of the stack
 
 	forwards *transition.Targets
 	asides   map[int32]bool // ports of the listeners aside that are planned
@@ -254,7 +254,7 @@ func (d *differ) resolve(r stack.Ref) string {
 }
 
 // step appends a step; the steps that produce its references become needs.
-func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op elb.Operation, why ...string) *plan.Step {
+func (d *differ) step(a plan.Action, r stack.Ref, lane plan.Lane, op awsop.Operation, why ...string) *plan.Step {
 	id := plan.StepID(plan.NameOf(op) + " " + cmp.Or(r.ID, r.Literal))
 	d.ids[id]++
 	if n := d.ids[id]; n > 1 {

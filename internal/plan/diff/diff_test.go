@@ -8,17 +8,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func orderOf(f *fakeAWS) []string {
 	rules := slices.Clone(f.obs.Rules)
-	slices.SortFunc(rules, func(a, b elb.Rule) int { return int(a.Priority - b.Priority) })
+	slices.SortFunc(rules, func(a, b awsop.Rule) int { return int(a.Priority - b.Priority) })
 	var out []string
 	for _, r := range rules {
 		out = append(out, r.Conditions[0].Values[0])
@@ -357,13 +357,13 @@ func TestATargetGroupDeletedByHandIsCreatedAgainWithANewBinding(t *testing.T) {
 func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		listed func(*elb.Observed) // changes what AWS lists
+		listed func(*awsop.Observed) // changes what AWS lists
 		needs  []string
 	}{
-		"nothing is listed":         {func(o *elb.Observed) { o.LoadBalancers, o.Listeners, o.Rules = nil, nil, nil }, []string{"CreateListener 80", "CreateRule 80:1"}},
-		"a rule forwards to it":     {func(*elb.Observed) {}, []string{"ModifyRule 80:1", "ModifyRule 80:1#2"}},
-		"nothing forwards to it":    {func(o *elb.Observed) { o.Rules = nil }, nil},
-		"a listener forwards to it": {func(o *elb.Observed) { o.Listeners[0].DefaultActions, o.Rules = o.Rules[0].Actions, nil }, []string{"CreateRule 80:1", "ModifyRule 80:1", "ModifyListener 80"}},
+		"nothing is listed":         {func(o *awsop.Observed) { o.LoadBalancers, o.Listeners, o.Rules = nil, nil, nil }, []string{"CreateListener 80", "CreateRule 80:1"}},
+		"a rule forwards to it":     {func(*awsop.Observed) {}, []string{"ModifyRule 80:1", "ModifyRule 80:1#2"}},
+		"nothing forwards to it":    {func(o *awsop.Observed) { o.Rules = nil }, nil},
+		"a listener forwards to it": {func(o *awsop.Observed) { o.Listeners[0].DefaultActions, o.Rules = o.Rules[0].Actions, nil }, []string{"CreateRule 80:1", "ModifyRule 80:1", "ModifyListener 80"}},
 	} {
 		f := newFake(testKey())
 		f.converge(t, testStack("/a"), Options{})
@@ -373,7 +373,7 @@ func TestABindingWhoseTargetGroupIsNotListedGoesAfterListenersAndRulesForwardEls
 		p := Stack(testStack("/a"), stack.Keep{}, f.obs, Options{Namespaces: []string{f.obs.Bindings[0].Namespace}})
 		var needs []string
 		for _, s := range p.Steps {
-			if _, ok := s.Op.(elb.DeleteBinding); ok {
+			if _, ok := s.Op.(awsop.DeleteBinding); ok {
 				for _, id := range s.Needs {
 					needs = append(needs, string(id))
 				}
@@ -398,7 +398,7 @@ func TestExternalAndLegacyTagsAreLeftAlone(t *testing.T) {
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if diff := cmp.Diff(elb.RemoveTags{Resource: loadBalancerRef("LoadBalancer"), Keys: []string{"junk"}}, p.Steps[0].Op); diff != "" {
+	if diff := cmp.Diff(awsop.RemoveTags{Resource: loadBalancerRef("LoadBalancer"), Keys: []string{"junk"}}, p.Steps[0].Op); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -527,7 +527,7 @@ func TestFurtherCertificatesNeverModifyTheListener(t *testing.T) {
 
 func TestOverlappingRulesAreCreatedInOrder(t *testing.T) {
 	t.Parallel()
-	p := Stack(testStack("/api", "/shop", "/*"), stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
+	p := Stack(testStack("/api", "/shop", "/*"), stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	for _, tc := range []struct {
 		id    plan.StepID
 		after []plan.StepID
@@ -557,7 +557,7 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 		t.Errorf("a copy changes something:\n%s", p.Text(plan.TextOptions{}))
 	}
 	if p := Stack(removed(), stack.Keep{}, f.obs, Options{Namespaces: []string{"shop"}}); p.Summary().Delete != len(Stack(removed(), stack.Keep{}, f.obs, Options{}).Steps) ||
-		slices.ContainsFunc(p.Steps, func(s plan.Step) bool { op, ok := s.Op.(elb.DeleteBinding); return ok && op.Namespace == "zz" }) {
+		slices.ContainsFunc(p.Steps, func(s plan.Step) bool { op, ok := s.Op.(awsop.DeleteBinding); return ok && op.Namespace == "zz" }) {
 		t.Errorf("a copy is deleted:\n%s", p.Text(plan.TextOptions{}))
 	}
 
@@ -566,7 +566,7 @@ func TestABindingIsKnownByItsNamespaceAndTargetGroup(t *testing.T) {
 	for _, namespaces := range [][]string{{"shop"}, {"shop", "zz"}} {
 		deleted := 0
 		for _, s := range Stack(removed(), stack.Keep{}, f.obs, Options{Namespaces: namespaces}).Steps {
-			if _, ok := s.Op.(elb.DeleteBinding); ok {
+			if _, ok := s.Op.(awsop.DeleteBinding); ok {
 				deleted++
 			}
 		}

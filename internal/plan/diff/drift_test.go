@@ -7,18 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/drift"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // driftCase is a change made in AWS, and an edit in Kubernetes of the same fields.
 type driftCase struct {
 	what   string
 	group  drift.Group
-	change func(*elb.Observed)
+	change func(*awsop.Observed)
 	edit   func(*stack.Stack)
 	all    bool // the policy is that of all groups
 }
@@ -37,64 +37,64 @@ func copied(m map[string]string, k, v string) map[string]string {
 func driftCases() []driftCase {
 	const idle, delay, server = "idle_timeout.timeout_seconds", "deregistration_delay.timeout_seconds", "routing.http.response.server.enabled"
 	return []driftCase{
-		{"a rule was deleted", drift.Rules, func(o *elb.Observed) { o.Rules = o.Rules[1:] }, func(s *stack.Stack) { s.Rules[1].Conditions[0].Values = []string{"/bb"} }, false},
-		{"a rule was added", drift.Rules, func(o *elb.Observed) {
+		{"a rule was deleted", drift.Rules, func(o *awsop.Observed) { o.Rules = o.Rules[1:] }, func(s *stack.Stack) { s.Rules[1].Conditions[0].Values = []string{"/bb"} }, false},
+		{"a rule was added", drift.Rules, func(o *awsop.Observed) {
 			r := o.Rules[0]
 			r.ARN, r.Priority, r.ID = "arn:rule/by-hand", 77, ""
 			r.Conditions, r.Tags = []stack.Condition{{Field: stack.PathPattern, Values: []string{"/by-hand"}}}, nil
 			o.Rules = append(slices.Clone(o.Rules), r)
 		}, func(s *stack.Stack) { s.Rules[1].Conditions[0].Values = []string{"/bb"} }, false},
-		{"the default action was changed", drift.Listeners, func(o *elb.Observed) {
+		{"the default action was changed", drift.Listeners, func(o *awsop.Observed) {
 			o.Listeners = slices.Clone(o.Listeners)
 			o.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "503"}}}
 		}, func(s *stack.Stack) {
 			s.Listeners[0].DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "410", ContentType: "text/plain"}}}
 		}, false},
-		{"a listener was added", drift.Listeners, func(o *elb.Observed) {
+		{"a listener was added", drift.Listeners, func(o *awsop.Observed) {
 			l := o.Listeners[0]
 			l.ARN, l.ID, l.Port = "arn:listener/by-hand", "8080", 8080
 			o.Listeners = append(slices.Clone(o.Listeners), l)
 		}, func(s *stack.Stack) { s.Listeners[0].Attributes = map[string]string{server: "true"} }, false},
-		{"the listener was deleted", drift.Listeners, func(o *elb.Observed) { o.Listeners, o.Rules = nil, nil }, func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/aa"} }, true},
-		{"an attribute of the listener was changed", drift.Listeners, func(o *elb.Observed) {
+		{"the listener was deleted", drift.Listeners, func(o *awsop.Observed) { o.Listeners, o.Rules = nil, nil }, func(s *stack.Stack) { s.Rules[0].Conditions[0].Values = []string{"/aa"} }, true},
+		{"an attribute of the listener was changed", drift.Listeners, func(o *awsop.Observed) {
 			o.Listeners = slices.Clone(o.Listeners)
 			o.Listeners[0].Attributes = copied(o.Listeners[0].Attributes, server, "true")
 		}, func(s *stack.Stack) { s.Listeners[0].Attributes = copied(nil, server, "true") }, false},
-		{"an attribute of the load balancer was changed", drift.LoadBalancer, func(o *elb.Observed) {
+		{"an attribute of the load balancer was changed", drift.LoadBalancer, func(o *awsop.Observed) {
 			o.LoadBalancers[0].Attributes = copied(o.LoadBalancers[0].Attributes, idle, "30")
 		}, func(s *stack.Stack) {
 			s.LoadBalancers[0].Attributes = copied(s.LoadBalancers[0].Attributes, idle, "90")
 		}, false},
-		{"an attribute was changed, and another one is edited", drift.LoadBalancer, func(o *elb.Observed) {
+		{"an attribute was changed, and another one is edited", drift.LoadBalancer, func(o *awsop.Observed) {
 			o.LoadBalancers[0].Attributes = copied(o.LoadBalancers[0].Attributes, idle, "30")
 		}, func(s *stack.Stack) {
 			s.LoadBalancers[0].Attributes = copied(s.LoadBalancers[0].Attributes, "routing.http2.enabled", "false")
 		}, false},
-		{"a security group was taken away", drift.LoadBalancer, func(o *elb.Observed) {
+		{"a security group was taken away", drift.LoadBalancer, func(o *awsop.Observed) {
 			o.LoadBalancers[0].SecurityGroups = o.LoadBalancers[0].SecurityGroups[:1]
 		}, func(s *stack.Stack) {
 			s.LoadBalancers[0].SecurityGroups = append(slices.Clone(s.LoadBalancers[0].SecurityGroups), stack.Literal(stack.KindSecurityGroup, "sg-extra"))
 		}, false},
-		{"tags were changed, removed and added", drift.Tags, func(o *elb.Observed) {
+		{"tags were changed, removed and added", drift.Tags, func(o *awsop.Observed) {
 			tags := copied(o.TargetGroups[0].Tags, "Team", "other")
 			tags["Owner"] = "me"
 			o.TargetGroups[0].Tags = tags
 			o.LoadBalancers[0].Tags = copied(o.LoadBalancers[0].Tags, "Cost", "42")
 		}, func(s *stack.Stack) { s.TargetGroups[0].Tags = copied(s.TargetGroups[0].Tags, "Team", "third") }, false},
-		{"a tag of a security group was added", drift.Tags, func(o *elb.Observed) {
+		{"a tag of a security group was added", drift.Tags, func(o *awsop.Observed) {
 			o.SecurityGroups[0].Tags = copied(o.SecurityGroups[0].Tags, "Owner", "me")
 		}, func(s *stack.Stack) { s.SecurityGroups[0].Tags = copied(s.SecurityGroups[0].Tags, "Owner", "you") }, false},
-		{"a tag was removed by which the controller finds the resource", drift.Tags, func(o *elb.Observed) {
+		{"a tag was removed by which the controller finds the resource", drift.Tags, func(o *awsop.Observed) {
 			tags := copied(o.TargetGroups[0].Tags, "Team", "shop")
 			delete(tags, "elbv2.k8s.aws/cluster")
 			o.TargetGroups[0].Tags = tags
 		}, nil, false},
-		{"a port of the security group was opened", drift.SecurityGroupRules, func(o *elb.Observed) {
+		{"a port of the security group was opened", drift.SecurityGroupRules, func(o *awsop.Observed) {
 			o.SecurityGroups[0].Ingress = append(slices.Clone(o.SecurityGroups[0].Ingress), stack.Permission{Protocol: "tcp", FromPort: 22, ToPort: 22, CIDR: "198.51.100.7/32"})
 		}, func(s *stack.Stack) { s.SecurityGroups[0].Ingress[0].CIDR = "203.0.113.0/24" }, false},
-		{"a health check was changed", drift.TargetGroups, func(o *elb.Observed) { o.TargetGroups[0].HealthCheck.Path = "/healthz" },
+		{"a health check was changed", drift.TargetGroups, func(o *awsop.Observed) { o.TargetGroups[0].HealthCheck.Path = "/healthz" },
 			func(s *stack.Stack) { s.TargetGroups[0].HealthCheck.Path = "/ready" }, false},
-		{"an attribute of a target group was changed", drift.TargetGroups, func(o *elb.Observed) {
+		{"an attribute of a target group was changed", drift.TargetGroups, func(o *awsop.Observed) {
 			o.TargetGroups[0].Attributes = copied(o.TargetGroups[0].Attributes, delay, "5")
 		}, func(s *stack.Stack) { s.TargetGroups[0].Attributes = copied(nil, delay, "60") }, false},
 	}
@@ -192,8 +192,8 @@ func TestWhatFailedAtItsCreationIsTriedAgainUnderEachPolicy(t *testing.T) {
 		s, f := driftStack(), newFake(testKey())
 		p := under(by, s, f, policy.Fields{})
 		failed := func(step plan.Step) bool {
-			_, rule := step.Op.(elb.CreateRule)
-			_, tags := step.Op.(elb.ModifyTargetGroupAttributes)
+			_, rule := step.Op.(awsop.CreateRule)
+			_, tags := step.Op.(awsop.ModifyTargetGroupAttributes)
 			return rule || tags
 		}
 		first := p

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Resources are found by tags, which other tools can copy. Of several with one identity the one that serves is kept; the others are
@@ -36,7 +36,7 @@ func (d *differ) targetGroupUse() map[string]int {
 		}
 	}
 	for l, as := range d.obs.Actions() {
-		for _, r := range elb.TargetGroupsOf(as) {
+		for _, r := range awsop.TargetGroupsOf(as) {
 			out[r.Literal] = min(out[r.Literal], d.useBy(l.LoadBalancer.Literal))
 		}
 	}
@@ -44,8 +44,8 @@ func (d *differ) targetGroupUse() map[string]int {
 }
 
 // hasBinding reports whether an observed target group is bound, used or not.
-func (d *differ) hasBinding(tg *elb.TargetGroup) bool {
-	return slices.ContainsFunc(d.obs.Bindings, func(b elb.Binding) bool { return b.TargetGroup.Literal == tg.ARN && !b.Deleting })
+func (d *differ) hasBinding(tg *awsop.TargetGroup) bool {
+	return slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool { return b.TargetGroup.Literal == tg.ARN && !b.Deleting })
 }
 
 // groupUse is the same of security groups, by id.
@@ -72,8 +72,8 @@ func (d *differ) useBy(balancer string) int {
 }
 
 // serving is the observed target group of an identity that can become the wanted one and that is most in use; nil = there is none.
-func (d *differ) serving(want stack.TargetGroup) *elb.TargetGroup {
-	var out *elb.TargetGroup
+func (d *differ) serving(want stack.TargetGroup) *awsop.TargetGroup {
+	var out *awsop.TargetGroup
 	for _, tg := range d.alike[want.ID] {
 		if !d.outgoing[tg.ARN] && d.replacementReason(tg, want) == "" && (out == nil || d.tgUse[tg.ARN] < d.tgUse[out.ARN]) {
 			out = tg
@@ -83,8 +83,8 @@ func (d *differ) serving(want stack.TargetGroup) *elb.TargetGroup {
 }
 
 // servingGroup is the same of security groups. Of shared ones the first by id serves, as for every other stack.
-func (d *differ) servingGroup(id string) *elb.SecurityGroup {
-	var out *elb.SecurityGroup
+func (d *differ) servingGroup(id string) *awsop.SecurityGroup {
+	var out *awsop.SecurityGroup
 	for i := range d.obs.SecurityGroups {
 		g := &d.obs.SecurityGroups[i]
 		if g.ID == id && (out == nil || !g.Shared && d.sgUse[g.GroupID] < d.sgUse[out.GroupID]) {

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // doubled is a stack that is as it is wanted, with a second one of each resource, whose name comes first in every order.
@@ -27,8 +27,8 @@ func doubled(t *testing.T) (f *fakeAWS, want *stack.Stack) {
 	return f, want
 }
 
-func managedGroup(f *fakeAWS) elb.SecurityGroup {
-	i := slices.IndexFunc(f.obs.SecurityGroups, func(g elb.SecurityGroup) bool { return !g.Shared })
+func managedGroup(f *fakeAWS) awsop.SecurityGroup {
+	i := slices.IndexFunc(f.obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return !g.Shared })
 	return f.obs.SecurityGroups[i]
 }
 
@@ -101,9 +101,9 @@ func TestADuplicateStaysWhenWhatItIsADuplicateOfIsGone(t *testing.T) {
 			}
 		}
 		o := f.obs.Clone()
-		o.LoadBalancers = slices.DeleteFunc(o.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN != "a-copy" })
-		o.TargetGroups = slices.DeleteFunc(o.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ARN != "a-group" })
-		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g elb.SecurityGroup) bool { return !g.Shared && g.GroupID != "a-sg" })
+		o.LoadBalancers = slices.DeleteFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN != "a-copy" })
+		o.TargetGroups = slices.DeleteFunc(o.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ARN != "a-group" })
+		o.SecurityGroups = slices.DeleteFunc(o.SecurityGroups, func(g awsop.SecurityGroup) bool { return !g.Shared && g.GroupID != "a-sg" })
 		o.Listeners, o.Rules, o.Bindings = nil, nil, nil
 		deleted := func(opt Options) (out []string) {
 			p := Stack(want, stack.Keep{}, o.Clone(), opt)
@@ -134,19 +134,19 @@ func TestWhichLoadBalancerServes(t *testing.T) {
 	t.Parallel()
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	for name, c := range map[string]struct {
-		first, second elb.LoadBalancer // the second is to win
+		first, second awsop.LoadBalancer // the second is to win
 		listener      string
 		hostname      string
 	}{
-		"the one with listeners":              {elb.LoadBalancer{ARN: "a", DNSName: "A.example", Created: at(1)}, elb.LoadBalancer{ARN: "b", Created: at(2)}, "b", "a.example"},
-		"the one that a member shows":         {elb.LoadBalancer{ARN: "a", Created: at(1)}, elb.LoadBalancer{ARN: "b", DNSName: "B.example", Created: at(2)}, "", "b.example"},
-		"the older one":                       {elb.LoadBalancer{ARN: "a", Created: at(2)}, elb.LoadBalancer{ARN: "b", Created: at(1)}, "", ""},
-		"one that this process did not make":  {elb.LoadBalancer{ARN: "a"}, elb.LoadBalancer{ARN: "b", Created: at(9)}, "", ""},
-		"the one whose ARN comes first, else": {elb.LoadBalancer{ARN: "b", Created: at(1)}, elb.LoadBalancer{ARN: "a", Created: at(1)}, "", ""},
+		"the one with listeners":              {awsop.LoadBalancer{ARN: "a", DNSName: "A.example", Created: at(1)}, awsop.LoadBalancer{ARN: "b", Created: at(2)}, "b", "a.example"},
+		"the one that a member shows":         {awsop.LoadBalancer{ARN: "a", Created: at(1)}, awsop.LoadBalancer{ARN: "b", DNSName: "B.example", Created: at(2)}, "", "b.example"},
+		"the older one":                       {awsop.LoadBalancer{ARN: "a", Created: at(2)}, awsop.LoadBalancer{ARN: "b", Created: at(1)}, "", ""},
+		"one that this process did not make":  {awsop.LoadBalancer{ARN: "a"}, awsop.LoadBalancer{ARN: "b", Created: at(9)}, "", ""},
+		"the one whose ARN comes first, else": {awsop.LoadBalancer{ARN: "b", Created: at(1)}, awsop.LoadBalancer{ARN: "a", Created: at(1)}, "", ""},
 	} {
-		o := elb.Observed{LoadBalancers: []elb.LoadBalancer{c.first, c.second}, Hostnames: []string{c.hostname}}
+		o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{c.first, c.second}, Hostnames: []string{c.hostname}}
 		if c.listener != "" {
-			o.Listeners = []elb.Listener{{Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, c.listener)}}}
+			o.Listeners = []awsop.Listener{{Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, c.listener)}}}
 		}
 		for _, order := range []string{"", ", in the other order"} {
 			if got := o.LoadBalancer(stack.LoadBalancer{}); got.ARN != c.second.ARN {
@@ -163,29 +163,29 @@ func TestOfTwoLoadBalancersWithListenersTheOneWithTargetsServes(t *testing.T) {
 	to := func(arn string) []stack.Action {
 		return []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, arn)}}}}}
 	}
-	listener := func(arn, balancer string, as []stack.Action) elb.Listener {
-		return elb.Listener{ARN: arn, Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, balancer), DefaultActions: as}}
+	listener := func(arn, balancer string, as []stack.Action) awsop.Listener {
+		return awsop.Listener{ARN: arn, Listener: stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, balancer), DefaultActions: as}}
 	}
-	rule := elb.Rule{Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "listener-b"), Actions: to("bound")}}
-	binding := func(deleting bool) []elb.Binding {
-		return []elb.Binding{{Deleting: deleting, Binding: stack.Binding{TargetGroup: stack.Literal(stack.KindTargetGroup, "bound")}}}
+	rule := awsop.Rule{Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "listener-b"), Actions: to("bound")}}
+	binding := func(deleting bool) []awsop.Binding {
+		return []awsop.Binding{{Deleting: deleting, Binding: stack.Binding{TargetGroup: stack.Literal(stack.KindTargetGroup, "bound")}}}
 	}
 	for name, c := range map[string]struct {
 		actions  []stack.Action // by default, of the younger one
-		rules    []elb.Rule
-		bindings []elb.Binding
+		rules    []awsop.Rule
+		bindings []awsop.Binding
 		shown    []string
 		want     string
 	}{
 		"by default":                      {to("bound"), nil, binding(false), nil, "b"},
-		"in a rule":                       {to("free"), []elb.Rule{rule}, binding(false), nil, "b"},
-		"no binding":                      {to("bound"), []elb.Rule{rule}, nil, nil, "a"},
-		"a binding that goes":             {to("bound"), []elb.Rule{rule}, binding(true), nil, "a"},
-		"a member shows the other's name": {to("bound"), []elb.Rule{rule}, binding(false), []string{"a.example"}, "a"},
+		"in a rule":                       {to("free"), []awsop.Rule{rule}, binding(false), nil, "b"},
+		"no binding":                      {to("bound"), []awsop.Rule{rule}, nil, nil, "a"},
+		"a binding that goes":             {to("bound"), []awsop.Rule{rule}, binding(true), nil, "a"},
+		"a member shows the other's name": {to("bound"), []awsop.Rule{rule}, binding(false), []string{"a.example"}, "a"},
 	} {
-		o := elb.Observed{
-			LoadBalancers: []elb.LoadBalancer{{ARN: "a", DNSName: "a.example", Created: time.Unix(1, 0)}, {ARN: "b", Created: time.Unix(2, 0)}},
-			Listeners:     []elb.Listener{listener("listener-a", "a", to("copied")), listener("listener-b", "b", c.actions)},
+		o := awsop.Observed{
+			LoadBalancers: []awsop.LoadBalancer{{ARN: "a", DNSName: "a.example", Created: time.Unix(1, 0)}, {ARN: "b", Created: time.Unix(2, 0)}},
+			Listeners:     []awsop.Listener{listener("listener-a", "a", to("copied")), listener("listener-b", "b", c.actions)},
 			Rules:         c.rules, Bindings: c.bindings, Hostnames: c.shown,
 		}
 		if got := o.LoadBalancer(stack.LoadBalancer{}); got.ARN != c.want {

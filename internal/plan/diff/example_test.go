@@ -3,10 +3,10 @@ package diff_test
 import (
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Two rules of a listener change places. Rules are recognised by what they match and do, so none is created or deleted: one atomic call
@@ -24,16 +24,16 @@ func ExampleStack() {
 
 	// Observed: what AWS holds. Its references are ARNs, its rules have priorities.
 	const lbARN, listenerARN = "arn:lb", "arn:listener"
-	observed := elb.Observed{
+	observed := awsop.Observed{
 		Key:           key,
-		LoadBalancers: []elb.LoadBalancer{{ARN: lbARN, State: "active", LoadBalancer: lb}},
+		LoadBalancers: []awsop.LoadBalancer{{ARN: lbARN, State: "active", LoadBalancer: lb}},
 	}
 	have := listener
 	have.LoadBalancer = stack.Literal(stack.KindLoadBalancer, lbARN)
-	observed.Listeners = []elb.Listener{{ARN: listenerARN, Listener: have}}
+	observed.Listeners = []awsop.Listener{{ARN: listenerARN, Listener: have}}
 	for n, rule := range []stack.Rule{answer("/cart/*", "cart"), answer("/*", "shop")} {
 		rule.Listener = stack.Literal(stack.KindListener, listenerARN)
-		observed.Rules = append(observed.Rules, elb.Rule{ARN: fmt.Sprint("arn:rule/", n+1), Priority: int32(n + 1), Rule: rule})
+		observed.Rules = append(observed.Rules, awsop.Rule{ARN: fmt.Sprint("arn:rule/", n+1), Priority: int32(n + 1), Rule: rule})
 	}
 
 	// Desired: references are identities, and the order of rules is all that counts.

@@ -3,10 +3,10 @@ package diff
 import (
 	"fmt"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // failer is a test of the standard library or of rapid.
@@ -17,7 +17,7 @@ type failer interface {
 
 // fakeAWS executes plans on an observation, in the order of the steps, by Advance alone.
 type fakeAWS struct {
-	obs    elb.Observed
+	obs    awsop.Observed
 	next   int
 	writes map[string]int
 }
@@ -26,7 +26,7 @@ type fakeAWS struct {
 func removed() *stack.Stack { return stack.Removed(testKey(), "demo", "vpc-1", stack.ObjectsDeleted) }
 
 func newFake(key stack.Key) *fakeAWS {
-	return &fakeAWS{obs: elb.Observed{Key: key}, writes: map[string]int{}}
+	return &fakeAWS{obs: awsop.Observed{Key: key}, writes: map[string]int{}}
 }
 
 // run executes steps that no guard refuses; it fails the test if a step needs or follows one that comes later, or refers to
@@ -78,13 +78,13 @@ func (f *fakeAWS) one(t failer, s plan.Step, produced map[stack.Ref]string) {
 	}
 	f.check(t, s, resolve)
 	f.next++
-	out := elb.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
+	out := awsop.Output{ID: fmt.Sprintf("arn:%s/%03d", s.Resource.Kind, f.next), State: "active"}
 	switch s.Op.(type) {
-	case elb.CreateSecurityGroup, elb.CreateTargetGroup, elb.CreateLoadBalancer, elb.CreateListener, elb.CreateRule:
+	case awsop.CreateSecurityGroup, awsop.CreateTargetGroup, awsop.CreateLoadBalancer, awsop.CreateListener, awsop.CreateRule:
 		produced[stack.Ref{Kind: s.Resource.Kind, ID: s.Resource.ID}] = out.ID
 	}
 	f.writes[plan.NameOf(s.Op)]++
-	f.obs = elb.Advance(f.obs, s.Op, out, resolve)
+	f.obs = awsop.Advance(f.obs, s.Op, out, resolve)
 }
 
 // check refuses what AWS would refuse.
@@ -101,14 +101,14 @@ func (f *fakeAWS) check(t failer, s plan.Step, resolve func(stack.Ref) string) {
 	}
 	f.checkTargets(t, s, resolve)
 	switch op := s.Op.(type) {
-	case elb.CreateRule:
+	case awsop.CreateRule:
 		if op.Priority < 1 || op.Priority > 50000 {
 			t.Fatalf("%s: priority %d is out of range", s.ID, op.Priority)
 		}
 		if arn, ok := priorities(resolve(op.Rule.Listener))[op.Priority]; ok {
 			t.Fatalf("%s: priority %d is in use by %s", s.ID, op.Priority, arn)
 		}
-	case elb.SetRulePriorities:
+	case awsop.SetRulePriorities:
 		now := priorities(resolve(op.Listener))
 		moving := map[string]bool{}
 		for _, m := range op.Priorities {
@@ -127,23 +127,23 @@ func (f *fakeAWS) check(t failer, s plan.Step, resolve func(stack.Ref) string) {
 				t.Fatalf("%s: priority %d is in use", s.ID, m.Priority)
 			}
 		}
-	case elb.CreateBinding:
+	case awsop.CreateBinding:
 		for _, b := range f.obs.Bindings {
 			if bindingKey(b.Binding) == bindingKey(op.Binding) {
 				t.Fatalf("%s: a binding %s exists", s.ID, b.Name)
 			}
 		}
-	case elb.DeleteTargetGroup:
+	case awsop.DeleteTargetGroup:
 		arn := resolve(op.TargetGroup)
 		for _, l := range f.obs.Listeners {
-			for _, r := range elb.TargetGroupsOf(l.DefaultActions) {
+			for _, r := range awsop.TargetGroupsOf(l.DefaultActions) {
 				if r.Literal == arn {
 					t.Fatalf("%s: in use by listener %s", s.ID, l.ID)
 				}
 			}
 		}
 		for _, l := range f.obs.Rules {
-			for _, r := range elb.TargetGroupsOf(l.Actions) {
+			for _, r := range awsop.TargetGroupsOf(l.Actions) {
 				if r.Literal == arn {
 					t.Fatalf("%s: in use by rule %s", s.ID, l.ID)
 				}

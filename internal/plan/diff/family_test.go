@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // family is a stack of one path whose target group has an IP address type; the name of the group does not tell it.
@@ -45,7 +45,7 @@ func TestASuccessorThatHasNoBindingYetGetsOneWhileTheOldOneServes(t *testing.T) 
 	f.converge(t, family(stack.IPv4), Options{})
 	p := Stack(family(stack.IPv6), stack.Keep{}, f.obs, Options{})
 	for i := range p.Steps { // the controller dies after the first write
-		if _, ok := p.Steps[i].Op.(elb.CreateTargetGroup); ok {
+		if _, ok := p.Steps[i].Op.(awsop.CreateTargetGroup); ok {
 			f.run(t, plan.Plan{Key: p.Key, Known: p.Known, Steps: p.Steps[i : i+1]})
 		}
 	}
@@ -69,7 +69,7 @@ func TestTargetsThatWarmUpBesideAStickyGroupAreStagedStickyToo(t *testing.T) {
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	var sticky []bool
 	for _, s := range p.Steps {
-		if op, ok := s.Op.(elb.ModifyRule); ok {
+		if op, ok := s.Op.(awsop.ModifyRule); ok {
 			fw := op.Rule.Actions[0].Forward
 			sticky = append(sticky, len(fw.TargetGroups) > 1 == (fw.Stickiness != nil && fw.Stickiness.Enabled))
 		}

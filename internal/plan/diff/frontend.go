@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // letGo plans that target groups lose a load balancer as their target, at one port or at any (0): AWS refuses to delete what
@@ -18,7 +18,7 @@ func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why st
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
 		if at, ok := tg.Contains(balancer); ok && (port == 0 || port == at) {
-			out = append(out, d.deregister(tg, elb.Target{ID: balancer, Port: at}, successor, why))
+			out = append(out, d.deregister(tg, awsop.Target{ID: balancer, Port: at}, successor, why))
 		}
 	}
 	return out
@@ -26,13 +26,13 @@ func (d *differ) letGo(balancer string, port int32, successor *stack.Ref, why st
 
 // deregister plans that a target group loses one load balancer, once. What no frontend uses any more is let go after the
 // frontend has turned away from it.
-func (d *differ) deregister(tg *elb.TargetGroup, t elb.Target, successor *stack.Ref, why string) plan.StepID {
+func (d *differ) deregister(tg *awsop.TargetGroup, t awsop.Target, successor *stack.Ref, why string) plan.StepID {
 	key := tg.ARN + " " + t.ID + " " + strconv.Itoa(int(t.Port))
 	if id, planned := d.deregistered[key]; planned {
 		return id
 	}
 	r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
-	op := elb.DeregisterLoadBalancer{
+	op := awsop.DeregisterLoadBalancer{
 		TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), LoadBalancer: stack.Literal(stack.KindLoadBalancer, t.ID), Port: t.Port, Successor: successor,
 	}
 	s := d.step(plan.Update, r, plan.Normal, op, why)
@@ -73,7 +73,7 @@ func (d *differ) registrations() {
 		if registered {
 			continue
 		}
-		s := d.step(plan.Update, r, plan.Vital, elb.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer, Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal)))
+		s := d.step(plan.Update, r, plan.Vital, awsop.RegisterLoadBalancer{TargetGroup: r, LoadBalancer: w.Balancer, Port: w.Port}, fmt.Sprintf("to port %d of %s", w.Port, cmp.Or(w.Balancer.ID, w.Balancer.Literal)))
 		if successor != nil {
 			s.Need(d.made[listenerRef(strconv.Itoa(int(w.Port)))])
 		}
@@ -84,7 +84,7 @@ func (d *differ) registrations() {
 
 // needRegistered makes a step wait until the target groups that it puts to use have their load balancer.
 func (d *differ) needRegistered(s *plan.Step, as []stack.Action) {
-	for _, ref := range elb.TargetGroupsOf(as) {
+	for _, ref := range awsop.TargetGroupsOf(as) {
 		if id := d.registered[ref]; d.ofAnother(ref) {
 			s.Follow(id) // the other targets of a forward do not wait until another stack's load balancer can be registered
 		} else {

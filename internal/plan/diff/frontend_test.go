@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // withFrontend puts a network load balancer in front of a test stack: its ports, and the ALB's port that each leads to.
@@ -64,23 +64,23 @@ func (f *fakeAWS) checkTargets(t failer, s plan.Step, resolve func(stack.Ref) st
 		}
 	}
 	switch op := s.Op.(type) {
-	case elb.DeleteLoadBalancer:
+	case awsop.DeleteLoadBalancer:
 		targeted(resolve(op.LoadBalancer), 0)
-	case elb.DeleteListener:
+	case awsop.DeleteListener:
 		for _, l := range f.obs.Listeners {
 			if l.ARN == resolve(op.Listener) {
 				targeted(l.LoadBalancer.Literal, l.Port)
 			}
 		}
-	case elb.CreateTargetGroup:
-		if slices.ContainsFunc(f.obs.TargetGroups, func(tg elb.TargetGroup) bool {
+	case awsop.CreateTargetGroup:
+		if slices.ContainsFunc(f.obs.TargetGroups, func(tg awsop.TargetGroup) bool {
 			return tg.Name == op.TargetGroup.Name
 		}) {
 			t.Fatalf("%s: a target group %s exists", s.ID, op.TargetGroup.Name)
 		}
-	case elb.RegisterLoadBalancer:
+	case awsop.RegisterLoadBalancer:
 		tg, balancer := f.obs.TargetGroup(resolve(op.TargetGroup)), resolve(op.LoadBalancer)
-		listens := func(l elb.Listener) bool { return l.LoadBalancer.Literal == balancer && l.Port == op.Port }
+		listens := func(l awsop.Listener) bool { return l.LoadBalancer.Literal == balancer && l.Port == op.Port }
 		switch {
 		case tg == nil || tg.TargetType != stack.TargetALB:
 			t.Fatalf("%s: %s is no group for load balancers", s.ID, resolve(op.TargetGroup))
@@ -111,7 +111,7 @@ func TestAFrontendIsMadeInOnePlanAndItsALBRegisteredLast(t *testing.T) {
 	want := withFrontend(listensOn(testStack(), 80, 443), stack.Internal, map[int32]int32{80: 443, 443: 443})
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	for _, s := range p.Steps {
-		if _, ok := s.Op.(elb.RegisterLoadBalancer); ok {
+		if _, ok := s.Op.(awsop.RegisterLoadBalancer); ok {
 			if !slices.Contains(s.Needs, "CreateListener 443") || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
 				t.Errorf("%s needs %v", s.ID, s.Needs)
 			}
@@ -153,7 +153,7 @@ func TestAnALBIsNobodysTargetWhenItIsDeleted(t *testing.T) {
 			if !read {
 				for i := range seen.TargetGroups {
 					seen.TargetGroups[i].Targets = nil
-					seen.TargetGroups[i].Set(elb.Unread, elb.PartTargets)
+					seen.TargetGroups[i].Set(awsop.Unread, awsop.PartTargets)
 				}
 				seen.Listeners, seen.Rules = nil, nil
 			}
@@ -205,17 +205,17 @@ func TestAnotherALBTakesOverBehindTheSameFrontend(t *testing.T) {
 	f := newFake(testKey())
 	before := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
 	f.converge(t, before, Options{})
-	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.Type == stack.Network })].ARN
+	nlb := f.obs.LoadBalancers[slices.IndexFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.Type == stack.Network })].ARN
 	want := withFrontend(testStack("/a"), stack.Internal, map[int32]int32{80: 80})
 	want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-other"
 	p := Stack(want, stack.Keep{}, f.obs, Options{})
 	for _, s := range p.Steps {
-		if op, ok := s.Op.(elb.DeregisterLoadBalancer); ok && (op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
+		if op, ok := s.Op.(awsop.DeregisterLoadBalancer); ok && (op.Successor == nil || op.Successor.ID != stack.LoadBalancerIdentity) {
 			t.Errorf("%s does not wait for the successor", s.ID)
 		}
 	}
 	f.converge(t, want, Options{})
-	if !slices.ContainsFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == nlb }) {
+	if !slices.ContainsFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == nlb }) {
 		t.Error("the frontend was replaced as well")
 	}
 }
@@ -261,7 +261,7 @@ func TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners(t *te
 	p := Stack(want(alb), stack.Keep{}, newFake(testKey()).obs, Options{})
 	registered := false
 	for _, s := range p.Steps {
-		if op, ok := s.Op.(elb.RegisterLoadBalancer); ok {
+		if op, ok := s.Op.(awsop.RegisterLoadBalancer); ok {
 			registered = op.LoadBalancer.Literal == alb && op.Port == 443 && !slices.Contains(s.Needs, "CreateListener 443")
 		} else if slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return strings.HasPrefix(string(n), "Register") }) {
 			t.Errorf("%s waits until the ALB is registered", s.ID)
@@ -273,7 +273,7 @@ func TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners(t *te
 	o := newFake(testKey()).obs
 	g := want(alb).TargetGroups[0]
 	g.Balancer = stack.Ref{}
-	o.TargetGroups = []elb.TargetGroup{{ARN: "arn:tg", TargetGroup: g, Targets: []elb.Target{{ID: alb, Port: 443}}}}
+	o.TargetGroups = []awsop.TargetGroup{{ARN: "arn:tg", TargetGroup: g, Targets: []awsop.Target{{ID: alb, Port: 443}}}}
 	for _, s := range Stack(want(alb), stack.Keep{}, o, Options{}).Steps {
 		if strings.Contains(string(s.ID), "egister") {
 			t.Errorf("registered already: %s", s.ID)
@@ -282,12 +282,12 @@ func TestALoadBalancerOfAnotherStackIsRegisteredWithoutWaitingForListeners(t *te
 	var names []string
 	for _, s := range Stack(want(next), stack.Keep{}, o, Options{}).Steps {
 		switch op := s.Op.(type) {
-		case elb.DeregisterLoadBalancer:
+		case awsop.DeregisterLoadBalancer:
 			names = append(names, "deregister "+op.LoadBalancer.Literal)
 			if op.Successor != nil {
 				t.Error("waits for a load balancer of another stack")
 			}
-		case elb.RegisterLoadBalancer:
+		case awsop.RegisterLoadBalancer:
 			names = append(names, "register "+op.LoadBalancer.Literal)
 		}
 	}

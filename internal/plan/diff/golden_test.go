@@ -12,16 +12,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 // goldenCase is one testdata/<name>.in.yaml.
 type goldenCase struct {
-	Observed elb.Observed
+	Observed awsop.Observed
 	Desired  *stack.Stack
 	Keep     stack.Keep `json:",omitzero"`
 	Options  Options
@@ -60,7 +60,7 @@ func TestPlansReadAsTheGoldenFiles(t *testing.T) {
 		compareGolden(t, base+".out.txt", p.Text(plan.TextOptions{}))
 		compareGolden(t, base+".out.json", string(doc)+"\n")
 	}
-	for _, op := range elb.Operations() {
+	for _, op := range awsop.Operations() {
 		if !seen[plan.NameOf(op)] {
 			t.Errorf("%s occurs in no case", plan.NameOf(op))
 		}
@@ -85,7 +85,7 @@ func compareGolden(t *testing.T, file, got string) {
 
 func TestColourIsAnOption(t *testing.T) {
 	t.Parallel()
-	p := Stack(testStack("/a"), stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
+	p := Stack(testStack("/a"), stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	if plain := p.Text(plan.TextOptions{}); strings.Contains(plain, "\x1b") {
 		t.Error("escape sequences without being asked")
 	}
@@ -119,7 +119,7 @@ func TestEveryOperationWritesThrough(t *testing.T) {
 			before := f.obs
 			f.run(t, plan.Plan{Key: p.Key, Known: f.known(p), Steps: []plan.Step{alone(p.Steps[n])}})
 			switch p.Steps[n].Op.(type) {
-			case elb.WithdrawValidation, elb.PutObject, elb.DeleteObject: // of DNS and S3
+			case awsop.WithdrawValidation, awsop.PutObject, awsop.DeleteObject: // of DNS and S3
 				continue
 			}
 			if reflect.DeepEqual(before, f.obs) && p.Steps[n].Action != plan.Await {

@@ -3,10 +3,10 @@ package diff
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // A load balancer of another type or scheme takes the place of one whose name clients know. AWS lets a target group belong to one load
@@ -51,7 +51,7 @@ func (d *differ) usedBy(balancer string) (used map[string]bool, serves bool) {
 	for l, as := range d.obs.Actions() {
 		if l.LoadBalancer.Literal == balancer {
 			serves = true
-			for _, r := range elb.TargetGroupsOf(as) {
+			for _, r := range awsop.TargetGroupsOf(as) {
 				used[r.Literal] = true
 			}
 		}
@@ -63,7 +63,7 @@ func (d *differ) usedBy(balancer string) (used map[string]bool, serves bool) {
 func (d *differ) forwardsOf(w stack.LoadBalancer) []stack.Ref {
 	var out []stack.Ref
 	note := func(as []stack.Action) {
-		for _, r := range elb.TargetGroupsOf(as) {
+		for _, r := range awsop.TargetGroupsOf(as) {
 			if !slices.Contains(out, r) {
 				out = append(out, r)
 			}
@@ -105,7 +105,7 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 	}
 	made, r := slices.Clone(d.plan.HandOver), loadBalancerRef(w.ID)
 	for _, tg := range d.forwardsOf(w) {
-		s := d.step(plan.Await, tg, plan.Vital, elb.AwaitTargets{TargetGroup: tg, Balancer: &r},
+		s := d.step(plan.Await, tg, plan.Vital, awsop.AwaitTargets{TargetGroup: tg, Balancer: &r},
 			"targets of "+d.identities.Of(tg)+" to become healthy, before "+before)
 		s.Need(made...)
 		d.plan.HandOver = append(d.plan.HandOver, s.ID)
@@ -115,7 +115,7 @@ func (d *differ) handOver(w stack.LoadBalancer, from int) {
 // replaced reports whether another target group has taken the place of one in front of which nothing is any more, or nothing will be.
 // A binding of the stack, or else its name or a tag, distinguishes it from a duplicate: the controller binds only what serves or served, and the name of
 // a successor follows from that of the former one, which is in a tag of one with a declared name, unless the object was deleted and created again meanwhile.
-func (d *differ) replaced(tg, by *elb.TargetGroup) bool {
+func (d *differ) replaced(tg, by *awsop.TargetGroup) bool {
 	use, marked := d.tgUse[tg.ARN], tg.Tags[naming.ReplacesTag] != "" || by.Tags[naming.ReplacesTag] == tg.Name
 	switch {
 	case len(d.frees[tg.ARN]) > 0, use == bound, use == usedByKept && (marked || d.hasBinding(tg)): // a rule may warm it up before it is bound

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // replacing is a fake that has a load balancer, whose name members show, and a desired one of another scheme.
@@ -39,7 +39,7 @@ func TestALoadBalancerThatIsReplacedStaysWithAllThatHangsOnItWhileItIsShown(t *t
 		p := Stack(want, stack.Keep{}, f.obs, Options{})
 		awaits := func(id plan.StepID) bool {
 			s, _ := p.Step(id)
-			op, ok := s.Op.(elb.AwaitTargets)
+			op, ok := s.Op.(awsop.AwaitTargets)
 			return ok && op.Balancer != nil && op.Balancer.ID == stack.LoadBalancerIdentity
 		}
 		if ready := !slices.ContainsFunc(p.HandOver, awaits); ready != (shows == "new.test") {
@@ -152,7 +152,7 @@ func TestHostsThatMoveToALoadBalancerWaitForItsTargets(t *testing.T) {
 		t.Errorf("hand-over %v of\n%s", p.HandOver, p.Text(plan.TextOptions{}))
 	}
 	for _, s := range p.Steps {
-		if _, ok := s.Op.(elb.AwaitTargets); !ok || !strings.Contains(s.Why[0], "before hosts move to this load balancer") {
+		if _, ok := s.Op.(awsop.AwaitTargets); !ok || !strings.Contains(s.Why[0], "before hosts move to this load balancer") {
 			t.Errorf("%s: %v", s.ID, s.Why)
 		}
 	}

@@ -4,24 +4,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // keepActions gives each wanted rule whose actions are kept those of an existing rule of the same conditions, unless that one is what
 // another wanted rule is. note is called with the actions that stay.
-func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*elb.Rule, resolve canonical.Resolver, note func([]stack.Action)) {
+func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*awsop.Rule, resolve canonical.Resolver, note func([]stack.Action)) {
 	keeps := func(r *stack.Rule) bool { return kept[stack.Ref{Kind: stack.KindRule, ID: r.ID}] }
 	if len(kept) == 0 {
 		return
 	}
-	free := map[string][]*elb.Rule{} // by conditions
+	free := map[string][]*awsop.Rule{} // by conditions
 	for _, r := range have {
 		c := canonical.Conditions(r.Conditions)
 		free[c] = append(free[c], r)
 	}
-	take := func(w *stack.Rule, fits func(*elb.Rule) bool) *elb.Rule {
+	take := func(w *stack.Rule, fits func(*awsop.Rule) bool) *awsop.Rule {
 		c := canonical.Conditions(w.Conditions)
 		i := slices.IndexFunc(free[c], fits)
 		if i < 0 {
@@ -33,7 +33,7 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*elb.Rule, r
 	}
 	for i := range want {
 		if w := &want[i]; !keeps(w) {
-			take(w, func(r *elb.Rule) bool {
+			take(w, func(r *awsop.Rule) bool {
 				return canonical.SameActions(w.Actions, r.Actions, resolve) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms)
 			})
 		}
@@ -43,7 +43,7 @@ func keepActions(kept map[stack.Ref]bool, want []stack.Rule, have []*elb.Rule, r
 		if !keeps(w) {
 			continue
 		}
-		if r := take(w, func(*elb.Rule) bool { return true }); r != nil {
+		if r := take(w, func(*awsop.Rule) bool { return true }); r != nil {
 			w.Actions, w.Transforms, w.Tags = r.Actions, r.Transforms, r.Tags
 			note(r.Actions)
 		}
@@ -68,7 +68,7 @@ func keepCertificates(w *stack.Listener, have stack.Listener) {
 }
 
 // keepsCertificates reports whether a wanted listener that AWS holds keeps its certificates.
-func (d *differ) keepsCertificates(l elb.Listener) bool {
+func (d *differ) keepsCertificates(l awsop.Listener) bool {
 	return slices.ContainsFunc(d.want.Listeners, func(w stack.Listener) bool {
 		return w.Port == l.Port && d.keptCertificates[listenerRef(w.ID)] && d.known[w.LoadBalancer] == l.LoadBalancer.Literal
 	})
@@ -85,9 +85,9 @@ func (d *differ) keepForwards(as []stack.Action) {
 }
 
 // keepsRule reports whether a rule that the stack lacks stays, by the identities of the target groups behind it.
-func (d *differ) keepsRule(k stack.KeptRules, r *elb.Rule) bool {
+func (d *differ) keepsRule(k stack.KeptRules, r *awsop.Rule) bool {
 	known := false
-	for _, ref := range elb.TargetGroupsOf(r.Actions) {
+	for _, ref := range awsop.TargetGroupsOf(r.Actions) {
 		id := d.identities[ref.Literal]
 		if id != "" && !slices.Contains(k.Except, id) && slices.ContainsFunc(k.Prefixes, func(p string) bool { return strings.HasPrefix(id, p) }) {
 			return true
@@ -107,7 +107,7 @@ func refSet(refs []stack.Ref) map[stack.Ref]bool {
 }
 
 // Effective is a desired stack with what AWS holds in the place of what is kept, to be shown.
-func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stack {
+func Effective(want *stack.Stack, keep stack.Keep, obs awsop.Observed) *stack.Stack {
 	if keep.Settings {
 		if settled, also, ok := keepSettings(want, keep, &obs); ok {
 			want, keep = settled, also
@@ -131,7 +131,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 	}
 	for i := range out.Listeners {
 		l := &out.Listeners[i]
-		var have []*elb.Rule
+		var have []*awsop.Rule
 		for _, o := range obs.Listeners {
 			if o.Port != l.Port || balancers[o.LoadBalancer.Literal] != l.LoadBalancer.ID {
 				continue
@@ -148,7 +148,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 				}
 			}
 		}
-		slices.SortStableFunc(have, func(a, b *elb.Rule) int { return int(a.Priority - b.Priority) })
+		slices.SortStableFunc(have, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
 		var rules []stack.Rule
 		for _, r := range want.Rules {
 			if r.Listener.ID == l.ID {
@@ -166,7 +166,7 @@ func Effective(want *stack.Stack, keep stack.Keep, obs elb.Observed) *stack.Stac
 func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 	missing := map[string]bool{} // ports
 	for _, r := range kept {
-		if r.Kind == stack.KindListener && r.ID != "" && !slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return l.ID == r.ID }) {
+		if r.Kind == stack.KindListener && r.ID != "" && !slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool { return l.ID == r.ID }) {
 			missing[r.ID] = true
 		}
 	}
@@ -271,7 +271,7 @@ func (d *differ) keepResources(refs []stack.Ref) {
 }
 
 func (d *differ) keepTargets(as []stack.Action) {
-	for _, r := range elb.TargetGroupsOf(as) {
+	for _, r := range awsop.TargetGroupsOf(as) {
 		d.kept[r.Literal] = true
 	}
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // withoutActions is a stack of which the actions of the rule of a path are not known, and are kept.
@@ -46,7 +46,7 @@ func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) 
 			if targetOf(t, f, "/b") != arn {
 				t.Error("the rule leads elsewhere")
 			}
-			if !slices.ContainsFunc(f.obs.Bindings, func(b elb.Binding) bool { return b.TargetGroup.Literal == arn }) {
+			if !slices.ContainsFunc(f.obs.Bindings, func(b awsop.Binding) bool { return b.TargetGroup.Literal == arn }) {
 				t.Error("its binding is gone")
 			}
 		})

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo replaces a load balancer by one of another scheme.
@@ -27,18 +27,18 @@ func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
 			t.Parallel()
 			f := newFake(testKey())
 			s := testStack("/a")
-			s.LoadBalancers[0].Attributes = map[string]string{elb.DeletionProtection: tc.found}
+			s.LoadBalancers[0].Attributes = map[string]string{awsop.DeletionProtection: tc.found}
 			f.converge(t, s, Options{})
 			old := f.obs.LoadBalancers[0].ARN
 			want := testStack("/a")
 			want.LoadBalancers[0].Scheme, want.LoadBalancers[0].Name = stack.Internal, "k8s-shop-webfront-internal"
 			if tc.declared != "" {
-				want.LoadBalancers[0].Attributes = map[string]string{elb.DeletionProtection: tc.declared}
+				want.LoadBalancers[0].Attributes = map[string]string{awsop.DeletionProtection: tc.declared}
 			}
 			p := Stack(want, stack.Keep{}, f.obs, Options{})
 			lifts := slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
-				op, ok := s.Op.(elb.ModifyLoadBalancerAttributes)
-				return ok && op.LoadBalancer.Literal == old && op.Attributes[elb.DeletionProtection] == "false"
+				op, ok := s.Op.(awsop.ModifyLoadBalancerAttributes)
+				return ok && op.LoadBalancer.Literal == old && op.Attributes[awsop.DeletionProtection] == "false"
 			})
 			deletion, _ := p.Step("DeleteLoadBalancer LoadBalancer")
 			creation, _ := p.Step("CreateLoadBalancer LoadBalancer")
@@ -46,7 +46,7 @@ func TestWhatASuccessorDeclaresDecidesWhetherItsPredecessorMayGo(t *testing.T) {
 				t.Errorf("deletion %+v, creation %+v, lifts %t:\n%s", deletion.Guard, creation.Guard, lifts, p.Text(plan.TextOptions{}))
 			}
 			f.run(t, p)
-			if stays := slices.ContainsFunc(f.obs.LoadBalancers, func(lb elb.LoadBalancer) bool { return lb.ARN == old }); stays != tc.refused {
+			if stays := slices.ContainsFunc(f.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == old }); stays != tc.refused {
 				t.Errorf("the old load balancer stays: %t", stays)
 			}
 		})
@@ -62,7 +62,7 @@ func TestABindingThatIsOnItsWayOutIsNotDeletedOnceMore(t *testing.T) {
 		n := 0
 		p := Stack(want, stack.Keep{}, f.obs, Options{})
 		for _, s := range p.Steps {
-			if op, ok := s.Op.(elb.DeleteBinding); ok {
+			if op, ok := s.Op.(awsop.DeleteBinding); ok {
 				n++
 				if op.ObjectName == f.obs.Bindings[0].Name {
 					t.Errorf("%s: %s", name, s.ID)
@@ -85,9 +85,9 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 	touches := func(p plan.Plan) bool {
 		return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 			switch op := s.Op.(type) {
-			case elb.DeleteBinding:
+			case awsop.DeleteBinding:
 				return op.ObjectName == have.Name
-			case elb.UpdateBinding:
+			case awsop.UpdateBinding:
 				return op.Binding.Name == have.Name
 			}
 			return false
@@ -99,7 +99,7 @@ func TestAKeptBindingIsNeitherChangedNorDeleted(t *testing.T) {
 	groupless.TargetGroups = nil
 	for name, c := range map[string]struct {
 		want *stack.Stack
-		obs  elb.Observed
+		obs  awsop.Observed
 	}{
 		"changed": {changed, f.obs}, "not wanted": {testStack(), f.obs}, "everything goes": {removed(), f.obs}, "its target group is gone": {testStack("/a"), groupless},
 	} {

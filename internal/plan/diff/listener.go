@@ -7,12 +7,12 @@ import (
 	"sort"
 	"strconv"
 
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
-	"github.com/k8s-lbc/lbc/internal/sorting"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func listenerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: id} }
@@ -23,11 +23,11 @@ func (d *differ) listeners() {
 	for _, r := range d.want.Rules {
 		rules[r.Listener] = append(rules[r.Listener], r)
 	}
-	have := map[string]map[int32]*elb.Listener{} // load balancer ARN → port
+	have := map[string]map[int32]*awsop.Listener{} // load balancer ARN → port
 	for i := range d.obs.Listeners {
 		l := &d.obs.Listeners[i]
 		if have[l.LoadBalancer.Literal] == nil {
-			have[l.LoadBalancer.Literal] = map[int32]*elb.Listener{}
+			have[l.LoadBalancer.Literal] = map[int32]*awsop.Listener{}
 		}
 		have[l.LoadBalancer.Literal][l.Port] = l
 	}
@@ -65,7 +65,7 @@ func (d *differ) listeners() {
 }
 
 // redirectsLast are the wanted listeners in their order, but that those which redirect to one that AWS lacks come after it.
-func (d *differ) redirectsLast(have map[int32]*elb.Listener) []stack.Listener {
+func (d *differ) redirectsLast(have map[int32]*awsop.Listener) []stack.Listener {
 	created := map[string]bool{}
 	for _, l := range d.want.Listeners {
 		created[strconv.Itoa(int(l.Port))] = have[l.Port] == nil
@@ -100,7 +100,7 @@ func (d *differ) needRedirected(s *plan.Step, as []stack.Action) {
 
 func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepID {
 	r := listenerRef(w.ID)
-	op := elb.CreateListener{Listener: w}
+	op := awsop.CreateListener{Listener: w}
 	op.Listener.Attributes, op.Listener.SNI = nil, nil
 	w.DefaultActions = d.settled(w.DefaultActions, nil)
 	authenticated := authenticates(w.DefaultActions)
@@ -115,13 +115,13 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 	id := s.ID
 	d.made[r] = id
 	if authenticated {
-		later := elb.ModifyListener{Ref: r, Listener: w}
+		later := awsop.ModifyListener{Ref: r, Listener: w}
 		later.Listener.Attributes, later.Listener.SNI, later.Listener.Tags = nil, nil, nil
 		m := d.step(plan.Update, r, plan.Vital, later, "default action "+d.identities.Actions(w.DefaultActions))
 		d.needFreed(m, w.DefaultActions)
 	}
 	for _, c := range sniWanted(w) {
-		d.step(plan.Create, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
+		d.step(plan.Create, r, plan.Vital, awsop.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
 	}
 	d.listenerAttributes(plan.Create, r, w, nil)
 	d.phases(d.transition(transition.Input{Listener: r}, nil, rules), map[transition.ID]plan.StepID{}, nil, nil)
@@ -130,12 +130,12 @@ func (d *differ) createListener(w stack.Listener, rules []stack.Rule) plan.StepI
 
 // needFreed makes a step wait until the old load balancer lets go of the target groups that the step puts to use.
 func (d *differ) needFreed(s *plan.Step, as []stack.Action) {
-	for _, ref := range elb.TargetGroupsOf(as) {
+	for _, ref := range awsop.TargetGroupsOf(as) {
 		s.Need(d.frees[d.resolve(ref)]...)
 	}
 }
 
-func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []stack.Rule) {
+func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []stack.Rule) {
 	r := listenerRef(w.ID)
 	d.known[r] = have.ARN
 	if d.kept[have.ARN] {
@@ -166,10 +166,10 @@ func (d *differ) updateListener(have *elb.Listener, w stack.Listener, rules []st
 	in := transition.Input{Listener: r, Application: d.application(w.LoadBalancer), Default: have.DefaultActions, Early: have.Protocol != w.Protocol, Why: why}
 	if len(why) > 0 {
 		in.Aside = d.aside(have, w)
-		in.Modify = &elb.ModifyListener{Ref: r, Listener: w}
+		in.Modify = &awsop.ModifyListener{Ref: r, Listener: w}
 		in.Modify.Listener.Attributes, in.Modify.Listener.SNI, in.Modify.Listener.Tags = nil, nil, nil
 		if have.Protocol != w.Protocol {
-			in.Modify.Changes = elb.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
+			in.Modify.Changes = awsop.Protocols{Listener: w.ID, From: have.Protocol, To: w.Protocol}
 		}
 	}
 	phases, ids := d.transition(in, have, rules), map[transition.ID]plan.StepID{}
@@ -257,7 +257,7 @@ func (a attachments) steps() (out []plan.StepID) {
 
 // awaited are the steps that attach what may replace the certificate which a step detaches: all but those for objects of other namespaces.
 func (d *differ) awaited(port int32, detach *plan.Step, attached attachments) (out []plan.StepID) {
-	op, ok := detach.Op.(elb.RemoveListenerCertificates)
+	op, ok := detach.Op.(awsop.RemoveListenerCertificates)
 	if !ok {
 		return attached.steps()
 	}
@@ -298,7 +298,7 @@ func (d *differ) attach(r stack.Ref, have, want stack.Listener, after ...plan.St
 	}
 	for _, c := range sniWanted(want) {
 		if !slices.Contains(have.SNI, c) {
-			s := d.step(plan.Update, r, plan.Vital, elb.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
+			s := d.step(plan.Update, r, plan.Vital, awsop.AddListenerCertificates{Listener: r, Certificate: c}, "attach certificate "+c)
 			s.Follow(after...)
 			added = append(added, attachments{{c, s.ID}}...)
 		}
@@ -312,7 +312,7 @@ func (d *differ) detach(r stack.Ref, have, want stack.Listener) (steps []*plan.S
 	sort.Strings(old)
 	for _, c := range old {
 		if !slices.Contains(want.SNI, c) && c != firstOf(want.Certificates) { // beside the default one it does no harm
-			steps = append(steps, d.step(plan.Update, r, plan.Normal, elb.RemoveListenerCertificates{Listener: r, Certificate: c}, "detach certificate "+c))
+			steps = append(steps, d.step(plan.Update, r, plan.Normal, awsop.RemoveListenerCertificates{Listener: r, Certificate: c}, "detach certificate "+c))
 		}
 	}
 	return steps
@@ -331,14 +331,14 @@ func sniWanted(w stack.Listener) []string {
 
 func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.ListenerDefault(w, k) }
-	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) elb.Operation {
-		return elb.ModifyListenerAttributes{Listener: r, Attributes: as}
+	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) awsop.Operation {
+		return awsop.ModifyListenerAttributes{Listener: r, Attributes: as}
 	})
 }
 
 // deleteListeners deletes the listeners on ports that are not wanted, after the new ones are there. A listener without
 // our tag was added outside of the controller and stays, unless its load balancer is taken over.
-func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]bool, fresh []plan.StepID) {
+func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int32]bool, fresh []plan.StepID) {
 	for _, p := range slices.Sorted(maps.Keys(have)) {
 		l := have[p]
 		if wanted[p] || !d.mayDelete(l.ARN) || d.others(l) || !d.adopted(l) && d.tagged() && !d.ours(l.Tags) {
@@ -347,7 +347,7 @@ func (d *differ) deleteListeners(have map[int32]*elb.Listener, wanted map[int32]
 		why := "port " + strconv.Itoa(int(p)) + " is not wanted any more"
 		released := d.letGo(l.LoadBalancer.Literal, p, nil, why)
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
-		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
 		s.Need(released...)
 		s.Need(d.takeover(l)...)
 		s.Follow(fresh...)

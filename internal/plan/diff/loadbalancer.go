@@ -5,12 +5,12 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func loadBalancerRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindLoadBalancer, ID: id} }
@@ -80,7 +80,7 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 			first = d.deleteLoadBalancer(old, nil)
 		}
 	}
-	op := elb.CreateLoadBalancer{LoadBalancer: w}
+	op := awsop.CreateLoadBalancer{LoadBalancer: w}
 	op.LoadBalancer.Attributes, op.LoadBalancer.AddOns = nil, stack.AddOns{}
 	s := d.step(a, r, plan.Vital, op, why...)
 	s.Need(first)
@@ -93,12 +93,12 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 
 func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
-	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) elb.Operation {
-		return elb.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
+	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) awsop.Operation {
+		return awsop.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
 	})
 }
 
-func (d *differ) updateLoadBalancer(have *elb.LoadBalancer, w stack.LoadBalancer) {
+func (d *differ) updateLoadBalancer(have *awsop.LoadBalancer, w stack.LoadBalancer) {
 	r := loadBalancerRef(w.ID)
 	if d.kept[have.ARN] {
 		return
@@ -124,7 +124,7 @@ func (d *differ) readdress(r stack.Ref, have, w stack.LoadBalancer) {
 	why := append(subnetChanges(have, w), newIPv6Addresses(have, w)...)
 	var moved plan.StepID
 	if len(why) > 0 {
-		op := elb.SetSubnets{LoadBalancer: r, Subnets: withAddresses(have, w), NetworkSourceNAT: w.NetworkSourceNAT}
+		op := awsop.SetSubnets{LoadBalancer: r, Subnets: withAddresses(have, w), NetworkSourceNAT: w.NetworkSourceNAT}
 		if w.Type == stack.Network && len(family) > 0 {
 			op.IPAddressType = w.IPAddressType
 			why, family = append(why, family...), nil
@@ -132,14 +132,14 @@ func (d *differ) readdress(r stack.Ref, have, w stack.LoadBalancer) {
 		moved = d.step(plan.Update, r, plan.Normal, op, why...).ID
 	}
 	if len(family) > 0 {
-		d.step(plan.Update, r, plan.Normal, elb.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType}, family...).Follow(moved)
+		d.step(plan.Update, r, plan.Normal, awsop.SetIpAddressType{LoadBalancer: r, IPAddressType: w.IPAddressType}, family...).Follow(moved)
 	}
 }
 
 // privateLinkRules sets what a new load balancer does with PrivateLink traffic, which AWS takes with its groups after the creation only.
 func (d *differ) privateLinkRules(r stack.Ref, w stack.LoadBalancer) {
 	if why := privateLinkChange(stack.LoadBalancer{}, w); len(why) > 0 && len(w.SecurityGroups) > 0 {
-		d.step(plan.Create, r, plan.Normal, elb.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups, PrivateLinkRules: w.PrivateLinkRules}, why...)
+		d.step(plan.Create, r, plan.Normal, awsop.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups, PrivateLinkRules: w.PrivateLinkRules}, why...)
 	}
 }
 
@@ -150,7 +150,7 @@ func privateLinkChange(have, want stack.LoadBalancer) (why reasons) {
 }
 
 // setSecurityGroups compares the groups as sets. A network load balancer that was created without groups can never get any.
-func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.LoadBalancer) (plan.StepID, bool) {
+func (d *differ) setSecurityGroups(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalancer) (plan.StepID, bool) {
 	if len(w.SecurityGroups) == 0 || len(have.SecurityGroups) == 0 && w.Type == stack.Network {
 		return "", false
 	}
@@ -167,7 +167,7 @@ func (d *differ) setSecurityGroups(r stack.Ref, have *elb.LoadBalancer, w stack.
 			why = append(why, "remove security group "+d.identities.Of(g))
 		}
 	}
-	op := elb.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups}
+	op := awsop.SetSecurityGroups{LoadBalancer: r, Groups: w.SecurityGroups}
 	if private := privateLinkChange(have.LoadBalancer, w); len(private) > 0 {
 		op.PrivateLinkRules = w.PrivateLinkRules
 		why = append(why, private...)
@@ -205,7 +205,7 @@ func (d *differ) deleteLoadBalancers() {
 }
 
 // successor is the wanted load balancer that takes the place of an old one.
-func (d *differ) successor(old *elb.LoadBalancer) *stack.LoadBalancer {
+func (d *differ) successor(old *awsop.LoadBalancer) *stack.LoadBalancer {
 	for i := range d.want.LoadBalancers {
 		if d.want.LoadBalancers[i].ID == old.ID {
 			return &d.want.LoadBalancers[i]
@@ -216,32 +216,32 @@ func (d *differ) successor(old *elb.LoadBalancer) *stack.LoadBalancer {
 
 // unprotected reports whether the deletion protection of an old load balancer is to be taken off: its successor declares so, or the objects
 // of one that has none.
-func (d *differ) unprotected(old *elb.LoadBalancer) bool {
+func (d *differ) unprotected(old *awsop.LoadBalancer) bool {
 	if w := d.successor(old); w != nil {
-		return w.Attributes[elb.DeletionProtection] == "false"
+		return w.Attributes[awsop.DeletionProtection] == "false"
 	}
 	return slices.Contains(d.opt.Unprotect, old.ID)
 }
 
 // protected reports whether an old load balancer stays because AWS protects it. The plan depends on it: such a one is not relieved, and
 // nothing lets go of it. What the objects of a successor declare says nothing yet about an old one that AWS does not protect.
-func (d *differ) protected(old *elb.LoadBalancer) bool {
-	return old.Attributes[elb.DeletionProtection] == "true" && !d.unprotected(old)
+func (d *differ) protected(old *awsop.LoadBalancer) bool {
+	return old.Attributes[awsop.DeletionProtection] == "true" && !d.unprotected(old)
 }
 
 // deleteLoadBalancer plans one call: AWS deletes listeners and rules along with it.
-func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref) plan.StepID {
+func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Ref) plan.StepID {
 	if !d.mayDelete(old.ARN) || d.spared[old.ARN] {
 		return ""
 	}
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
 	at := stack.Literal(stack.KindLoadBalancer, old.ARN)
 	if first := d.obs.LoadBalancer(old.LoadBalancer); first.ARN != old.ARN && !d.consented(old.ARN) {
-		d.spare(d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, old.Name, first.ARN, first.Name)
+		d.spare(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, old.Name, first.ARN, first.Name)
 		return ""
 	}
 	if g := d.remembered(old.ARN); g != nil && !d.obs.Shown(old) {
-		d.spareAgain(d.step(plan.Delete, r, plan.Cosmetic, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, g)
+		d.spareAgain(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, g)
 		return ""
 	}
 	why := "is not wanted any more"
@@ -249,15 +249,15 @@ func (d *differ) deleteLoadBalancer(old *elb.LoadBalancer, successor *stack.Ref)
 		why = "is replaced"
 	}
 	var lifted plan.StepID
-	if v := old.Attributes[elb.DeletionProtection]; d.unprotected(old) && (v == "true" || v == "" && !old.Known(elb.PartAttributes)) {
-		lifted = d.step(plan.Update, r, plan.Normal, elb.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{elb.DeletionProtection: "false"}},
-			elb.DeletionProtection+" true → false").ID
+	if v := old.Attributes[awsop.DeletionProtection]; d.unprotected(old) && (v == "true" || v == "" && !old.Known(awsop.PartAttributes)) {
+		lifted = d.step(plan.Update, r, plan.Normal, awsop.ModifyLoadBalancerAttributes{LoadBalancer: at, Attributes: map[string]string{awsop.DeletionProtection: "false"}},
+			awsop.DeletionProtection+" true → false").ID
 	}
 	var released []plan.StepID
 	if old.Type == stack.Application && d.stays(old) == nil {
 		released = d.letGo(old.ARN, 0, successor, "load balancer "+old.Name+" "+why)
 	}
-	s := d.step(plan.Delete, r, plan.Normal, elb.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}, why)
+	s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}, why)
 	s.Need(lifted)
 	s.Need(released...)
 	s.Guard = d.stays(old)
@@ -280,14 +280,14 @@ func Protected(name string) *plan.Guard {
 	return &plan.Guard{
 		Code: diag.DeletionProtected,
 		Text: "deletion protection is enabled on load balancer " + name + ", which therefore stays",
-		Remedy: "set " + elb.DeletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
+		Remedy: "set " + awsop.DeletionProtection + "=false in the load balancer attributes of the object or of its class, or in AWS, " +
 			"and the deletion goes on",
 	}
 }
 
 // release notes that after a step nothing observed in these actions refers to their target groups any more.
 func (d *differ) release(as []stack.Action, id plan.StepID) {
-	for _, r := range elb.TargetGroupsOf(as) {
+	for _, r := range awsop.TargetGroupsOf(as) {
 		d.releases[r.Literal] = append(d.releases[r.Literal], id)
 	}
 }
@@ -295,7 +295,7 @@ func (d *differ) release(as []stack.Action, id plan.StepID) {
 // free is release, by the deletion of a load balancer.
 func (d *differ) free(as []stack.Action, id plan.StepID) {
 	d.release(as, id)
-	for _, r := range elb.TargetGroupsOf(as) {
+	for _, r := range awsop.TargetGroupsOf(as) {
 		d.frees[r.Literal] = append(d.frees[r.Literal], id)
 	}
 }

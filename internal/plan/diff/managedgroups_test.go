@@ -8,10 +8,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/k8s-lbc/lbc/internal/inbound"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // withRules is a stack whose load balancer has as many managed groups as its rules need, as compile makes it.
@@ -19,8 +19,8 @@ func withRules(t failer, rules []stack.Permission, limit int) *stack.Stack {
 	t.Helper()
 	s := testStack("/a")
 	own, groups := s.SecurityGroups[0], [][]stack.Permission{rules}
-	if n := inbound.Count(inbound.Pack(rules)); n > limit {
-		groups, _ = inbound.Lists(nil).Arrange(inbound.Pack(rules), make([][]stack.Permission, (n+limit-1)/limit), limit)
+	if n := sgrules.Count(sgrules.Pack(rules)); n > limit {
+		groups, _ = sgrules.Lists(nil).Arrange(sgrules.Pack(rules), make([][]stack.Permission, (n+limit-1)/limit), limit)
 	}
 	s.SecurityGroups, s.LoadBalancers[0].SecurityGroups = s.SecurityGroups[1:], s.LoadBalancers[0].SecurityGroups[1:]
 	for i, rules := range groups {
@@ -34,9 +34,9 @@ func withRules(t failer, rules []stack.Permission, limit int) *stack.Stack {
 }
 
 // attached are the rules of the groups that the load balancer has, and the most that one of them counts.
-func attached(o elb.Observed) (rules []stack.Permission, most int) {
+func attached(o awsop.Observed) (rules []stack.Permission, most int) {
 	for _, g := range o.SecurityGroups {
-		most = max(most, inbound.Count(g.Ingress))
+		most = max(most, sgrules.Count(g.Ingress))
 		if len(o.LoadBalancers) > 0 && containsGroup(o.LoadBalancers[0].SecurityGroups, g.GroupID, func(r stack.Ref) string { return r.Literal }) {
 			rules = append(rules, g.Ingress...)
 		}
@@ -65,11 +65,11 @@ func TestRulesBeyondTheQuotaMoveBetweenGroupsAndNothingThatStaysWantedIsClosedMe
 			for _, k := range p.Known {
 				produced[k.Ref] = k.Value
 			}
-			stay := slices.DeleteFunc(slices.Clone(rules), func(r stack.Permission) bool { return !inbound.Of(before).Admits(r) })
+			stay := slices.DeleteFunc(slices.Clone(rules), func(r stack.Permission) bool { return !sgrules.Of(before).Admits(r) })
 			roomless := false // a full group gives up a rule before it takes its successor
 			for n, s := range p.Steps {
-				if _, ok := s.Op.(elb.RevokeSecurityGroupIngress); ok && n+1 < len(p.Steps) {
-					_, grant := p.Steps[n+1].Op.(elb.AuthorizeSecurityGroupIngress)
+				if _, ok := s.Op.(awsop.RevokeSecurityGroupIngress); ok && n+1 < len(p.Steps) {
+					_, grant := p.Steps[n+1].Op.(awsop.AuthorizeSecurityGroupIngress)
 					roomless = roomless || grant
 				}
 				f.one(t, s, produced)
@@ -78,13 +78,13 @@ func TestRulesBeyondTheQuotaMoveBetweenGroupsAndNothingThatStaysWantedIsClosedMe
 					t.Fatalf("after %s a group has %d rules", s.ID, most)
 				}
 				for _, r := range stay {
-					if !roomless && !inbound.Of(now).Admits(r) {
+					if !roomless && !sgrules.Of(now).Admits(r) {
 						t.Fatalf("after %s %v is closed\n%s", s.ID, r, p.Text(plan.TextOptions{}))
 					}
 				}
 			}
 			now, _ := attached(f.obs)
-			if !inbound.Of(now).Equal(inbound.Of(rules)) {
+			if !sgrules.Of(now).Equal(sgrules.Of(rules)) {
 				t.Fatalf("%v is open, want %v\n%s", now, rules, p.Text(plan.TextOptions{}))
 			}
 			if again := Stack(want, stack.Keep{}, f.obs, opt); !again.Empty() {
@@ -137,7 +137,7 @@ func TestRulesAreJoinedWhereAPrefixListLeavesNoRoomForSingleOnes(t *testing.T) {
 	}
 	f.converge(t, want, Options{})
 	got, _ := attached(f.obs)
-	if n := inbound.Lists(want.PrefixLists).Count(got); n != 56 || !inbound.Of(got).Equal(inbound.Of(rules)) {
+	if n := sgrules.Lists(want.PrefixLists).Count(got); n != 56 || !sgrules.Of(got).Equal(sgrules.Of(rules)) {
 		t.Errorf("%d rules are opened as %v", n, got)
 	}
 	if p := Stack(want, stack.Keep{}, f.obs, Options{}); !p.Empty() {

@@ -5,9 +5,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // TestWhatIsDoneWithClientCertificatesChangesOnlyAsDesired goes from one desired value to the next.
@@ -78,7 +78,7 @@ func TestAnALPNPolicyIsSwitchedOffOnlyByNone(t *testing.T) {
 	if len(p.Steps) != 1 {
 		t.Fatalf("plan:\n%s", p.Text(plan.TextOptions{}))
 	}
-	if op, ok := p.Steps[0].Op.(elb.ModifyListener); !ok || op.Listener.ALPN != "None" {
+	if op, ok := p.Steps[0].Op.(awsop.ModifyListener); !ok || op.Listener.ALPN != "None" {
 		t.Errorf("%+v", p.Steps[0].Op)
 	}
 	f.converge(t, world("None"), Options{})

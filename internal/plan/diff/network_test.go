@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // networkStack is a network load balancer whose one listener forwards to one target group.
@@ -65,17 +65,17 @@ func TestTargetsOfANetworkLoadBalancerAreHealthyBeforeTheyServe(t *testing.T) {
 			var got []string
 			for _, s := range p.Steps {
 				switch op := s.Op.(type) {
-				case elb.CreateListener:
+				case awsop.CreateListener:
 					got = append(got, "create "+s.Resource.ID+" "+op.Listener.Protocol+" "+stack.Labels{f.obs.TargetGroups[0].ARN: "/a"}.Actions(op.Listener.DefaultActions))
-				case elb.ModifyListener:
+				case awsop.ModifyListener:
 					got = append(got, s.Resource.ID+" "+stack.Labels{f.obs.TargetGroups[0].ARN: "/a"}.Actions(op.Listener.DefaultActions))
-				case elb.DeleteListener:
+				case awsop.DeleteListener:
 					got = append(got, "delete "+s.Resource.ID)
-				case elb.AwaitTargets:
+				case awsop.AwaitTargets:
 					if got = append(got, "await "+op.TargetGroup.ID); !op.Network {
 						t.Error("the wait is not one for a network load balancer")
 					}
-				case elb.DeleteTargetGroup:
+				case awsop.DeleteTargetGroup:
 					if !op.Delayed {
 						t.Error("the old target group is deleted at once")
 					}
@@ -137,8 +137,8 @@ func (w *warmth) some(t *testing.T, p plan.Plan, most int) {
 				}
 			}
 		}
-		if op, ok := s.Op.(elb.AwaitTargets); ok {
-			i := slices.IndexFunc(w.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ID == op.TargetGroup.ID && used[tg.ARN] && !w.warm[tg.ARN] })
+		if op, ok := s.Op.(awsop.AwaitTargets); ok {
+			i := slices.IndexFunc(w.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ID == op.TargetGroup.ID && used[tg.ARN] && !w.warm[tg.ARN] })
 			if i < 0 {
 				continue
 			}

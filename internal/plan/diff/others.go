@@ -3,11 +3,11 @@ package diff
 import (
 	"strconv"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // A load balancer of others has listeners and rules of several owners. There, what has no tags is not the stack's, whatever the cluster tags elsewhere.
@@ -18,12 +18,12 @@ func (d *differ) own(tags map[string]string) bool {
 }
 
 // others reports whether an observed listener is that of others, on a load balancer of others.
-func (d *differ) others(l *elb.Listener) bool {
+func (d *differ) others(l *awsop.Listener) bool {
 	return d.beside[l.LoadBalancer.Literal] && !d.own(l.Tags)
 }
 
 // joins reports whether rules of the stack are wanted on a listener of others.
-func (d *differ) joins(l *elb.Listener) bool {
+func (d *differ) joins(l *awsop.Listener) bool {
 	for _, w := range d.want.Listeners {
 		if w.Joined && w.Port == l.Port && w.Protocol == l.Protocol && d.resolve(w.LoadBalancer) == l.LoadBalancer.Literal {
 			return true
@@ -34,7 +34,7 @@ func (d *differ) joins(l *elb.Listener) bool {
 
 // joinListener plans the rules of the stack on a listener of others, and nothing else of it. One that came into the way of a listener of the stack since that
 // was compiled gets none.
-func (d *differ) joinListener(have *elb.Listener, w stack.Listener, rules []stack.Rule) {
+func (d *differ) joinListener(have *awsop.Listener, w stack.Listener, rules []stack.Rule) {
 	if !d.joins(have) || !d.application(w.LoadBalancer) {
 		return
 	}
@@ -63,7 +63,7 @@ func (d *differ) leaveOthers() {
 				continue
 			}
 			r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
-			s := d.step(plan.Delete, r, plan.Normal, elb.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(l.Port))+" is not wanted any more")
+			s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(l.Port))+" is not wanted any more")
 			for at, as := range d.obs.Actions() {
 				if at.ARN == l.ARN {
 					d.free(as, s.ID)
@@ -77,7 +77,7 @@ func (d *differ) leaveOthers() {
 		for k := range d.obs.Rules {
 			if rule := &d.obs.Rules[k]; rule.Listener.Literal == l.ARN && d.own(rule.Tags) && d.mayDelete(rule.ARN) {
 				r := stack.Ref{Kind: stack.KindRule, ID: rule.ID, Literal: rule.ARN}
-				s := d.step(plan.Delete, r, plan.Normal, elb.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)}, d.identities.Rule(rule.Rule)+" is not wanted any more")
+				s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)}, d.identities.Rule(rule.Rule)+" is not wanted any more")
 				d.free(rule.Actions, s.ID)
 			}
 		}

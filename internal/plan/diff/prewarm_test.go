@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func weighted(pairs ...any) []stack.Action {
@@ -71,11 +71,11 @@ func TestTargetsThatTakeOverAreHealthyBeforeTheyServe(t *testing.T) {
 				var got []string
 				for _, s := range p.Steps {
 					switch op := s.Op.(type) {
-					case elb.ModifyRule:
+					case awsop.ModifyRule:
 						got = append(got, labels.Actions(op.Rule.Actions))
-					case elb.ModifyListener:
+					case awsop.ModifyListener:
 						got = append(got, labels.Actions(op.Listener.DefaultActions))
-					case elb.AwaitTargets:
+					case awsop.AwaitTargets:
 						got = append(got, "await "+op.TargetGroup.ID)
 					}
 				}
@@ -160,11 +160,11 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 			got, modified := "", 0
 			for _, s := range p.Steps {
 				switch op := s.Op.(type) {
-				case elb.CreateRule:
+				case awsop.CreateRule:
 					if op.Rule.Conditions[0].Values[0] == tc.to[fresh] {
 						got = labels.Actions(op.Rule.Actions)
 					}
-				case elb.ModifyRule:
+				case awsop.ModifyRule:
 					modified++
 				}
 			}

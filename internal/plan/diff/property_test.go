@@ -9,9 +9,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // drawStack draws a stack: paths in any order, some doubled, with weights, attributes, listeners, schemes, names.
@@ -92,11 +92,11 @@ func TestAnyStackIsReachedFromAnyOther(t *testing.T) {
 
 func addForeignRule(t *rapid.T, f *fakeAWS) {
 	p := rapid.Int32Range(1, 300).Draw(t, "foreign priority")
-	if slices.ContainsFunc(f.obs.Rules, func(r elb.Rule) bool { return r.Priority == p }) {
+	if slices.ContainsFunc(f.obs.Rules, func(r awsop.Rule) bool { return r.Priority == p }) {
 		return
 	}
-	at := slices.IndexFunc(f.obs.Listeners, func(l elb.Listener) bool { return strings.HasPrefix(l.Protocol, "HTTP") })
-	f.obs.Rules = append(f.obs.Rules, elb.Rule{ARN: fmt.Sprintf("arn:foreign/%d", p), Priority: p, Rule: stack.Rule{
+	at := slices.IndexFunc(f.obs.Listeners, func(l awsop.Listener) bool { return strings.HasPrefix(l.Protocol, "HTTP") })
+	f.obs.Rules = append(f.obs.Rules, awsop.Rule{ARN: fmt.Sprintf("arn:foreign/%d", p), Priority: p, Rule: stack.Rule{
 		Listener: stack.Literal(stack.KindListener, f.obs.Listeners[at].ARN), Tags: map[string]string{"mine": "1"},
 		Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{"/theirs"}}},
 	}})
@@ -125,7 +125,7 @@ func converge(t *rapid.T, f *fakeAWS, want *stack.Stack) {
 	}
 	var order []string
 	rules := slices.Clone(f.obs.Rules)
-	slices.SortFunc(rules, func(a, b elb.Rule) int { return int(a.Priority - b.Priority) })
+	slices.SortFunc(rules, func(a, b awsop.Rule) int { return int(a.Priority - b.Priority) })
 	for _, r := range rules {
 		if !strings.HasPrefix(r.ARN, "arn:foreign") {
 			order = append(order, r.Conditions[0].Values[0])
@@ -178,13 +178,13 @@ func BenchmarkDiffOfAThousandNewRules(b *testing.B) {
 	}
 	want := testStack(paths...)
 	for b.Loop() {
-		Stack(want, stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
+		Stack(want, stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	}
 }
 
 func BenchmarkDiffOfOneIngress(b *testing.B) {
 	want := testStack("/")
 	for b.Loop() {
-		Stack(want, stack.Keep{}, elb.Observed{Key: testKey()}, Options{})
+		Stack(want, stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	}
 }

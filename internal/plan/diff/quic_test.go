@@ -3,8 +3,8 @@ package diff
 import (
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // datagrams is a network load balancer with one listener, in the protocol of listener and target group.

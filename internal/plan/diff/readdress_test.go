@@ -4,7 +4,7 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // TestTheAddressTypeOfANetworkLoadBalancerChangesWithItsSourceNATByOneCall goes there and back.

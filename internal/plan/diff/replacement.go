@@ -5,11 +5,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/replacement"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Replacement is the policy for load balancers that the plan would replace.
@@ -22,13 +22,13 @@ type Replacement struct {
 // refusal is a wanted load balancer that does not take the place of the one that exists.
 type refusal struct {
 	wanted stack.LoadBalancer
-	stays  *elb.LoadBalancer
+	stays  *awsop.LoadBalancer
 	lacks  string // what its listeners would lack because it is not known; empty = the policy refuses
 }
 
 // keepPlaces has load balancers whose replacement is refused wanted with the scheme and the place that they have, so that everything else is planned for
 // them. A load balancer of another type cannot become what is wanted: its replacement is planned with a guard.
-func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *elb.Observed, r Replacement) (*stack.Stack, []refusal) {
+func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, r Replacement) (*stack.Stack, []refusal) {
 	var refused []refusal
 	kept := *desired
 	for i, w := range desired.LoadBalancers {
@@ -58,7 +58,7 @@ func keepPlaces(desired *stack.Stack, keep stack.Keep, obs *elb.Observed, r Repl
 }
 
 // unknownOf says what a successor of a load balancer would lack, because it is kept as AWS holds it and is not known; empty = nothing.
-func unknownOf(lb *elb.LoadBalancer, keep stack.Keep, obs *elb.Observed) string {
+func unknownOf(lb *awsop.LoadBalancer, keep stack.Keep, obs *awsop.Observed) string {
 	for _, l := range obs.Listeners {
 		if l.LoadBalancer.Literal != lb.ARN {
 			continue
@@ -74,7 +74,7 @@ func unknownOf(lb *elb.LoadBalancer, keep stack.Keep, obs *elb.Observed) string 
 }
 
 // predecessor is the load balancer of another type or scheme whose place a wanted one would take; of several, the one that objects show.
-func predecessor(obs *elb.Observed, w stack.LoadBalancer) (out *elb.LoadBalancer) {
+func predecessor(obs *awsop.Observed, w stack.LoadBalancer) (out *awsop.LoadBalancer) {
 	for i := range obs.LoadBalancers {
 		if lb := &obs.LoadBalancers[i]; lb.ID == w.ID && (out == nil || obs.Shown(lb) && !obs.Shown(out)) {
 			out = lb
@@ -96,13 +96,13 @@ func (d *differ) refuseReplacements(refused []refusal) {
 		}
 		if r.stays.Type != r.wanted.Type {
 			for _, s := range d.steps {
-				if op, creates := s.Op.(elb.CreateLoadBalancer); creates && op.LoadBalancer.ID == r.wanted.ID {
+				if op, creates := s.Op.(awsop.CreateLoadBalancer); creates && op.LoadBalancer.ID == r.wanted.ID {
 					s.Guard = guard
 				}
 			}
 			continue
 		}
-		op := elb.CreateLoadBalancer{LoadBalancer: r.wanted}
+		op := awsop.CreateLoadBalancer{LoadBalancer: r.wanted}
 		op.LoadBalancer.Attributes, op.LoadBalancer.AddOns = nil, stack.AddOns{}
 		s := d.step(plan.Replace, loadBalancerRef(r.wanted.ID), plan.Cosmetic, op, why...)
 		s.Needs, s.Guard = nil, guard
@@ -118,7 +118,7 @@ func replacementRefused(name string, why reasons, by string) *plan.Guard {
 }
 
 // keptUntil is the time until which an old load balancer that no object shows any more stays with all that hangs on it; zero = it does not.
-func (d *differ) keptUntil(old *elb.LoadBalancer) time.Time {
+func (d *differ) keptUntil(old *awsop.LoadBalancer) time.Time {
 	keep := d.opt.Replacement.Policy.Keep
 	by := d.balancers[old.ID]
 	if keep == 0 || by == nil {
@@ -135,8 +135,8 @@ func (d *differ) keptUntil(old *elb.LoadBalancer) time.Time {
 }
 
 // deleteLater plans the deletion of a load balancer that is kept for a time. Its target groups and security groups follow in the plan that is made then.
-func (d *differ) deleteLater(old *elb.LoadBalancer, successor *stack.Ref, until time.Time) {
+func (d *differ) deleteLater(old *awsop.LoadBalancer, successor *stack.Ref, until time.Time) {
 	r := stack.Ref{Kind: stack.KindLoadBalancer, ID: old.ID, Literal: old.ARN}
-	op := elb.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, old.ARN), Successor: successor}
+	op := awsop.DeleteLoadBalancer{LoadBalancer: stack.Literal(stack.KindLoadBalancer, old.ARN), Successor: successor}
 	d.step(plan.Delete, r, plan.Cosmetic, op, "is replaced, and stays until "+until.UTC().Format(time.RFC3339)).NotBefore = until
 }

@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/replacement"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 var replacementTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -110,7 +110,7 @@ func TestAReplacedLoadBalancerStaysWithItsTargetsForTheTimeThatThePolicyGivesIt(
 		}
 		opt.Replacement.Now = c.now
 		p := Stack(want, stack.Keep{}, f.obs, opt)
-		i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { _, ok := s.Op.(elb.DeleteLoadBalancer); return ok })
+		i := slices.IndexFunc(p.Steps, func(s plan.Step) bool { _, ok := s.Op.(awsop.DeleteLoadBalancer); return ok })
 		if i < 0 || p.Steps[i].NotBefore != c.until || !c.until.IsZero() && len(p.Steps) != 1 {
 			t.Fatalf("%s: want it to stay until %v\n%s", c.name, c.until, p.Text(plan.TextOptions{}))
 		}

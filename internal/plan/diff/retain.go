@@ -4,14 +4,14 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // retains reports whether the plan for a stack leaves its load balancer to itself. What is left of one that does not exist is deleted as ever.
-func retains(desired *stack.Stack, obs *elb.Observed) bool {
+func retains(desired *stack.Stack, obs *awsop.Observed) bool {
 	return desired.Retention != stack.RetainNothing && obs.Owned()
 }
 
@@ -24,7 +24,7 @@ func (d *differ) retain() {
 	for i := range d.obs.LoadBalancers {
 		if lb := &d.obs.LoadBalancers[i]; !lb.Retained() && !lb.Foreign {
 			d.step(plan.Update, stack.Literal(stack.KindLoadBalancer, lb.ARN), plan.Vital,
-				elb.AddTags{Resource: stack.Literal(stack.KindLoadBalancer, lb.ARN), Tags: map[string]string{naming.RetainedTag: "true"}},
+				awsop.AddTags{Resource: stack.Literal(stack.KindLoadBalancer, lb.ARN), Tags: map[string]string{naming.RetainedTag: "true"}},
 				"it stays with its target groups, by the deletion policy of its objects")
 		}
 	}
@@ -44,9 +44,9 @@ func (d *differ) disown() {
 		if len(keys) == 0 {
 			return
 		}
-		var op elb.Operation = elb.RemoveTags{Resource: r, Keys: keys}
+		var op awsop.Operation = awsop.RemoveTags{Resource: r, Keys: keys}
 		if r.Kind == stack.KindSecurityGroup {
-			op = elb.DeleteTags{Group: r, Keys: keys}
+			op = awsop.DeleteTags{Group: r, Keys: keys}
 		}
 		s := d.step(plan.Update, r, plan.Vital, op, why)
 		if r.Kind == stack.KindLoadBalancer {
@@ -56,7 +56,7 @@ func (d *differ) disown() {
 	}
 	for i := range d.obs.Bindings {
 		if b := &d.obs.Bindings[i]; !b.Deleting && d.ownsBinding(b) {
-			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Vital, elb.ReleaseBinding{Namespace: b.Namespace, ObjectName: b.Name, Labels: sortedKeys(naming.Labels(d.plan.Key))}, why)
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Vital, awsop.ReleaseBinding{Namespace: b.Namespace, ObjectName: b.Name, Labels: sortedKeys(naming.Labels(d.plan.Key))}, why)
 			before = append(before, s.ID)
 		}
 	}

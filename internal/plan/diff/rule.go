@@ -4,15 +4,15 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // transition computes how the rules of a listener become the wanted ones, and keeps what stays. l is nil for a new listener.
-func (d *differ) transition(in transition.Input, l *elb.Listener, want []stack.Rule) []transition.Phase {
+func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Phase {
 	in.Targets, in.Stays = d.forwards, map[string]bool{}
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
@@ -50,7 +50,7 @@ func (d *differ) rulesTagged(want []stack.Rule) bool {
 
 // phases plans the changes of a transition. ids are the steps of its changes so far. Modifications of the listener, have, follow attached, and need
 // the attachment of the certificate that is the default one until then. The last one is returned, if there is one.
-func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments, have *elb.Listener) (modified plan.StepID) {
+func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.StepID, attached attachments, have *awsop.Listener) (modified plan.StepID) {
 	for _, p := range phases {
 		for _, c := range p.Changes {
 			if c.Op == nil {
@@ -72,11 +72,11 @@ func (d *differ) phases(phases []transition.Phase, ids map[transition.ID]plan.St
 			d.needFreed(s, c.Sets)
 			d.release(c.Releases, s.ID)
 			switch op := c.Op.(type) {
-			case elb.CreateRule:
+			case awsop.CreateRule:
 				d.made[c.Resource] = s.ID
-			case elb.CreateListener:
+			case awsop.CreateListener:
 				d.made[c.Resource], d.asides[op.Listener.Port] = s.ID, true
-			case elb.ModifyListener:
+			case awsop.ModifyListener:
 				d.needRegistered(s, c.Sets)
 				d.needRedirected(s, op.Listener.DefaultActions)
 				if have != nil {

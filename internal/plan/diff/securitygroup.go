@@ -6,12 +6,12 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/k8s-lbc/lbc/internal/inbound"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func groupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindSecurityGroup, ID: id} }
@@ -36,10 +36,10 @@ func (d *differ) securityGroups() {
 		r := groupRef(w.ID)
 		have := d.groups[w.ID]
 		if have == nil {
-			op := elb.CreateSecurityGroup{VPC: d.want.VPC, Group: w}
+			op := awsop.CreateSecurityGroup{VPC: d.want.VPC, Group: w}
 			op.Group.Ingress = nil
 			d.made[r] = d.step(plan.Create, r, plan.Normal, op, w.Name).ID
-			have = &elb.SecurityGroup{}
+			have = &awsop.SecurityGroup{}
 		}
 		if w.Shared || d.kept[have.GroupID] {
 			continue
@@ -72,7 +72,7 @@ func (d *differ) arrangedRules() map[string][]stack.Permission {
 		changed = changed || len(missing(w.Ingress, d.resolve, present, canonical.Literal))+len(missing(present, canonical.Literal, w.Ingress, d.resolve)) > 0
 		ids, have, wanted = append(ids, w.ID), append(have, d.byIdentity(present)), append(wanted, w.Ingress...)
 	}
-	few := len(ids) == 1 && len(wanted) <= inbound.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() && !inbound.Of(have[0]).Equal(inbound.Of(wanted))
+	few := len(ids) == 1 && len(wanted) <= sgrules.JoinAbove && d.lists().Count(wanted) <= d.rulesPerGroup() && !sgrules.Of(have[0]).Equal(sgrules.Of(wanted))
 	if !changed || few {
 		return out
 	}
@@ -85,7 +85,7 @@ func (d *differ) arrangedRules() map[string][]stack.Permission {
 }
 
 // lists are the prefix lists that are known.
-func (d *differ) lists() inbound.Lists { return d.want.PrefixLists }
+func (d *differ) lists() sgrules.Lists { return d.want.PrefixLists }
 
 func (d *differ) rulesPerGroup() int {
 	return cmp.Or(d.opt.RulesPerSecurityGroup, quota.RulesPerSecurityGroup)
@@ -125,10 +125,10 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 	add := missing(want, d.resolve, have, canonical.Literal)
 	drop := missing(have, canonical.Literal, want, d.resolve)
 	limit := max(d.rulesPerGroup(), d.lists().Count(have))
-	first, rest := d.lists().Room(have, add, drop, inbound.Of(d.byIdentity(want)), limit)
+	first, rest := d.lists().Room(have, add, drop, sgrules.Of(d.byIdentity(want)), limit)
 	var made plan.StepID
 	if len(first) > 0 {
-		made = d.step(plan.Update, r, plan.Normal, elb.RevokeSecurityGroupIngress{Group: r, Permissions: first}, d.permissionsText("close ", first)...).ID
+		made = d.step(plan.Update, r, plan.Normal, awsop.RevokeSecurityGroupIngress{Group: r, Permissions: first}, d.permissionsText("close ", first)...).ID
 	}
 	var grants []grant
 	replacing, others := samePorts(add, rest)
@@ -140,7 +140,7 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 		if d.made[r] != "" {
 			a = plan.Create
 		}
-		s := d.step(a, r, plan.Normal, elb.AuthorizeSecurityGroupIngress{Group: r, Permissions: rules}, d.permissionsText("open ", rules)...)
+		s := d.step(a, r, plan.Normal, awsop.AuthorizeSecurityGroupIngress{Group: r, Permissions: rules}, d.permissionsText("open ", rules)...)
 		s.Follow(made)
 		grants = append(grants, grant{s.ID, rules})
 	}
@@ -189,7 +189,7 @@ func (d *differ) revoke(x revocation, after ...plan.StepID) {
 		if len(rules) == 0 {
 			continue
 		}
-		s := d.step(plan.Update, x.group, plan.Normal, elb.RevokeSecurityGroupIngress{Group: x.group, Permissions: rules}, d.permissionsText("close ", rules)...)
+		s := d.step(plan.Update, x.group, plan.Normal, awsop.RevokeSecurityGroupIngress{Group: x.group, Permissions: rules}, d.permissionsText("close ", rules)...)
 		s.Need(after...)
 		for _, g := range x.grants {
 			if _, other := samePorts(g.rules, rules); len(other) < len(g.rules) {
@@ -217,7 +217,7 @@ func (d *differ) moving() bool {
 			n++
 		}
 	}
-	return n > 1 || slices.ContainsFunc(d.obs.SecurityGroups, func(g elb.SecurityGroup) bool {
+	return n > 1 || slices.ContainsFunc(d.obs.SecurityGroups, func(g awsop.SecurityGroup) bool {
 		return stack.IsManagedSecurityGroup(g.ID) && g.ID != stack.ManagedSecurityGroup
 	})
 }
@@ -279,7 +279,7 @@ func (d *differ) deleteSecurityGroups() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
-		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is not wanted any more")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}, "is not wanted any more")
 		if first := d.servingGroup(g.ID); first.GroupID != g.GroupID && !d.consented(g.GroupID) {
 			d.spare(s, g.GroupID, g.Name, first.GroupID, first.Name)
 			continue
@@ -294,22 +294,22 @@ func (d *differ) deleteSecurityGroups() {
 }
 
 // DeleteShared plans the deletion of the cluster-wide group, for callers that know that nothing uses it any more.
-func DeleteShared(key stack.Key, g elb.SecurityGroup) plan.Plan {
+func DeleteShared(key stack.Key, g awsop.SecurityGroup) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
-	op := elb.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}
+	op := awsop.DeleteSecurityGroup{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID)}
 	return plan.Plan{Key: key, Steps: []plan.Step{{
 		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Delete, Resource: r, Op: op, Lane: plan.Normal, Why: []string{"no load balancer uses it any more"},
 	}}}
 }
 
 // TagShared plans the tags that the cluster-wide group lacks, or has with other values. Those that others put on it stay, and so do the external ones.
-func TagShared(key stack.Key, g elb.SecurityGroup, want map[string]string, external []string) plan.Plan {
+func TagShared(key stack.Key, g awsop.SecurityGroup, want map[string]string, external []string) plan.Plan {
 	r := stack.Ref{Kind: stack.KindSecurityGroup, ID: g.ID, Literal: g.GroupID}
 	set, _, why := (&differ{opt: Options{ExternalTags: external}}).tagChanges(g.Tags, want, nil)
 	if len(set) == 0 {
 		return plan.Plan{Key: key}
 	}
-	op := elb.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID), Tags: set}
+	op := awsop.CreateTags{Group: stack.Literal(stack.KindSecurityGroup, g.GroupID), Tags: set}
 	return plan.Plan{Key: key, Steps: []plan.Step{{
 		ID: plan.StepID(plan.NameOf(op) + " " + g.ID), Action: plan.Update, Resource: r, Op: op, Lane: plan.Cosmetic, Why: why,
 	}}}

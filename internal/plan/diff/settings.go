@@ -3,13 +3,13 @@ package diff
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // keepSettings returns a desired stack of which only rules, target groups and bindings differ from what AWS holds, and what is kept beside
 // it. ok is false if it is not clear which load balancer of AWS's is meant.
-func keepSettings(want *stack.Stack, keep stack.Keep, obs *elb.Observed) (_ *stack.Stack, _ stack.Keep, ok bool) {
+func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *stack.Stack, _ stack.Keep, ok bool) {
 	lb, ok := keptBalancer(want, obs)
 	if !ok {
 		return nil, keep, false
@@ -28,7 +28,7 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *elb.Observed) (_ *sta
 		also = append(also, stack.Literal(stack.KindSecurityGroup, g.GroupID))
 	}
 	s.SecurityGroups = slices.DeleteFunc(slices.Clone(want.SecurityGroups), func(w stack.SecurityGroup) bool {
-		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g elb.SecurityGroup) bool { return g.ID == w.ID })
+		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.ID == w.ID })
 	})
 	listeners, defaults := keepListeners(&s, keep, obs, lb)
 	keep.Resources = slices.Concat(keep.Resources, also, listeners, unseen(keep.SeenNamespace, &s, obs))
@@ -37,18 +37,18 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *elb.Observed) (_ *sta
 	keepBindings(&s, obs)
 	// An import of new content changes no listener; a new certificate waits for one that takes it.
 	s.Certificates = slices.DeleteFunc(slices.Clone(want.Certificates), func(w stack.Certificate) bool {
-		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c elb.Certificate) bool { return c.ID == w.ID && len(mismatches(&c, w)) == 0 })
+		return w.Import == nil || !slices.ContainsFunc(obs.Certificates, func(c awsop.Certificate) bool { return c.ID == w.ID && len(mismatches(&c, w)) == 0 })
 	})
 	// Nor does a new bundle of a trust store.
 	s.TrustStores = slices.DeleteFunc(slices.Clone(want.TrustStores), func(w stack.TrustStore) bool {
-		return !slices.ContainsFunc(obs.TrustStores, func(t elb.TrustStore) bool { return t.ID == w.ID })
+		return !slices.ContainsFunc(obs.TrustStores, func(t awsop.TrustStore) bool { return t.ID == w.ID })
 	})
 	return &s, keep, true
 }
 
 // keptBalancer is the load balancer that AWS holds for a stack; ok is false if there is none, or if several differ in what cannot be
 // changed, of which one is about to replace the other.
-func keptBalancer(want *stack.Stack, obs *elb.Observed) (lb *elb.LoadBalancer, ok bool) {
+func keptBalancer(want *stack.Stack, obs *awsop.Observed) (lb *awsop.LoadBalancer, ok bool) {
 	if len(want.LoadBalancers) == 0 {
 		return nil, false
 	}
@@ -73,7 +73,7 @@ func keptBalancer(want *stack.Stack, obs *elb.Observed) (lb *elb.LoadBalancer, o
 // keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules. It
 // returns the listeners that must not be touched, rules included: those that are not wanted, and those that redirect in AWS or are
 // wanted to, or have another protocol, because rules mean another thing there. defaults are those whose default actions stay.
-func keepListeners(s *stack.Stack, keep stack.Keep, obs *elb.Observed, lb *elb.LoadBalancer) (untouched, defaults []stack.Ref) {
+func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer) (untouched, defaults []stack.Ref) {
 	wanted, rules := s.Listeners, s.Rules
 	s.Listeners, s.Rules = nil, nil
 	for i := range obs.Listeners {
@@ -110,7 +110,7 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *elb.Observed, lb *elb.L
 }
 
 // existingRules are the rules that AWS holds of a listener, as those of a stack.
-func existingRules(obs *elb.Observed, arn string, at stack.Ref) []stack.Rule {
+func existingRules(obs *awsop.Observed, arn string, at stack.Ref) []stack.Rule {
 	var out []stack.Rule
 	for _, r := range obs.Rules {
 		if r.Listener.Literal == arn {
@@ -127,10 +127,10 @@ func redirects(as []stack.Action) bool {
 }
 
 // keepTargetGroups leaves out the target groups that AWS lacks and no rule is left for.
-func keepTargetGroups(s *stack.Stack, obs *elb.Observed) {
+func keepTargetGroups(s *stack.Stack, obs *awsop.Observed) {
 	used := map[stack.Ref]bool{}
 	for _, r := range s.Rules {
-		for _, ref := range elb.TargetGroupsOf(r.Actions) {
+		for _, ref := range awsop.TargetGroupsOf(r.Actions) {
 			used[ref] = true
 		}
 	}
@@ -138,12 +138,12 @@ func keepTargetGroups(s *stack.Stack, obs *elb.Observed) {
 		if w.Balancer != (stack.Ref{}) { // that of a load balancer in front, which stays as it is
 			return true
 		}
-		return !used[targetGroupRef(w.ID)] && !slices.ContainsFunc(obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ID == w.ID })
+		return !used[targetGroupRef(w.ID)] && !slices.ContainsFunc(obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ID == w.ID })
 	})
 }
 
 // keepBindings gives bindings the sources that those in AWS's place admit: they are a setting of the load balancer.
-func keepBindings(s *stack.Stack, obs *elb.Observed) {
+func keepBindings(s *stack.Stack, obs *awsop.Observed) {
 	s.Bindings = slices.DeleteFunc(slices.Clone(s.Bindings), func(w stack.Binding) bool {
 		return !slices.ContainsFunc(s.TargetGroups, func(tg stack.TargetGroup) bool { return w.TargetGroup == targetGroupRef(tg.ID) })
 	})

@@ -8,14 +8,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func same(t *testing.T, what string, got, want any) {
 	t.Helper()
-	if d := cmp.Diff(want, got, cmpopts.EquateComparable(elb.Parts{})); d != "" {
+	if d := cmp.Diff(want, got, cmpopts.EquateComparable(awsop.Parts{})); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
 }
@@ -140,9 +140,9 @@ func TestWhereSettingsStandNoOtherOperationIsPlanned(t *testing.T) {
 		p := Stack(want, keepsSettings, f.obs, Options{})
 		for _, s := range p.Steps {
 			switch op := s.Op.(type) {
-			case elb.CreateRule, elb.ModifyRule, elb.DeleteRule, elb.SetRulePriorities, elb.CreateTargetGroup, elb.ModifyTargetGroup, elb.ModifyTargetGroupAttributes, elb.DeleteTargetGroup,
-				elb.CreateBinding, elb.UpdateBinding, elb.DeleteBinding, elb.AwaitTargets:
-			case elb.CreateSecurityGroup:
+			case awsop.CreateRule, awsop.ModifyRule, awsop.DeleteRule, awsop.SetRulePriorities, awsop.CreateTargetGroup, awsop.ModifyTargetGroup, awsop.ModifyTargetGroupAttributes, awsop.DeleteTargetGroup,
+				awsop.CreateBinding, awsop.UpdateBinding, awsop.DeleteBinding, awsop.AwaitTargets:
+			case awsop.CreateSecurityGroup:
 				if !op.Group.Shared {
 					t.Fatalf("step %s", s.ID)
 				}

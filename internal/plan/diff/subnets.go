@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // subnetChanges compares subnets as sets of ids; addresses of a subnet that stays cannot be changed.

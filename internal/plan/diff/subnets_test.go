@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // network is a stack with a network load balancer of an address type in subnets.
@@ -24,28 +24,28 @@ func TestSubnetsOfANetworkLoadBalancerAreSetByOneCallThatRepeatsTheAddressesThat
 	const v6, other, prefix, chosen = "2001:db8::15", "2001:db8::16", "2001:db8:0:0:7::/80", "2001:db8:0:0:9::/80"
 	for name, c := range map[string]struct {
 		from, to *stack.Stack
-		want     []elb.SetSubnets // without the load balancer
+		want     []awsop.SetSubnets // without the load balancer
 	}{
 		"to dualstack with addresses": {
 			network(stack.IPv4, "off", m{Subnet: "a"}), network(stack.Dualstack, "off", m{Subnet: "a", IPv6: v6}),
-			[]elb.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6}}, NetworkSourceNAT: "off", IPAddressType: stack.Dualstack}},
+			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6}}, NetworkSourceNAT: "off", IPAddressType: stack.Dualstack}},
 		},
 		"to dualstack with addresses and prefixes": {
 			network(stack.IPv4, "off", m{Subnet: "a"}), network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}),
-			[]elb.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on", IPAddressType: stack.Dualstack}},
+			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on", IPAddressType: stack.Dualstack}},
 		},
 		"from dualstack with addresses and prefixes": {
 			network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}), network(stack.IPv4, "off", m{Subnet: "a"}),
-			[]elb.SetSubnets{{Subnets: []m{{Subnet: "a"}}, NetworkSourceNAT: "off", IPAddressType: stack.IPv4}},
+			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a"}}, NetworkSourceNAT: "off", IPAddressType: stack.IPv4}},
 		},
 		"another prefix": {
 			network(stack.Dualstack, "on", m{Subnet: "a", IPv6: v6, SourceNATPrefix: chosen}), network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: prefix}),
-			[]elb.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on"}},
+			[]awsop.SetSubnets{{Subnets: []m{{Subnet: "a", IPv6: v6, SourceNATPrefix: prefix}}, NetworkSourceNAT: "on"}},
 		},
 		"a subnet more": {
 			network(stack.Dualstack, "on", m{Subnet: "a", AllocationID: "e1", IPv6: v6, SourceNATPrefix: chosen}, m{Subnet: "b", PrivateIPv4: "10.0.0.9"}),
 			network(stack.Dualstack, "on", m{Subnet: "a", SourceNATPrefix: stack.AutoAssigned}, m{Subnet: "b"}, m{Subnet: "c", AllocationID: "e3", SourceNATPrefix: stack.AutoAssigned}),
-			[]elb.SetSubnets{{Subnets: []m{
+			[]awsop.SetSubnets{{Subnets: []m{
 				{Subnet: "a", AllocationID: "e1", IPv6: v6, SourceNATPrefix: chosen}, {Subnet: "b", PrivateIPv4: "10.0.0.9"}, {Subnet: "c", AllocationID: "e3", SourceNATPrefix: stack.AutoAssigned},
 			}, NetworkSourceNAT: "on"}},
 		},
@@ -61,9 +61,9 @@ func TestSubnetsOfANetworkLoadBalancerAreSetByOneCallThatRepeatsTheAddressesThat
 	} {
 		f := newFake(testKey())
 		f.converge(t, c.from, Options{})
-		var got []elb.SetSubnets
+		var got []awsop.SetSubnets
 		for _, s := range Stack(c.to, stack.Keep{}, f.obs, Options{}).Steps {
-			if op, ok := s.Op.(elb.SetSubnets); ok {
+			if op, ok := s.Op.(awsop.SetSubnets); ok {
 				op.LoadBalancer = stack.Ref{}
 				got = append(got, op)
 			}

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // secured is testStack("/a") with an HTTPS listener that has certificates.
@@ -151,7 +151,7 @@ func TestPortsCloseThoughAnotherPortCannotOpen(t *testing.T) {
 	f.converge(t, s, Options{})
 	s.SecurityGroups[0].Ingress = []stack.Permission{tcpFrom(80, "10.0.0.0/8"), tcpFrom(8443, "10.0.0.0/8")}
 	f.without(t, Stack(s, stack.Keep{}, f.obs, Options{}), func(s plan.Step) bool {
-		op, opens := s.Op.(elb.AuthorizeSecurityGroupIngress)
+		op, opens := s.Op.(awsop.AuthorizeSecurityGroupIngress)
 		return opens && op.Permissions[0].FromPort == 80
 	})
 	var open []stack.Permission

@@ -8,11 +8,11 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTargetGroup, ID: id} }
@@ -22,7 +22,7 @@ func targetGroupRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTarg
 func (d *differ) matchTargetGroups() {
 	sort.SliceStable(d.obs.TargetGroups, func(i, j int) bool { return d.obs.TargetGroups[i].ARN < d.obs.TargetGroups[j].ARN })
 	d.tgUse = d.targetGroupUse()
-	d.alike = make(map[string][]*elb.TargetGroup, len(d.obs.TargetGroups))
+	d.alike = make(map[string][]*awsop.TargetGroup, len(d.obs.TargetGroups))
 	for i := range d.obs.TargetGroups {
 		tg := &d.obs.TargetGroups[i]
 		d.alike[tg.ID] = append(d.alike[tg.ID], tg)
@@ -38,7 +38,7 @@ func (d *differ) matchTargetGroups() {
 
 // replacementReason says why an observed target group cannot become the wanted one; empty = it can. AWS changes none of these of
 // a target group that exists.
-func (d *differ) replacementReason(have *elb.TargetGroup, want stack.TargetGroup) string {
+func (d *differ) replacementReason(have *awsop.TargetGroup, want stack.TargetGroup) string {
 	version := func(tg stack.TargetGroup) string {
 		if tg.ProtocolVersion == "" && (tg.Protocol == "HTTP" || tg.Protocol == "HTTPS") {
 			return "HTTP1"
@@ -70,11 +70,11 @@ func (d *differ) replacementReason(have *elb.TargetGroup, want stack.TargetGroup
 // the declared name stays: the existing controller renames the binding only. One stays, too, while another group of the stack has the name: a
 // group of the same identity is either the successor or goes; one of another identity keeps the name or leaves it. If it leaves it, a group with
 // a name of its own in between is the way, as names may be exchanged.
-func (d *differ) misnamed(have *elb.TargetGroup, want stack.TargetGroup) bool {
+func (d *differ) misnamed(have *awsop.TargetGroup, want stack.TargetGroup) bool {
 	if !want.Declared || have.Name == want.Name {
 		return false
 	}
-	if slices.ContainsFunc(d.obs.Bindings, func(b elb.Binding) bool {
+	if slices.ContainsFunc(d.obs.Bindings, func(b awsop.Binding) bool {
 		return b.TargetGroup.Literal == have.ARN && b.Name == want.Name && !b.Deleting
 	}) {
 		return false
@@ -95,8 +95,8 @@ func (d *differ) misnamed(have *elb.TargetGroup, want stack.TargetGroup) bool {
 }
 
 // named is the observed target group of a name; nil = there is none.
-func (d *differ) named(name string) *elb.TargetGroup {
-	if i := slices.IndexFunc(d.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.Name == name }); i >= 0 {
+func (d *differ) named(name string) *awsop.TargetGroup {
+	if i := slices.IndexFunc(d.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.Name == name }); i >= 0 {
 		return &d.obs.TargetGroups[i]
 	}
 	return nil
@@ -108,14 +108,14 @@ func (d *differ) successorTags(w stack.TargetGroup) map[string]string {
 	if !w.Declared || len(d.alike[w.ID]) == 0 {
 		return w.Tags
 	}
-	former := slices.MinFunc(d.alike[w.ID], func(a, b *elb.TargetGroup) int { return cmp.Compare(d.tgUse[a.ARN], d.tgUse[b.ARN]) })
+	former := slices.MinFunc(d.alike[w.ID], func(a, b *awsop.TargetGroup) int { return cmp.Compare(d.tgUse[a.ARN], d.tgUse[b.ARN]) })
 	tags := map[string]string{naming.ReplacesTag: former.Name}
 	maps.Copy(tags, w.Tags)
 	return tags
 }
 
 // leaves reports whether an observed target group is not wanted by its name.
-func (d *differ) leaves(tg *elb.TargetGroup) bool {
+func (d *differ) leaves(tg *awsop.TargetGroup) bool {
 	return !slices.ContainsFunc(d.want.TargetGroups, func(w stack.TargetGroup) bool { return w.ID == tg.ID && (!w.Declared || w.Name == tg.Name) })
 }
 
@@ -132,7 +132,7 @@ func (d *differ) targetGroups() {
 		def := func(k string) (string, bool) { return canonical.TargetGroupDefault(w, k) }
 		if have == nil {
 			a, why := plan.Create, w.Name
-			op := elb.CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
+			op := awsop.CreateTargetGroup{VPC: d.want.VPC, TargetGroup: w}
 			for i := range d.obs.TargetGroups {
 				if old := &d.obs.TargetGroups[i]; old.ID == w.ID {
 					a, why = plan.Replace, cmp.Or(d.replacementReason(old, w), "the load balancer is replaced")
@@ -150,7 +150,7 @@ func (d *differ) targetGroups() {
 			continue
 		}
 		if why := healthCheckChanges(have.HealthCheck, w.HealthCheck); len(why) > 0 {
-			d.step(plan.Update, r, plan.Normal, elb.ModifyTargetGroup{TargetGroup: r, ProtocolVersion: w.ProtocolVersion, HealthCheck: w.HealthCheck}, why...)
+			d.step(plan.Update, r, plan.Normal, awsop.ModifyTargetGroup{TargetGroup: r, ProtocolVersion: w.ProtocolVersion, HealthCheck: w.HealthCheck}, why...)
 		}
 		d.targetGroupAttributes(plan.Update, r, w, have.Attributes, def)
 		exempt := d.legacyTags()
@@ -172,8 +172,8 @@ func (d *differ) freeName(w stack.TargetGroup) string {
 }
 
 func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {
-	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) elb.Operation {
-		return elb.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: as}
+	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) awsop.Operation {
+		return awsop.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: as}
 	})
 }
 
@@ -207,13 +207,13 @@ func (d *differ) deleteTargetGroups() {
 		r := stack.Ref{Kind: stack.KindTargetGroup, ID: tg.ID, Literal: tg.ARN}
 		if n := d.opt.Foreign[tg.ARN]; n > 0 {
 			keys := slices.Sorted(maps.Keys(naming.Tracking(d.plan.Key.Owner, "", "", "")))
-			s := d.step(plan.Update, r, plan.Normal, elb.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN), Keys: keys},
+			s := d.step(plan.Update, r, plan.Normal, awsop.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN), Keys: keys},
 				fmt.Sprintf("is not wanted any more, and has %d targets of other clusters: it is kept, and no longer managed", n))
 			s.Need(d.releases[tg.ARN]...)
 			d.deletedTargets[tg.ARN] = s.ID
 			continue
 		}
-		op := elb.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), Delayed: d.stillUsed(tg)}
+		op := awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), Delayed: d.stillUsed(tg)}
 		why := "is not wanted any more"
 		if op.Delayed {
 			why += "; nodes of the load balancer may use it for two more minutes"

@@ -9,11 +9,11 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // drawRules draws a listener's rules over few hosts, paths and methods, so that many share requests, and its default action.
@@ -66,7 +66,7 @@ func requests() []traffic.Request {
 // answers tells what the listener answers to each request; "" if there is none.
 func (f *fakeAWS) answers(t failer) []string {
 	t.Helper()
-	var l *elb.Listener
+	var l *awsop.Listener
 	for i := range f.obs.Listeners {
 		if f.obs.Listeners[i].Port == 80 {
 			l = &f.obs.Listeners[i]
@@ -152,7 +152,7 @@ func renumber(t *rapid.T, f *fakeAWS) {
 	if from == 0 {
 		return
 	}
-	slices.SortFunc(f.obs.Rules, func(a, b elb.Rule) int { return int(a.Priority - b.Priority) })
+	slices.SortFunc(f.obs.Rules, func(a, b awsop.Rule) int { return int(a.Priority - b.Priority) })
 	for i := range f.obs.Rules {
 		f.obs.Rules[i].Priority = from + int32(i)
 	}

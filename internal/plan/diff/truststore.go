@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func trustStoreRef(id string) stack.Ref { return stack.Ref{Kind: stack.KindTrustStore, ID: id} }
@@ -24,13 +24,13 @@ func (d *differ) wantedTrustStores() {
 	}
 	for _, w := range d.want.TrustStores {
 		r := trustStoreRef(w.ID)
-		at := slices.IndexFunc(d.obs.TrustStores, func(t elb.TrustStore) bool { return t.ID == w.ID })
+		at := slices.IndexFunc(d.obs.TrustStores, func(t awsop.TrustStore) bool { return t.ID == w.ID })
 		if at < 0 {
 			if w.Bundle == "" {
 				continue
 			}
 			put := d.upload(plan.Create, w)
-			s := d.step(plan.Create, r, plan.Normal, elb.CreateTrustStore{TrustStore: w}, fmt.Sprintf("certificates of authorities: %d", strings.Count(w.Bundle, "-----BEGIN ")))
+			s := d.step(plan.Create, r, plan.Normal, awsop.CreateTrustStore{TrustStore: w}, fmt.Sprintf("certificates of authorities: %d", strings.Count(w.Bundle, "-----BEGIN ")))
 			s.Need(put)
 			d.made[r] = s.ID
 			continue
@@ -44,11 +44,11 @@ func (d *differ) wantedTrustStores() {
 
 // upload plans the upload of a bundle.
 func (d *differ) upload(a plan.Action, w stack.TrustStore) plan.StepID {
-	return d.step(a, trustStoreRef(w.ID), plan.Normal, elb.PutObject{Bucket: w.Bucket, Key: w.Key, Content: w.Bundle}, "authorities of clients to "+place(w)).ID
+	return d.step(a, trustStoreRef(w.ID), plan.Normal, awsop.PutObject{Bucket: w.Bucket, Key: w.Key, Content: w.Bundle}, "authorities of clients to "+place(w)).ID
 }
 
 // renewTrustStore brings a trust store to another bundle, and its tags, of which that of the bundle comes last.
-func (d *differ) renewTrustStore(have *elb.TrustStore, w stack.TrustStore) {
+func (d *differ) renewTrustStore(have *awsop.TrustStore, w stack.TrustStore) {
 	if w.Bundle == "" { // not known: what the tags say stays
 		return
 	}
@@ -61,7 +61,7 @@ func (d *differ) renewTrustStore(have *elb.TrustStore, w stack.TrustStore) {
 		if have.Hash == w.Hash {
 			why = change("bundle", quoteEmpty(former), place(w))
 		}
-		s := d.step(plan.Update, r, plan.Normal, elb.ModifyTrustStore{Ref: r, TrustStore: w}, why)
+		s := d.step(plan.Update, r, plan.Normal, awsop.ModifyTrustStore{Ref: r, TrustStore: w}, why)
 		s.Need(put)
 		modified = append(modified, s.ID)
 	}
@@ -83,7 +83,7 @@ func (d *differ) deleteBundle(r stack.Ref, lane plan.Lane, tag string) *plan.Ste
 	if !ok || !strings.HasPrefix(tag, "s3://") {
 		return nil
 	}
-	return d.step(plan.Delete, r, lane, elb.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it any more")
+	return d.step(plan.Delete, r, lane, awsop.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it any more")
 }
 
 // deleteTrustStores deletes what is not wanted any more, after nothing uses it. The bundle goes before it: afterwards nothing shows where it is.
@@ -98,7 +98,7 @@ func (d *differ) deleteTrustStores() {
 		}
 		r := stack.Ref{Kind: stack.KindTrustStore, ID: t.ID, Literal: t.ARN}
 		bundle := d.deleteBundle(r, plan.Normal, t.Tags[naming.BundleTag])
-		s := d.step(plan.Delete, r, plan.Normal, elb.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is not wanted any more")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is not wanted any more")
 		s.Follow(d.releasing()...)
 		if bundle != nil {
 			s.Need(bundle.ID)
@@ -124,5 +124,5 @@ func (d *differ) released(have stack.Listener) *stack.MutualAuthentication {
 func (d *differ) verifiesBy(arn string) bool {
 	has := func(l stack.Listener) bool { return l.Mutual != nil && l.Mutual.TrustStore == arn }
 	return slices.ContainsFunc(d.want.Listeners, has) ||
-		slices.ContainsFunc(d.obs.Listeners, func(l elb.Listener) bool { return d.kept[l.ARN] && has(l.Listener) })
+		slices.ContainsFunc(d.obs.Listeners, func(l awsop.Listener) bool { return d.kept[l.ARN] && has(l.Listener) })
 }

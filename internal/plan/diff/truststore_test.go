@@ -4,10 +4,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 const ownStore = "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/k8s-shop-web-1/1"
@@ -18,8 +18,8 @@ func wantedStore(hash string) stack.TrustStore {
 		Tags: map[string]string{naming.ContentTag: hash, naming.BundleTag: "s3://bucket/ca.pem"}}
 }
 
-func observedStore(hash string) elb.TrustStore {
-	t := elb.TrustStore{ARN: ownStore, Status: elb.TrustStoreActive, TrustStore: wantedStore(hash)}
+func observedStore(hash string) awsop.TrustStore {
+	t := awsop.TrustStore{ARN: ownStore, Status: awsop.TrustStoreActive, TrustStore: wantedStore(hash)}
 	t.Bundle = ""
 	return t
 }
@@ -46,7 +46,7 @@ var ofStores = []string{"PutObject", "CreateTrustStore", "ModifyTrustStore", "De
 func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.obs.TrustStores = []elb.TrustStore{observedStore("h1")}
+	f.obs.TrustStores = []awsop.TrustStore{observedStore("h1")}
 	f.converge(t, verifying("h1"), Options{})
 	if p := Stack(verifying("h1"), stack.Keep{}, f.obs, Options{}); len(p.Steps) > 0 {
 		t.Errorf("as wanted: %v", p.Steps)
@@ -77,21 +77,21 @@ func TestATrustStoreKeepsItsARNWithAnotherBundleAndGoesAfterItsListenerLetsGo(t 
 func TestATrustStoreStaysWhileAListenerHasItOrItIsNotKnownWhetherItIsWanted(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
-	f.obs.TrustStores = []elb.TrustStore{observedStore("h1")}
+	f.obs.TrustStores = []awsop.TrustStore{observedStore("h1")}
 	f.converge(t, verifying("h1"), Options{})
 	for name, c := range map[string]struct {
-		change func(*stack.Stack, *elb.Observed)
+		change func(*stack.Stack, *awsop.Observed)
 		keep   stack.Keep
 	}{
-		"a listener has it": {change: func(s *stack.Stack, _ *elb.Observed) { s.TrustStores = nil }},
-		"it is kept":        {func(s *stack.Stack, _ *elb.Observed) { s.TrustStores, s.Listeners = nil, s.Listeners[:1] }, stack.Keep{Resources: []stack.Ref{{Kind: stack.KindTrustStore}}}},
-		"its bundle is unknown": {change: func(s *stack.Stack, _ *elb.Observed) {
+		"a listener has it": {change: func(s *stack.Stack, _ *awsop.Observed) { s.TrustStores = nil }},
+		"it is kept":        {func(s *stack.Stack, _ *awsop.Observed) { s.TrustStores, s.Listeners = nil, s.Listeners[:1] }, stack.Keep{Resources: []stack.Ref{{Kind: stack.KindTrustStore}}}},
+		"its bundle is unknown": {change: func(s *stack.Stack, _ *awsop.Observed) {
 			s.TrustStores[0].Bundle, s.TrustStores[0].Hash, s.TrustStores[0].Tags = "", "", map[string]string{}
 		}},
-		"trust stores are unread": {change: func(s *stack.Stack, o *elb.Observed) {
+		"trust stores are unread": {change: func(s *stack.Stack, o *awsop.Observed) {
 			s.TrustStores, s.Listeners, o.TrustStoresUnread = nil, s.Listeners[:1], &plan.Guard{}
 		}},
-		"settings are kept": {func(s *stack.Stack, _ *elb.Observed) { s.TrustStores = nil }, stack.Keep{Settings: true}},
+		"settings are kept": {func(s *stack.Stack, _ *awsop.Observed) { s.TrustStores = nil }, stack.Keep{Settings: true}},
 	} {
 		want, o := verifying("h1"), f.obs.Clone()
 		c.change(want, &o)

@@ -4,17 +4,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be seen may
 // have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours shows by itself
 // nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
 // rules of others.
-func unseen(namespace string, s *stack.Stack, obs *elb.Observed) (keep []stack.Ref) {
+func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) (keep []stack.Ref) {
 	if namespace == "" {
 		return nil
 	}
@@ -28,7 +28,7 @@ func unseen(namespace string, s *stack.Stack, obs *elb.Observed) (keep []stack.R
 	for i := range obs.Rules {
 		r := &obs.Rules[i]
 		seen, ours := true, false
-		for _, ref := range elb.TargetGroupsOf(r.Actions) {
+		for _, ref := range awsop.TargetGroupsOf(r.Actions) {
 			id := identities[ref.Literal]
 			ours = ours || id != ""
 			seen = seen && (id == "" || madeIn(namespace, id))
@@ -43,7 +43,7 @@ func unseen(namespace string, s *stack.Stack, obs *elb.Observed) (keep []stack.R
 }
 
 // memberless is a listener that AWS holds as one of a stack without members.
-func memberless(have *elb.Listener, balancer string) stack.Listener {
+func memberless(have *awsop.Listener, balancer string) stack.Listener {
 	l := have.Listener
 	l.ID, l.LoadBalancer = naming.ListenerID(have.Port), loadBalancerRef(balancer)
 	l.Attributes, l.Mutual, l.Tags = nil, nil, nil

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *testing.T) {
@@ -57,14 +57,14 @@ func TestWhereObjectsMayBeUnseenOnlyWhatIsKnownToBeOfTheSeenNamespaceGoes(t *tes
 		same(t, name+": steps", slices.Sorted(maps.Keys(ops)), c.steps)
 		f.run(t, p)
 		for _, id := range []string{"pay/a", "shop2/a"} {
-			if !slices.ContainsFunc(f.obs.TargetGroups, func(tg elb.TargetGroup) bool { return tg.ID == id }) ||
-				!slices.ContainsFunc(f.obs.Rules, func(r elb.Rule) bool {
-					return slices.Contains(r.Conditions[0].Values, id) && len(elb.TargetGroupsOf(r.Actions)) == 1
+			if !slices.ContainsFunc(f.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ID == id }) ||
+				!slices.ContainsFunc(f.obs.Rules, func(r awsop.Rule) bool {
+					return slices.Contains(r.Conditions[0].Values, id) && len(awsop.TargetGroupsOf(r.Actions)) == 1
 				}) {
 				t.Errorf("%s: %s is gone", name, id)
 			}
 		}
-		if !slices.ContainsFunc(f.obs.Rules, func(r elb.Rule) bool {
+		if !slices.ContainsFunc(f.obs.Rules, func(r awsop.Rule) bool {
 			return r.Conditions[0].Values[0] == "/somebodys" && r.Actions[0].Redirect.Port == "443"
 		}) {
 			t.Errorf("%s: somebody's redirect is gone", name)

@@ -3,21 +3,21 @@ package policy
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // HoldDestructive refuses the steps that take something away from what AWS holds, by the guard that is made of them. The others are carried out: those that create, those
 // that only add, and those that change what a step of the plan creates. Of tags and attributes, those with a value of their own are held, and those without one are set.
 // A step that only prepares for steps that are held, as it waits for targets, is held with them. The table is in docs/tasks/ownership.md.
-func HoldDestructive(o elb.Observed, guard func(held []plan.Step) plan.Guard) plan.Policy {
+func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		h := holder{o: o, made: map[stack.Ref]bool{}}
 		for _, s := range p.Steps {
-			if e := elb.EffectOf(s.Op); e.Verb == elb.Creates && s.Action == plan.Create {
+			if e := awsop.EffectOf(s.Op); e.Verb == awsop.Creates && s.Action == plan.Create {
 				h.made[s.Resource] = true
 			}
 		}
@@ -61,7 +61,7 @@ func preparesFor(steps []plan.Step, id plan.StepID, held map[plan.StepID]bool) b
 
 // holder is the state of a HoldDestructive.
 type holder struct {
-	o     elb.Observed
+	o     awsop.Observed
 	made  map[stack.Ref]bool // by the plan
 	steps []plan.Step
 	held  []plan.Step
@@ -97,15 +97,15 @@ func (h *holder) destructive(s plan.Step) bool {
 	case plan.Await:
 		return false
 	case plan.Create: // a listener aside is there to have another one changed
-		return elb.ProtocolsOf(s.Op) != elb.Protocols{}
+		return awsop.ProtocolsOf(s.Op) != awsop.Protocols{}
 	case plan.Replace, plan.Delete:
 		return true
 	case plan.Update:
 	}
 	switch s.Op.(type) {
-	case elb.AddListenerCertificates, elb.AuthorizeSecurityGroupIngress, elb.RegisterLoadBalancer, elb.RegisterTargets, elb.CreateProtection:
+	case awsop.AddListenerCertificates, awsop.AuthorizeSecurityGroupIngress, awsop.RegisterLoadBalancer, awsop.RegisterTargets, awsop.CreateProtection:
 		return false // they add
-	case elb.UpdateBinding, elb.ImportCertificate, elb.AddTagsToCertificate, elb.PublishValidation, elb.ModifyTrustStore, elb.PutObject:
+	case awsop.UpdateBinding, awsop.ImportCertificate, awsop.AddTagsToCertificate, awsop.PublishValidation, awsop.ModifyTrustStore, awsop.PutObject:
 		return false // they are about what only the stack can have made
 	}
 	return !h.made[s.Resource]
@@ -117,26 +117,26 @@ func (h *holder) takes(s plan.Step) (taken func(key string) bool, ok bool) {
 		return nil, false
 	}
 	switch op := s.Op.(type) {
-	case elb.RemoveTags, elb.DeleteTags:
+	case awsop.RemoveTags, awsop.DeleteTags:
 		own := naming.OwnTags(h.o.Key.Owner)
 		return func(k string) bool { return !slices.Contains(own, k) }, true
-	case elb.AddTags:
+	case awsop.AddTags:
 		return h.hasTag(op.Resource), true
-	case elb.CreateTags:
+	case awsop.CreateTags:
 		return h.hasTag(op.Group), true
-	case elb.ModifyLoadBalancerAttributes:
+	case awsop.ModifyLoadBalancerAttributes:
 		for _, r := range h.o.LoadBalancers {
 			if is(op.LoadBalancer, r.ID, r.ARN) {
 				return differs(r.Attributes, func(k string) (string, bool) { return canonical.LoadBalancerDefault(r.LoadBalancer, k) }), true
 			}
 		}
-	case elb.ModifyTargetGroupAttributes:
+	case awsop.ModifyTargetGroupAttributes:
 		for _, r := range h.o.TargetGroups {
 			if is(op.TargetGroup, r.ID, r.ARN) {
 				return differs(r.Attributes, func(k string) (string, bool) { return canonical.TargetGroupDefault(r.TargetGroup, k) }), true
 			}
 		}
-	case elb.ModifyListenerAttributes:
+	case awsop.ModifyListenerAttributes:
 		for _, r := range h.o.Listeners {
 			if is(op.Listener, r.ID, r.ARN) {
 				return differs(r.Attributes, func(k string) (string, bool) { return canonical.ListenerDefault(r.Listener, k) }), true

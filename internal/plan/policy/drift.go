@@ -3,11 +3,11 @@ package policy
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/drift"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Withhold leaves out the steps that would undo what was changed in AWS, where the policies of their groups say so. wanted and applied are the
@@ -19,7 +19,7 @@ import (
 // Of attributes and tags that is decided for each key, of the rules of a listener for all together. A step is carried out nevertheless if what it
 // writes, or refers to, is made anew by the plan, or if a step that is carried out needs it. A plan that creates or deletes a load balancer is carried
 // out whole: the fields of another load balancer cannot be distinguished from those of its predecessor.
-func Withhold(by drift.Policies, wanted, applied Fields, o elb.Observed) plan.Policy {
+func Withhold(by drift.Policies, wanted, applied Fields, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		if by.Corrects() || replacesLoadBalancers(p) {
 			return p
@@ -42,7 +42,7 @@ func Withhold(by drift.Policies, wanted, applied Fields, o elb.Observed) plan.Po
 func replacesLoadBalancers(p plan.Plan) bool {
 	return slices.ContainsFunc(p.Steps, func(s plan.Step) bool {
 		switch s.Op.(type) {
-		case elb.CreateLoadBalancer, elb.DeleteLoadBalancer:
+		case awsop.CreateLoadBalancer, awsop.DeleteLoadBalancer:
 			return s.Guard == nil
 		}
 		return false
@@ -115,13 +115,13 @@ func (f *filter) release() (changed bool) {
 // makes reports whether y makes something anew by which the withheld x has to be carried out. A field that is ignored follows a target group only if that
 // takes the place of another one.
 func (f *filter) makes(x, y *choice) bool {
-	_, group := y.Op.(elb.CreateTargetGroup)
+	_, group := y.Op.(awsop.CreateTargetGroup)
 	return y.Action == plan.Replace || y.Action == plan.Create && (f.by.Of(x.written.group) == drift.Report || !group || x.Resource == y.Resource)
 }
 
 // aside reports whether a step makes a listener that others follow: one that stands in for another for as long as that changes.
 func aside(y *choice) bool {
-	_, listener := y.Op.(elb.CreateListener)
+	_, listener := y.Op.(awsop.CreateListener)
 	return listener
 }
 
@@ -175,7 +175,7 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 }
 
 // identitiesOf are the identities of observed resources by ARN or group id; of a rule, that of its listener.
-func identitiesOf(o elb.Observed) map[string]string {
+func identitiesOf(o awsop.Observed) map[string]string {
 	out := map[string]string{"": string(o.Key.Owner)}
 	for _, r := range o.LoadBalancers {
 		out[r.ARN] = r.ID

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/k8s-lbc/lbc/internal/drift"
-	"github.com/k8s-lbc/lbc/internal/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Fields are hashes of the values of fields, by name: of a stack as it is wanted, or as it was applied last.
@@ -102,7 +102,7 @@ func secrets(as []stack.Action) (out []string) {
 // Settle are the fields that count as applied last after a plan was carried out: as they are wanted, but for those of steps that were not done, of
 // withheld ones, and of tags that were not read. applied is what counted before; nil = nothing is known, and the fields of withheld steps count as they are
 // wanted.
-func Settle(wanted, applied Fields, p *plan.Plan, o elb.Observed, done func(plan.StepID) bool) Fields {
+func Settle(wanted, applied Fields, p *plan.Plan, o awsop.Observed, done func(plan.StepID) bool) Fields {
 	out, ids := maps.Clone(wanted), identitiesOf(o)
 	former := func(field string) {
 		if v, ok := applied[field]; ok {
@@ -142,14 +142,14 @@ func Settle(wanted, applied Fields, p *plan.Plan, o elb.Observed, done func(plan
 }
 
 // unread reports whether a field is a tag of a resource whose tags were not read.
-func unread(o elb.Observed, field string) bool {
+func unread(o awsop.Observed, field string) bool {
 	is := func(tags map[string]string, k stack.Kind, id string) bool {
 		prefix := tagField(stack.Ref{Kind: k}, id)
 		return tags == nil && len(field) > len(prefix) && field[:len(prefix)] == prefix
 	}
-	return slices.ContainsFunc(o.LoadBalancers, func(r elb.LoadBalancer) bool { return is(r.Tags, stack.KindLoadBalancer, r.ID) }) ||
-		slices.ContainsFunc(o.TargetGroups, func(r elb.TargetGroup) bool { return is(r.Tags, stack.KindTargetGroup, r.ID) }) ||
-		slices.ContainsFunc(o.SecurityGroups, func(r elb.SecurityGroup) bool { return is(r.Tags, stack.KindSecurityGroup, r.ID) })
+	return slices.ContainsFunc(o.LoadBalancers, func(r awsop.LoadBalancer) bool { return is(r.Tags, stack.KindLoadBalancer, r.ID) }) ||
+		slices.ContainsFunc(o.TargetGroups, func(r awsop.TargetGroup) bool { return is(r.Tags, stack.KindTargetGroup, r.ID) }) ||
+		slices.ContainsFunc(o.SecurityGroups, func(r awsop.SecurityGroup) bool { return is(r.Tags, stack.KindSecurityGroup, r.ID) })
 }
 
 // written is what a step writes of a group of fields. The zero value is that of a step to which no drift policy applies.
@@ -165,51 +165,51 @@ func writtenBy(s plan.Step, ids map[string]string) written {
 	keyed := func(g drift.Group, prefix string) written { return written{g, []string{prefix}, true} }
 	attributes := func(g drift.Group, r stack.Ref) written { return keyed(g, attributeField(r, idOf(r, ids))) }
 	switch op := s.Op.(type) {
-	case elb.CreateRule:
+	case awsop.CreateRule:
 		return is(drift.Rules, rulesField+idOf(op.Rule.Listener, ids))
-	case elb.ModifyRule:
+	case awsop.ModifyRule:
 		return is(drift.Rules, rulesField+listenerOf(op.Ref, op.Rule.Listener, ids))
-	case elb.SetRulePriorities:
+	case awsop.SetRulePriorities:
 		return is(drift.Rules, rulesField+idOf(op.Listener, ids))
-	case elb.DeleteRule:
+	case awsop.DeleteRule:
 		return is(drift.Rules, rulesField+idOf(op.Rule, ids))
-	case elb.CreateListener:
+	case awsop.CreateListener:
 		return is(drift.Listeners, listenerField+op.Listener.ID)
-	case elb.ModifyListener:
+	case awsop.ModifyListener:
 		return is(drift.Listeners, listenerField+idOf(op.Ref, ids))
-	case elb.DeleteListener:
+	case awsop.DeleteListener:
 		return is(drift.Listeners, listenerField+idOf(op.Listener, ids))
-	case elb.AddListenerCertificates:
+	case awsop.AddListenerCertificates:
 		return is(drift.Listeners, certificateField+idOf(op.Listener, ids))
-	case elb.RemoveListenerCertificates:
+	case awsop.RemoveListenerCertificates:
 		return is(drift.Listeners, certificateField+idOf(op.Listener, ids))
-	case elb.ModifyListenerAttributes:
+	case awsop.ModifyListenerAttributes:
 		return attributes(drift.Listeners, op.Listener)
-	case elb.ModifyLoadBalancerAttributes:
+	case awsop.ModifyLoadBalancerAttributes:
 		return attributes(drift.LoadBalancer, op.LoadBalancer)
-	case elb.SetSecurityGroups:
+	case awsop.SetSecurityGroups:
 		return is(drift.LoadBalancer, groupsField+idOf(op.LoadBalancer, ids))
-	case elb.SetSubnets:
+	case awsop.SetSubnets:
 		fields := []string{subnetsField + idOf(op.LoadBalancer, ids)}
 		if op.IPAddressType != "" {
 			fields = append(fields, addressField+idOf(op.LoadBalancer, ids))
 		}
 		return is(drift.LoadBalancer, fields...)
-	case elb.SetIpAddressType:
+	case awsop.SetIpAddressType:
 		return is(drift.LoadBalancer, addressField+idOf(op.LoadBalancer, ids))
-	case elb.ModifyTargetGroup:
+	case awsop.ModifyTargetGroup:
 		return is(drift.TargetGroups, checkField+idOf(op.TargetGroup, ids))
-	case elb.ModifyTargetGroupAttributes:
+	case awsop.ModifyTargetGroupAttributes:
 		return attributes(drift.TargetGroups, op.TargetGroup)
-	case elb.AuthorizeSecurityGroupIngress, elb.RevokeSecurityGroupIngress:
+	case awsop.AuthorizeSecurityGroupIngress, awsop.RevokeSecurityGroupIngress:
 		return is(drift.SecurityGroupRules, inboundField)
-	case elb.AddTags:
+	case awsop.AddTags:
 		return keyed(drift.Tags, tagField(op.Resource, idOf(op.Resource, ids)))
-	case elb.RemoveTags:
+	case awsop.RemoveTags:
 		return keyed(drift.Tags, tagField(op.Resource, idOf(op.Resource, ids)))
-	case elb.CreateTags:
+	case awsop.CreateTags:
 		return keyed(drift.Tags, tagField(op.Group, idOf(op.Group, ids)))
-	case elb.DeleteTags:
+	case awsop.DeleteTags:
 		return keyed(drift.Tags, tagField(op.Group, idOf(op.Group, ids)))
 	}
 	return written{}
@@ -232,9 +232,9 @@ func tracks(ids map[string]string, key string) bool {
 // keysOf are the keys that an operation sets or removes, in order.
 func keysOf(op plan.Operation) []string {
 	switch op := op.(type) {
-	case elb.RemoveTags:
+	case awsop.RemoveTags:
 		return op.Keys
-	case elb.DeleteTags:
+	case awsop.DeleteTags:
 		return op.Keys
 	}
 	return slices.Sorted(maps.Keys(op.Traits().Values))
@@ -268,25 +268,25 @@ func withKeys(s plan.Step, keep func(key string) bool) (_ plan.Step, ok bool) {
 		return out
 	}
 	switch op := s.Op.(type) {
-	case elb.ModifyListenerAttributes:
+	case awsop.ModifyListenerAttributes:
 		op.Attributes = values(op.Attributes)
 		s.Op = op
-	case elb.ModifyLoadBalancerAttributes:
+	case awsop.ModifyLoadBalancerAttributes:
 		op.Attributes = values(op.Attributes)
 		s.Op = op
-	case elb.ModifyTargetGroupAttributes:
+	case awsop.ModifyTargetGroupAttributes:
 		op.Attributes = values(op.Attributes)
 		s.Op = op
-	case elb.AddTags:
+	case awsop.AddTags:
 		op.Tags = values(op.Tags)
 		s.Op = op
-	case elb.CreateTags:
+	case awsop.CreateTags:
 		op.Tags = values(op.Tags)
 		s.Op = op
-	case elb.RemoveTags:
+	case awsop.RemoveTags:
 		op.Keys = left
 		s.Op = op
-	case elb.DeleteTags:
+	case awsop.DeleteTags:
 		op.Keys = left
 		s.Op = op
 	}

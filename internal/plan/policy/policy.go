@@ -5,18 +5,18 @@ package policy
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Protect refuses to delete load balancers whose objects declare deletion protection, whether or not AWS protects them. declared says where,
 // by identity: "IngressClassParams prod, spec.loadBalancerAttributes".
-func Protect(declared map[string]string, o elb.Observed) plan.Policy {
+func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		for _, s := range p.Steps {
 			by, protected := declared[s.Resource.ID]
-			if _, deletes := s.Op.(elb.DeleteLoadBalancer); !deletes || !protected || s.Guard != nil && s.Guard.Code != diag.DeletionProtected {
+			if _, deletes := s.Op.(awsop.DeleteLoadBalancer); !deletes || !protected || s.Guard != nil && s.Guard.Code != diag.DeletionProtected {
 				continue
 			}
 			name := s.Resource.Literal
@@ -28,7 +28,7 @@ func Protect(declared map[string]string, o elb.Observed) plan.Policy {
 			p = p.Refuse(s.ID, &plan.Guard{
 				Code:   diag.DeletionProtected,
 				Text:   "deletion protection, declared by " + by + ", keeps load balancer " + name,
-				Remedy: "set " + elb.DeletionProtection + "=false there, and the deletion goes on",
+				Remedy: "set " + awsop.DeletionProtection + "=false there, and the deletion goes on",
 			})
 		}
 		return p
@@ -40,7 +40,7 @@ func HoldImports(held map[string]plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		p.Steps = slices.Clone(p.Steps)
 		for i, s := range p.Steps {
-			if op, imports := s.Op.(elb.ImportCertificate); imports {
+			if op, imports := s.Op.(awsop.ImportCertificate); imports {
 				if g, ok := held[op.Certificate.ID]; ok {
 					p.Steps[i].Guard = &g
 				}
@@ -71,7 +71,7 @@ func HoldDeletions(g plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		var held []plan.Step
 		for _, s := range p.Steps {
-			if _, deletes := s.Op.(elb.DeleteLoadBalancer); deletes && s.Guard == nil {
+			if _, deletes := s.Op.(awsop.DeleteLoadBalancer); deletes && s.Guard == nil {
 				s.Needs, s.After, s.Guard = nil, nil, &g
 				held = append(held, s)
 			}

@@ -5,29 +5,29 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 const balancer = "arn:lb"
 
 // step is a step without operation, of which only the dependencies matter.
 func step(id plan.StepID, needs ...plan.StepID) plan.Step {
-	return plan.Step{ID: id, Needs: needs, Op: elb.DeleteListener{}}
+	return plan.Step{ID: id, Needs: needs, Op: awsop.DeleteListener{}}
 }
 
 // deletion deletes a load balancer.
 func deletion(id string, needs ...plan.StepID) plan.Step {
 	s := step(plan.StepID("delete "+id), needs...)
-	s.Resource, s.Op = stack.Ref{Kind: stack.KindLoadBalancer, ID: id, Literal: balancer}, elb.DeleteLoadBalancer{}
+	s.Resource, s.Op = stack.Ref{Kind: stack.KindLoadBalancer, ID: id, Literal: balancer}, awsop.DeleteLoadBalancer{}
 	return s
 }
 
 func importing(id string) plan.Step {
 	s := step(plan.StepID("import " + id))
-	s.Op = elb.ImportCertificate{Certificate: stack.Certificate{ID: id}}
+	s.Op = awsop.ImportCertificate{Certificate: stack.Certificate{ID: id}}
 	return s
 }
 
@@ -55,7 +55,7 @@ func shown(p plan.Plan) []string {
 func TestAPolicyRefusesStepsAndLeavesOutWhatOnlyPreparesForThem(t *testing.T) {
 	t.Parallel()
 	const lb, frontend = stack.LoadBalancerIdentity, stack.FrontendIdentity
-	o := elb.Observed{LoadBalancers: []elb.LoadBalancer{{ARN: balancer, LoadBalancer: stack.LoadBalancer{Name: "web"}}}}
+	o := awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{ARN: balancer, LoadBalancer: stack.LoadBalancer{Name: "web"}}}}
 	protect := Protect(map[string]string{lb: "Ingress a"}, o)
 	held := HoldImports(map[string]plan.Guard{"a": {Code: diag.ImportsHeld}})
 	hold := HoldDeletions(plan.Guard{Code: diag.DeletionsHeld})

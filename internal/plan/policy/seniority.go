@@ -3,20 +3,20 @@ package policy
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/quota"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // SeniorFirst orders the creation of more rules than AWS's default quota, so that AWS refuses those of the members that joined last. joined are the
 // members in the order in which they joined, of the member that each rule is of. Of rules that share requests, the order of their creation stays.
-func SeniorFirst(o elb.Observed, joined []diag.Object, of func(stack.Ref) diag.Object) plan.Policy {
+func SeniorFirst(o awsop.Observed, joined []diag.Object, of func(stack.Ref) diag.Object) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		var creates []int
 		for i, s := range p.Steps {
-			if _, ok := s.Op.(elb.CreateRule); ok {
+			if _, ok := s.Op.(awsop.CreateRule); ok {
 				creates = append(creates, i)
 			}
 		}
@@ -36,7 +36,7 @@ func SeniorFirst(o elb.Observed, joined []diag.Object, of func(stack.Ref) diag.O
 		p.Steps = slices.Clone(p.Steps)
 		var order []plan.StepID
 		for _, i := range inOrder(p.Steps, at, creates) {
-			if _, ok := p.Steps[i].Op.(elb.CreateRule); ok {
+			if _, ok := p.Steps[i].Op.(awsop.CreateRule); ok {
 				order = append(order, p.Steps[i].ID)
 			}
 		}

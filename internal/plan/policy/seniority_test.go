@@ -7,15 +7,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // creation creates a rule.
 func creation(id string, after ...plan.StepID) plan.Step {
-	return plan.Step{ID: plan.StepID(id), Resource: stack.Ref{Kind: stack.KindRule, ID: id}, Op: elb.CreateRule{}, After: after}
+	return plan.Step{ID: plan.StepID(id), Resource: stack.Ref{Kind: stack.KindRule, ID: id}, Op: awsop.CreateRule{}, After: after}
 }
 
 // TestRulesBeyondTheQuotaAreThoseOfTheMembersThatJoinedLast has rules of an old member, of a young one in front of them, and of one that joins.
@@ -40,7 +40,7 @@ func TestRulesBeyondTheQuotaAreThoseOfTheMembersThatJoinedLast(t *testing.T) {
 		before := plan.Plan{Steps: c.steps}
 		was := fmt.Sprint(before)
 		var got []string
-		for _, s := range before.Under(SeniorFirst(elb.Observed{Rules: make([]elb.Rule, c.observed)}, joined, of)).Steps {
+		for _, s := range before.Under(SeniorFirst(awsop.Observed{Rules: make([]awsop.Rule, c.observed)}, joined, of)).Steps {
 			text := string(s.ID)
 			for _, id := range s.After {
 				text += " " + string(id)
@@ -62,7 +62,7 @@ func TestOnlyOneOfTheRulesBeyondTheQuotaIsCreatedAtATime(t *testing.T) {
 	for i := range 300 {
 		steps = append(steps, creation(fmt.Sprint("r", i)))
 	}
-	p := plan.Plan{Steps: steps}.Under(SeniorFirst(elb.Observed{}, nil, func(stack.Ref) diag.Object { return diag.Object{} }))
+	p := plan.Plan{Steps: steps}.Under(SeniorFirst(awsop.Observed{}, nil, func(stack.Ref) diag.Object { return diag.Object{} }))
 	for i, s := range p.Steps {
 		want := 0
 		if i == 100 {

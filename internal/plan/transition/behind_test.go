@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // TestRulesAreMadeBehindThoseOfOthers has rules of others in the way, which are neither moved nor passed.
@@ -26,20 +26,20 @@ func TestRulesAreMadeBehindThoseOfOthers(t *testing.T) {
 		"the last one is at the end": {[]int32{2, 50000}, nil, func(got []int32) bool { return got[0] > 40000 && got[1] > got[0] && got[1] < 50000 }},
 	} {
 		in := Input{Listener: stack.Literal(stack.KindListener, "l"), Application: true, Stays: map[string]bool{}, Taken: c.taken, Behind: slices.Max(c.taken),
-			Targets: &Targets{Resolve: func(r stack.Ref) string { return r.Literal }, Labels: stack.Labels{}, Observed: &elb.Observed{}}}
+			Targets: &Targets{Resolve: func(r stack.Ref) string { return r.Literal }, Labels: stack.Labels{}, Observed: &awsop.Observed{}}}
 		for n, p := range []string{"/a", "/b"} {
 			in.Want = append(in.Want, stack.Rule{ID: p, Order: int32(n + 1), Conditions: path(p), Actions: fixed})
 			if n < len(c.have) {
-				in.Observed = append(in.Observed, &elb.Rule{ARN: "rule " + p, Priority: c.have[n], Rule: stack.Rule{Conditions: path(p), Actions: fixed}})
+				in.Observed = append(in.Observed, &awsop.Rule{ARN: "rule " + p, Priority: c.have[n], Rule: stack.Rule{Conditions: path(p), Actions: fixed}})
 			}
 		}
 		var got []int32
 		for _, p := range Compute(in).Phases {
 			for _, change := range p.Changes {
 				switch op := change.Op.(type) {
-				case elb.CreateRule:
+				case awsop.CreateRule:
 					got = append(got, op.Priority)
-				case elb.SetRulePriorities:
+				case awsop.SetRulePriorities:
 					for _, m := range op.Priorities {
 						got = append(got, m.Priority)
 					}

@@ -5,11 +5,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 // builder makes the changes of what is decided, phase by phase.
@@ -95,7 +95,7 @@ func (b *builder) modifyListener(now bool) {
 			w.staged = b.add(Change{Action: plan.Update, Resource: b.Listener, Op: op, Why: []string{why}, Sets: s.first})
 		case s.refused && b.Aside != nil:
 			why := fmt.Sprintf("%s %d, behind which targets are checked until listener %s turns to them", b.Aside.Protocol, b.Aside.Port, b.Listener.ID)
-			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: elb.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
+			aside = b.add(Change{Action: plan.Create, Resource: b.aside(), Op: awsop.CreateListener{Listener: *b.Aside, Prepares: b.Modify.Changes}, Why: []string{why}, Sets: c.Sets})
 			w.staged = aside
 		case s.refused:
 			w.targets = nil
@@ -113,7 +113,7 @@ func (b *builder) modifyListener(now bool) {
 	}
 	if aside != 0 {
 		b.add(Change{
-			Action: plan.Delete, Resource: b.aside(), Op: elb.DeleteListener{Listener: b.aside()}, Needs: []ID{aside, id},
+			Action: plan.Delete, Resource: b.aside(), Op: awsop.DeleteListener{Listener: b.aside()}, Needs: []ID{aside, id},
 			Why: []string{"listener " + b.Listener.ID + " has turned to the targets that were checked here"},
 		})
 	}
@@ -168,9 +168,9 @@ func (b *builder) createAndModify() {
 
 // create makes a rule that changes nothing for its requests while its targets become healthy, if one observed rule, or the default
 // actions, forwards all of them: it does the same, with the new targets beside, or those that a switch puts beside already.
-func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
+func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	rule, today := *p.Want, &stack.Rule{Actions: b.Default}
-	if i := slices.IndexFunc(observed, func(r *elb.Rule) bool { return !traffic.Disjoint(r.Conditions, rule.Conditions) }); i >= 0 {
+	if i := slices.IndexFunc(observed, func(r *awsop.Rule) bool { return !traffic.Disjoint(r.Conditions, rule.Conditions) }); i >= 0 {
 		today = &observed[i].Rule
 	}
 	if s := b.Targets.prewarm(today.Actions, rule.Actions); len(s.cold) > 0 && traffic.Covers(today.Conditions, rule.Conditions) {
@@ -180,7 +180,7 @@ func (b *builder) create(p *Pair, observed []*elb.Rule, order *overlapping) {
 		}
 	}
 	d := done{b.add(Change{
-		Action: plan.Create, Resource: p.ref(), Op: elb.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
+		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
 		Why: []string{fmt.Sprintf("at %d: %s", p.at, b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
 	}), p}
 	order.add(d.id, rule.Conditions)
@@ -198,7 +198,7 @@ func (b *builder) modify(p *Pair, after []ID) ID {
 
 // modifyRule gives a rule the actions and transforms of another.
 func (b *builder) modifyRule(p *Pair, to stack.Rule, c Change) ID {
-	op := elb.ModifyRule{Ref: p.ref(), Rule: *p.Want}
+	op := awsop.ModifyRule{Ref: p.ref(), Rule: *p.Want}
 	if p.Have != nil {
 		op.Ref = ruleAt(p.Have)
 	}
@@ -207,8 +207,8 @@ func (b *builder) modifyRule(p *Pair, to stack.Rule, c Change) ID {
 	return b.add(c)
 }
 
-func (b *builder) setPriorities(moves []elb.RulePriority, c Change) ID {
-	c.Action, c.Resource, c.Op = plan.Update, b.Listener, elb.SetRulePriorities{Listener: b.Listener, Priorities: moves}
+func (b *builder) setPriorities(moves []awsop.RulePriority, c Change) ID {
+	c.Action, c.Resource, c.Op = plan.Update, b.Listener, awsop.SetRulePriorities{Listener: b.Listener, Priorities: moves}
 	return b.add(c)
 }
 
@@ -220,7 +220,7 @@ func (b *builder) move() {
 	moves, c := slices.Clone(b.moves), Change{Why: b.movesText(b.Targets.Labels)}
 	for _, f := range b.fresh {
 		if f.at != f.give {
-			moves = append(moves, elb.RulePriority{Rule: f.ref(), Priority: f.give})
+			moves = append(moves, awsop.RulePriority{Rule: f.ref(), Priority: f.give})
 			c.Needs = append(c.Needs, f.id)
 		}
 		c.After = append(c.After, f.id)
@@ -267,7 +267,7 @@ func (b *builder) delete() {
 	var order overlapping
 	for _, old := range slices.Backward(b.surplus) {
 		c := Change{
-			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: elb.DeleteRule{Rule: ruleAt(old)},
+			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{Rule: ruleAt(old)},
 			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: order.sharing(old.Conditions), Releases: old.Actions,
 		}
 		if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
@@ -324,7 +324,7 @@ func (b *builder) await(all ...waiting) awaited {
 	out := awaited{}
 	for _, r := range order {
 		out[r] = b.add(Change{
-			Action: plan.Await, Resource: r, Op: elb.AwaitTargets{TargetGroup: r, Network: !b.Application}, After: after[r],
+			Action: plan.Await, Resource: r, Op: awsop.AwaitTargets{TargetGroup: r, Network: !b.Application}, After: after[r],
 			Why: []string{"targets of " + b.Targets.Labels.Of(r) + " to become healthy, before they get requests"},
 		})
 	}

@@ -12,17 +12,17 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
 )
 
 var update = flag.Bool("update", false, "write the golden file")
 
 // listener is what AWS holds of one listener while a transition is carried out.
 type listener struct {
-	obs     elb.Observed
+	obs     awsop.Observed
 	pass    int             // tells rules apart that are created with the same identity
 	foreign map[string]bool // ARNs of rules that are not deleted
 }
@@ -52,7 +52,7 @@ func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
 	}
 	sortByPriority(in.Observed)
 	if !canonical.SameActions(defaults, in.Default, l.resolve) {
-		in.Modify = &elb.ModifyListener{Ref: in.Listener, Listener: stack.Listener{DefaultActions: defaults}}
+		in.Modify = &awsop.ModifyListener{Ref: in.Listener, Listener: stack.Listener{DefaultActions: defaults}}
 	}
 	return in
 }
@@ -72,9 +72,9 @@ func (l *listener) after(t *rapid.T, c Change) *listener {
 	switch op := c.Op.(type) {
 	case nil:
 		return l
-	case elb.CreateRule:
+	case awsop.CreateRule:
 		give(op.Rule.ID, op.Priority)
-	case elb.SetRulePriorities:
+	case awsop.SetRulePriorities:
 		if len(op.Priorities) == 0 {
 			t.Fatalf("change %d moves nothing", c.ID)
 		}
@@ -90,7 +90,7 @@ func (l *listener) after(t *rapid.T, c Change) *listener {
 		}
 	}
 	out := *l
-	out.obs = elb.Advance(l.obs, c.Op, elb.Output{ID: l.resolve(c.Resource)}, l.resolve)
+	out.obs = awsop.Advance(l.obs, c.Op, awsop.Output{ID: l.resolve(c.Resource)}, l.resolve)
 	return &out
 }
 
@@ -209,11 +209,11 @@ func answerWith(to string) []stack.Action {
 
 // newListener holds rules at priorities from one on, so far apart.
 func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
-	l := &listener{obs: elb.Observed{Listeners: []elb.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}}
-	l.obs = elb.Advance(l.obs, elb.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, elb.Output{}, l.resolve)
+	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}}
+	l.obs = awsop.Advance(l.obs, awsop.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, awsop.Output{}, l.resolve)
 	for i, r := range rules {
 		arn := "arn:" + r.ID
-		l.obs = elb.Advance(l.obs, elb.CreateRule{Rule: r, Priority: from + int32(i)*apart}, elb.Output{ID: arn}, l.resolve)
+		l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: from + int32(i)*apart}, awsop.Output{ID: arn}, l.resolve)
 	}
 	return l
 }
@@ -221,7 +221,7 @@ func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32)
 // addForeign adds a rule at a priority that is not the controller's, for requests that are none of requests.
 func (l *listener) addForeign(priority int32) {
 	r := stack.Rule{ID: "theirs", Conditions: []stack.Condition{{Field: stack.HostHeader, Values: []string{"theirs.test"}}}, Actions: answerWith("404")}
-	l.obs = elb.Advance(l.obs, elb.CreateRule{Rule: r, Priority: priority}, elb.Output{ID: "arn:theirs"}, l.resolve)
+	l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: priority}, awsop.Output{ID: "arn:theirs"}, l.resolve)
 	l.foreign["arn:theirs"] = true
 }
 

@@ -3,18 +3,18 @@ package transition
 import (
 	"slices"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
-	"github.com/k8s-lbc/lbc/internal/traffic"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // decision is what becomes of each rule, and where it stands in the end.
 type decision struct {
-	pairs   []Pair      // in the wanted order
-	surplus []*elb.Rule // to be deleted, by priority
+	pairs   []Pair        // in the wanted order
+	surplus []*awsop.Rule // to be deleted, by priority
 	taken   map[int32]bool
-	moves   []elb.RulePriority // of observed rules
-	floor   int32              // they belong behind this priority
+	moves   []awsop.RulePriority // of observed rules
+	floor   int32                // they belong behind this priority
 }
 
 // decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other conditions than it has.
@@ -46,7 +46,7 @@ func (d decision) renamed(t *Targets) decision {
 			continue
 		}
 		old := p.Have.Conditions
-		apart := !slices.ContainsFunc(d.surplus, func(s *elb.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
+		apart := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
 		for j := range d.pairs {
 			o := &d.pairs[j]
 			changes := o.Have == nil || o.modify
@@ -95,8 +95,8 @@ func (d *decision) recreate() (found bool) {
 	return found
 }
 
-func sortByPriority(rules []*elb.Rule) {
-	slices.SortStableFunc(rules, func(a, b *elb.Rule) int { return int(a.Priority - b.Priority) })
+func sortByPriority(rules []*awsop.Rule) {
+	slices.SortStableFunc(rules, func(a, b *awsop.Rule) int { return int(a.Priority - b.Priority) })
 }
 
 // moment is when a rule may be modified.

@@ -3,10 +3,10 @@ package transition_test
 import (
 	"fmt"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // A path comes in front of another, and no priority is free there. Its requests get its own answer from the move on, and not before; what
@@ -23,11 +23,11 @@ func ExampleCompute() {
 		Listener:    stack.Literal(stack.KindListener, "80"),
 		Application: true,
 		Want:        []stack.Rule{answer("80:1", "/cart/*", "200"), answer("80:2", "/*", "201")},
-		Observed: []*elb.Rule{
+		Observed: []*awsop.Rule{
 			{ARN: "arn:shop", Priority: 1, Rule: answer("80:1", "/*", "201")},
 			{ARN: "arn:old", Priority: 2, Rule: answer("80:2", "/old", "202")},
 		},
-		Targets: &transition.Targets{Resolve: canonical.Literal, Observed: &elb.Observed{}},
+		Targets: &transition.Targets{Resolve: canonical.Literal, Observed: &awsop.Observed{}},
 	})
 	fmt.Print(t)
 	// Output:

@@ -4,15 +4,15 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Pair is a wanted rule and the observed one that becomes it.
 type Pair struct {
 	Want *stack.Rule
-	Have *elb.Rule // nil = create
+	Have *awsop.Rule // nil = create
 
 	modify bool           // the content of Have differs
 	fixed  bool           // Have keeps its priority
@@ -37,12 +37,12 @@ func (p *Pair) renames() bool {
 
 // match finds for each wanted rule an observed one of the same content, else one with the same conditions. Equal ones are paired in
 // order. What is in no pair is left.
-func (in *Input) match() (pairs []Pair, left []*elb.Rule) {
+func (in *Input) match() (pairs []Pair, left []*awsop.Rule) {
 	type content struct {
 		conditions, actions, transforms string
 		sticky                          bool // the actions tell the stickiness
 	}
-	byContent, byConditions := make(map[content][]*elb.Rule, len(in.Observed)), make(map[string][]*elb.Rule, len(in.Observed))
+	byContent, byConditions := make(map[content][]*awsop.Rule, len(in.Observed)), make(map[string][]*awsop.Rule, len(in.Observed))
 	sticky := slices.ContainsFunc(in.Want, func(r stack.Rule) bool { return canonical.ManagesStickiness(r.Actions) })
 	for _, r := range in.Observed {
 		c := content{canonical.Conditions(r.Conditions), canonical.Actions(r.Actions, canonical.Literal, false), canonical.Transforms(r.Transforms), false}
@@ -53,9 +53,9 @@ func (in *Input) match() (pairs []Pair, left []*elb.Rule) {
 			byContent[c] = append(byContent[c], r)
 		}
 	}
-	used := make(map[*elb.Rule]bool, len(in.Observed))
-	take := func(rules []*elb.Rule) *elb.Rule {
-		i := slices.IndexFunc(rules, func(r *elb.Rule) bool { return !used[r] })
+	used := make(map[*awsop.Rule]bool, len(in.Observed))
+	take := func(rules []*awsop.Rule) *awsop.Rule {
+		i := slices.IndexFunc(rules, func(r *awsop.Rule) bool { return !used[r] })
 		if i < 0 {
 			return nil
 		}
@@ -77,5 +77,5 @@ func (in *Input) match() (pairs []Pair, left []*elb.Rule) {
 			p.modify = p.Have != nil
 		}
 	}
-	return pairs, slices.DeleteFunc(slices.Clone(in.Observed), func(r *elb.Rule) bool { return used[r] })
+	return pairs, slices.DeleteFunc(slices.Clone(in.Observed), func(r *awsop.Rule) bool { return used[r] })
 }

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // AWS checks the health of targets only once a listener or rule forwards to their target group; until the first check has
@@ -21,7 +21,7 @@ const mostAttached = 100 // target groups of one application load balancer
 type Targets struct {
 	Resolve    canonical.Resolver
 	Labels     stack.Labels
-	Observed   *elb.Observed
+	Observed   *awsop.Observed
 	Wanted     []stack.TargetGroup
 	Uses       map[string]Use // by ARN, of what is observed
 	Unweighted bool           // forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
@@ -37,7 +37,7 @@ const (
 )
 
 // Uses says how target groups are used, by ARN. The listeners for which leaves is true, which may be nil, serve no longer.
-func Uses(o *elb.Observed, leaves func(*elb.Listener) bool) map[string]Use {
+func Uses(o *awsop.Observed, leaves func(*awsop.Listener) bool) map[string]Use {
 	out := map[string]Use{}
 	for l, as := range o.Actions() {
 		f, _ := forwardOf(as)
@@ -152,7 +152,7 @@ func (t *Targets) mixed(all []stack.WeightedTargetGroup) bool {
 
 // balanced reports that a forward of actions leads to a load balancer.
 func (t *Targets) balanced(as []stack.Action) bool {
-	return slices.ContainsFunc(elb.TargetGroupsOf(as), func(r stack.Ref) bool {
+	return slices.ContainsFunc(awsop.TargetGroupsOf(as), func(r stack.Ref) bool {
 		tg := t.group(r)
 		return tg != nil && tg.TargetType == stack.TargetALB
 	})

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // String is a line for each phase that has changes, and for each of these.

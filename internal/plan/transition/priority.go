@@ -5,8 +5,8 @@ import (
 	"slices"
 	"sort"
 
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // Rule priorities. A listener's rules need the right order, not particular numbers; gaps leave room for insertion, so that
@@ -163,14 +163,14 @@ func (d *decision) listMoves(all bool) (room bool) {
 			break
 		}
 		if all || r.Priority != at {
-			d.moves = append(d.moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
+			d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(r), Priority: at})
 		}
 		at--
 	}
 	slices.Reverse(d.moves)
 	for _, p := range d.pairs {
 		if p.Have != nil && (all || p.give != p.Have.Priority) {
-			d.moves = append(d.moves, elb.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
+			d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
 		}
 	}
 	return room
@@ -179,7 +179,7 @@ func (d *decision) listMoves(all bool) (room bool) {
 // makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others move. If the end is
 // taken, it returns the moves that close the gaps between observed rules before, which no request notices, or that gather these rules where
 // there is room for all, and why.
-func (d *decision) makeRoom() (room []elb.RulePriority, why string) {
+func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
 	var fresh []*Pair
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.Have == nil {
@@ -215,7 +215,7 @@ func (d *decision) makeRoom() (room []elb.RulePriority, why string) {
 }
 
 // existing lists the observed rules by priority.
-func (d *decision) existing() []*elb.Rule {
+func (d *decision) existing() []*awsop.Rule {
 	out := slices.Clone(d.surplus)
 	for _, p := range d.pairs {
 		if p.Have != nil {
@@ -240,7 +240,7 @@ func (d *decision) behind(at int32, n int) (free []int32) {
 }
 
 // closeGaps moves rules to the front, and says where the last one is then. None passes a rule that is not moved.
-func (d *decision) closeGaps(existing []*elb.Rule) (moves []elb.RulePriority, at int32) {
+func (d *decision) closeGaps(existing []*awsop.Rule) (moves []awsop.RulePriority, at int32) {
 	for _, r := range existing {
 		for p := r.Priority - 1; p > at; p-- {
 			if d.taken[p] {
@@ -248,7 +248,7 @@ func (d *decision) closeGaps(existing []*elb.Rule) (moves []elb.RulePriority, at
 			}
 		}
 		if at++; at != r.Priority {
-			moves = append(moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
+			moves = append(moves, awsop.RulePriority{Rule: ruleAt(r), Priority: at})
 		}
 	}
 	return moves, at
@@ -257,7 +257,7 @@ func (d *decision) closeGaps(existing []*elb.Rule) (moves []elb.RulePriority, at
 // gather moves rules to the widest run of free priorities, where the pairs get theirs in the end, too, and returns where the last one is then.
 // It is for rules that fill all priorities behind one that is not moved: they pass it, so that it may answer fewer requests afterwards. A
 // listener's rules are some hundred at most, so that the widest run has room for all that are observed and wanted.
-func (d *decision) gather(existing []*elb.Rule) (moves []elb.RulePriority, at int32) {
+func (d *decision) gather(existing []*awsop.Rule) (moves []awsop.RulePriority, at int32) {
 	var widest stretch
 	last := int32(0)
 	for _, p := range append(slices.Sorted(maps.Keys(d.taken)), maxPriority+1) {
@@ -269,11 +269,11 @@ func (d *decision) gather(existing []*elb.Rule) (moves []elb.RulePriority, at in
 	at = widest.lo
 	for _, r := range existing {
 		at++
-		moves = append(moves, elb.RulePriority{Rule: ruleAt(r), Priority: at})
+		moves = append(moves, awsop.RulePriority{Rule: ruleAt(r), Priority: at})
 	}
 	widest.hi -= int32(len(d.surplus))
 	widest.spread(true, nil)
 	return moves, at
 }
 
-func ruleAt(r *elb.Rule) stack.Ref { return stack.Literal(stack.KindRule, r.ARN) }
+func ruleAt(r *awsop.Rule) stack.Ref { return stack.Literal(stack.KindRule, r.ARN) }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // ActionChanges says how actions change, what is their text before it.
@@ -41,7 +41,7 @@ func (d *decision) movesText(l stack.Labels) (why []string) {
 	}
 	behind := 0
 	for _, r := range d.surplus {
-		if slices.ContainsFunc(d.moves, func(m elb.RulePriority) bool { return m.Rule == ruleAt(r) }) {
+		if slices.ContainsFunc(d.moves, func(m awsop.RulePriority) bool { return m.Rule == ruleAt(r) }) {
 			behind++
 		}
 	}

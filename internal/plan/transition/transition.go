@@ -15,10 +15,10 @@
 package transition
 
 import (
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
-	"github.com/k8s-lbc/lbc/internal/stack"
 )
 
 // Input is a listener as it is observed and as it is wanted.
@@ -27,15 +27,15 @@ type Input struct {
 	Application bool // else there are no rules
 
 	Want     []stack.Rule    // in the order in which they are evaluated
-	Observed []*elb.Rule     // those that may become wanted ones, by priority
+	Observed []*awsop.Rule   // those that may become wanted ones, by priority
 	Stays    map[string]bool // ARNs of those that are not deleted if they become none
 	Taken    []int32         // priorities of further rules
 	Behind   int32           // the rules belong behind this priority, as far as there is room; 0 = anywhere
 
-	Default []stack.Action      // observed default actions; nil for a new listener
-	Modify  *elb.ModifyListener // gives the listener the wanted default actions, and whatever else differs; nil = nothing does
-	Early   bool                // Modify must not wait for rules, as it changes the protocol
-	Why     []string            // of Modify
+	Default []stack.Action        // observed default actions; nil for a new listener
+	Modify  *awsop.ModifyListener // gives the listener the wanted default actions, and whatever else differs; nil = nothing does
+	Early   bool                  // Modify must not wait for rules, as it changes the protocol
+	Why     []string              // of Modify
 	// Aside is the listener, of a network load balancer, on a port that no client knows, behind which targets are checked that AWS admits in no
 	// forward beside the old ones; nil = there is none.
 	Aside *stack.Listener
@@ -45,8 +45,8 @@ type Input struct {
 
 // Transition is what to change. Changes stand in an order in which they may be made one by one.
 type Transition struct {
-	Phases []Phase     // all of them, in the order of the constants
-	Stay   []*elb.Rule // observed rules that are not wanted, and stay
+	Phases []Phase       // all of them, in the order of the constants
+	Stay   []*awsop.Rule // observed rules that are not wanted, and stay
 }
 
 // Phase is a part of a transition. A change waits only for what it depends on, not for the phase before.
@@ -80,7 +80,7 @@ type Change struct {
 	ID       ID
 	Action   plan.Action
 	Resource stack.Ref
-	Op       elb.Operation // nil: only tags are to be compared
+	Op       awsop.Operation // nil: only tags are to be compared
 	Why      []string
 	// Needs are the changes that must have succeeded, After those that must have ended.
 	Needs, After []ID

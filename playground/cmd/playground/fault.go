@@ -106,7 +106,7 @@ happens to the call is said by --error or --kind, --latency, --reset, --lose or 
 	return c
 }
 
-// operations are the names of those that simulators serve. The table of the controller's own (internal/cloud) has fewer, but it would
+// operations are the names of those that simulators serve. The table of the controller's own (internal/aws/awsclient) has fewer, but it would
 // link a client of each service into the playground.
 func operations() ([]string, error) {
 	sim, err := awssim.New(awssim.Options{})

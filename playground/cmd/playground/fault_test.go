@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/awssim/clock"
-	"github.com/k8s-lbc/lbc/internal/cloud"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
@@ -81,7 +81,7 @@ func TestFaultsNameEveryOperationOfController(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range cloud.Operations {
+	for name := range awsclient.Operations {
 		if name == "DescribeUserPoolClient" || strings.Contains(name, "Regional") {
 			continue // a permission without a call, and names that the controller gives to calls of an older API
 		}

@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/cluster/gatewayapi"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"

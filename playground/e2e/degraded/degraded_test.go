@@ -15,8 +15,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
-	conditions "github.com/k8s-lbc/lbc/internal/degraded"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	conditions "github.com/k8s-lbc/lbc/internal/model/impairment"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	conditions "github.com/k8s-lbc/lbc/internal/degraded"
+	conditions "github.com/k8s-lbc/lbc/internal/model/impairment"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 

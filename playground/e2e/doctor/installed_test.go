@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
-	"github.com/k8s-lbc/lbc/internal/servingcert"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/servingcert"
 	"github.com/k8s-lbc/lbc/playground/chart"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -44,7 +44,7 @@ func lease(namespace string, renewed time.Time) string {
 // accounts and webhooks of Deployments in a live cluster and finds their troubles. The Deployments
 // do not run.
 func TestTroublesOfAnInstallationAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	old, err := certificate(80*24*time.Hour, "hooks."+installed+".svc")
 	if err != nil {
@@ -96,7 +96,7 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 // TestAnInstallationIsFoundUnderAnyNameAndNamespace shows that lbc doctor finds a controller that
 // the chart installs under names of the user. No node takes the pods.
 func TestAnInstallationIsFoundUnderAnyNameAndNamespace(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	loaded, err := chart.Load(c.Repo.Chart())
 	if err != nil {
@@ -176,7 +176,7 @@ func hop(t *testing.T, c *harness.Cluster, limit int32) {
 // TestAWebhookThatDoesNotAnswerIsFound shows that lbc doctor finds a webhook that the API server
 // cannot call.
 func TestAWebhookThatDoesNotAnswerIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	c.Apply(t, strings.NewReplacer("ValidatingWebhook", "MutatingWebhook", "[none.example.com]", `[""]`, "[pods]", "[services]", "service: {namespace: "+installed+", name: gone}", `url: "https://127.0.0.1:1/"`,
 		"  failurePolicy:", "  namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: default}}\n  failurePolicy:").Replace(hooks("unanswered", nil, "Fail", "gone")))

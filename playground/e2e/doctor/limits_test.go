@@ -21,7 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 
@@ -43,7 +43,7 @@ func limit(t *testing.T, c *harness.Cluster, name string, n int) {
 // TestALimitThatIsReachedIsFound shows that lbc doctor compares load balancers with the quota that
 // AWS reports.
 func TestALimitThatIsReachedIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	limit(t, c, "application-load-balancers", 1)
 	found(t, c, trouble{check: "quota", severity: "error", object: "account", evidence: "of 1 of limit application-load-balancers"})
@@ -53,7 +53,7 @@ func TestALimitThatIsReachedIsFound(t *testing.T) {
 // in a live account against the quotas. AWS allows a load balancer no more groups than one has, and
 // the test fills the group of the nodes.
 func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	arn := c.LoadBalancer(t, c.IngressAddress(t, served, "web")).ARN
 	out, err := c.Simulator.Balancing.DescribeLoadBalancers(t.Context(), &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}})
@@ -88,7 +88,7 @@ func TestLimitsOfSecurityGroupsAreFound(t *testing.T) {
 // account against its quotas. The certificates have not been issued, so the controller does not
 // read them.
 func TestLimitsOfCertificatesAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	a := c.Simulator.Account
 	arns := make([]string, 4000)
@@ -119,7 +119,7 @@ func TestLimitsOfCertificatesAreFound(t *testing.T) {
 // TestATargetGroupThatTwoBindingsFillIsFound shows that lbc doctor finds two bindings of one target
 // group in a live cluster. The webhook that refuses the second one leaves the namespace out.
 func TestATargetGroupThatTwoBindingsFillIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	const ns, configuration = "twice", "aws-load-balancer-webhook"
 	configurations := c.Client.AdmissionregistrationV1().ValidatingWebhookConfigurations()

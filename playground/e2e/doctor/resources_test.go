@@ -14,7 +14,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account/vpc"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/state"
@@ -55,7 +55,7 @@ func deregister(t *testing.T, c *harness.Cluster, group string, target simclient
 // TestAnActionThatLbcIsDeniedIsNamed shows that lbc doctor names an AWS action that is denied to
 // itself and the checks that need it.
 func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	deny(t, c, state.UserKey, "elasticloadbalancing:DescribeRules")
 	f := found(t, c, trouble{check: "unreadable", severity: "warning", object: "listeners", evidence: "AWS denies elasticloadbalancing:DescribeRules"})
@@ -67,7 +67,7 @@ func TestAnActionThatLbcIsDeniedIsNamed(t *testing.T) {
 // TestAnAccountThatIsNotReachedIsFound shows that lbc doctor reports an account it cannot reach,
 // and examines the cluster alone with --offline.
 func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	f := found(t, c, trouble{check: "unreadable", severity: "error", object: "account", evidence: "GetCallerIdentity", env: []string{"AWS_ENDPOINT_URL=http://127.0.0.1:1"}})
 	if !strings.Contains(f.Remedy, "the network path to the endpoint") {
@@ -82,7 +82,7 @@ func TestAnAccountThatIsNotReachedIsFound(t *testing.T) {
 // TestAWrongVPCAndNameAreFound shows that lbc doctor finds a wrong VPC, subnets without addresses
 // and a wrong or shared cluster name in a live account.
 func TestAWrongVPCAndNameAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	a := c.Simulator.Account
 	const second, small = "vpc-0a1de000000000002", "subnet-0a1de0000000000d1"
@@ -134,7 +134,7 @@ func group(t *testing.T, c *harness.Cluster, in, name, stack string) {
 // TestWhatADeletionHasLeftIsFound shows that lbc doctor finds a target group in AWS whose object is
 // gone.
 func TestWhatADeletionHasLeftIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	group(t, c, c.Simulator.Seed().VPC.ID, "left", "left/web")
@@ -144,7 +144,7 @@ func TestWhatADeletionHasLeftIsFound(t *testing.T) {
 // TestAnActionThatTheControllerIsDeniedIsNamed shows that lbc doctor names an AWS action from the
 // events that the running controller writes when AWS denies it.
 func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	deny(t, c, controllerKey, "elasticloadbalancing:ModifyListenerAttributes")
@@ -156,7 +156,7 @@ func TestAnActionThatTheControllerIsDeniedIsNamed(t *testing.T) {
 // TestANodeWithTwoGroupsOfTheClusterIsFound shows that lbc doctor finds a Node whose network
 // interface has two security groups of the cluster. No pod is on the node.
 func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	a, seeded := c.Simulator.Account, c.Simulator.Seed()
@@ -178,7 +178,7 @@ func TestANodeWithTwoGroupsOfTheClusterIsFound(t *testing.T) {
 // TestTroublesOfTrafficAreFound shows that lbc doctor finds unhealthy targets, expiring
 // certificates, missing gates and uncovered zones in live load balancers.
 func TestTroublesOfTrafficAreFound(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of cmd/lbc/doctor show each check")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	t.Parallel()
 	c := cluster(t)
 	const (

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 

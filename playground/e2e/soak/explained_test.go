@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestFailureNeedsAFaultOfItsTimeAndBalancer shows that the soak excuses a failed request only by a

@@ -19,7 +19,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/gate"
-	"github.com/k8s-lbc/lbc/internal/await"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
 

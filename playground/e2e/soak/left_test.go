@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
-	"github.com/k8s-lbc/lbc/internal/longtest"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // TestWhatIsLeftOfASoakIsReported shows that the soak finds AWS resources, objects, goroutines and

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	gatewayv1 "github.com/k8s-lbc/lbc/api/gateway/v1"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 func spec[T any](t *testing.T, text string) (v T) {

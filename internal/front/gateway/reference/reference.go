@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
 // entry is what a field does.

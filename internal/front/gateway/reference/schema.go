@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/k8s-lbc/lbc/internal/manifest/schema"
+	"github.com/k8s-lbc/lbc/internal/kube/manifest/schema"
 )
 
 // field is a field of a definition's spec.

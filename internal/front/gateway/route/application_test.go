@@ -9,7 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
-	"github.com/k8s-lbc/lbc/internal/intent"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
 // around is a Gateway with an HTTPS and an HTTP listener, and Services.

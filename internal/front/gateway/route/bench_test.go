@@ -6,8 +6,8 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
-	"github.com/k8s-lbc/lbc/internal/plan/elb"
 )
 
 // BenchmarkPass translates and compiles routes, and compares the result with an account that has nothing.
@@ -21,7 +21,7 @@ func BenchmarkPass(b *testing.B) {
 				if r.Stack == nil || len(r.Stack.Rules) != n {
 					b.Fatal(r.Needs, r.Diagnostics)
 				}
-				_ = diff.Stack(r.Stack, r.Keep, elb.Observed{}, diff.Options{})
+				_ = diff.Stack(r.Stack, r.Keep, awsop.Observed{}, diff.Options{})
 			}
 		})
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/diag"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.6.3 that no load balancer of AWS has

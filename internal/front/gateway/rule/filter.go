@@ -9,7 +9,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/k8s-lbc/lbc/internal/stack"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Filtered is what the filters of a route's rule make of one match: a rule of the load balancer, or two where a redirect replaces a prefix

@@ -1,0 +1,151 @@
+// Package account knows the accelerators of the account: what AWS holds of each, cached and written through, so that a pass that changes nothing makes no call;
+// whose they are, by their tags; and the load balancers behind their endpoints. It runs plans, one write after the other, as AWS takes one change of an
+// accelerator at a time.
+package account
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+)
+
+// Account is the cache. It is safe for concurrent use; two passes over one accelerator at once are not.
+type Account struct {
+	// KnownOwner, if it is set, tells whose a load balancer is without a call to AWS; known is false if only AWS can tell.
+	KnownOwner func(arn string) (key stack.Key, known bool)
+
+	clients  awsclient.Clients
+	config   declare.Config
+	lifetime time.Duration
+	now      func() time.Time
+
+	mu      sync.Mutex
+	entries map[stack.Key]*entry
+	foreign map[string]foreign // accelerators that were found to be another's, by ARN
+	listed  listing
+	listing sync.Mutex // held over a listing of the account, which all that need one share
+
+	balancers balancers
+	refused   refusals
+}
+
+// entry is what is known of an accelerator.
+type entry struct {
+	observed accelerator.Observed
+	read     time.Time // when everything was read last; zero = it is to be read before it counts
+	doubted  time.Time // when it was found that it is to be read
+}
+
+// New makes an Account. Observations are read again after lifetime; 0 = never.
+func New(clients awsclient.Clients, config declare.Config, lifetime time.Duration, now func() time.Time) *Account {
+	return &Account{
+		clients: clients, config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{}, foreign: map[string]foreign{},
+		balancers: balancers{hosts: map[string]answer{}}, refused: refusals{of: map[stack.Key]map[string]refusal{}},
+	}
+}
+
+// NotOwnedError is the error of Observe for an accelerator without the tags of its object.
+type NotOwnedError struct {
+	ARN     string
+	Cluster string // of its tags
+	Stack   string
+}
+
+// Error implements error.
+func (e *NotOwnedError) Error() string {
+	if e.Stack == "" {
+		return fmt.Sprintf("the accelerator %s has no tags of a GlobalAccelerator", e.ARN)
+	}
+	return fmt.Sprintf("the accelerator %s has the tags of GlobalAccelerator %s of cluster %s", e.ARN, e.Stack, e.Cluster)
+}
+
+// Observe is what AWS holds of an accelerator: of the one with the ARN that the object shows, or, if it shows none or AWS does not have that, of the one with the tags of the
+// object. It reads nothing while what is known counts. The zero value means that AWS has none, by a list that is newer than the call.
+func (a *Account) Observe(ctx context.Context, key stack.Key, shown string) (accelerator.Observed, error) {
+	a.mu.Lock()
+	e := a.entries[key]
+	if e != nil && !e.read.IsZero() && (a.lifetime == 0 || a.now().Before(e.read.Add(a.lifetime))) {
+		defer a.mu.Unlock()
+		return e.observed.Clone(), nil
+	}
+	since := time.Time{}
+	if e != nil {
+		since = e.doubted
+		if e.observed.Exists() {
+			shown = e.observed.ARN
+		}
+	}
+	a.mu.Unlock()
+	begun := a.now()
+	o, err := a.read(ctx, key, shown, since)
+	if err != nil {
+		return accelerator.Observed{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.entries[key] = &entry{observed: o, read: begun}
+	return o.Clone(), nil
+}
+
+// Expiry is when Observe reads next by itself; zero = never.
+func (a *Account) Expiry(key stack.Key) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if e := a.entries[key]; e != nil && a.lifetime > 0 && !e.read.IsZero() {
+		return e.read.Add(a.lifetime)
+	}
+	return time.Time{}
+}
+
+// Doubt has the accelerator read before it counts.
+func (a *Account) Doubt(key stack.Key) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entries[key]
+	if e == nil {
+		e = &entry{}
+		a.entries[key] = e
+	}
+	e.read, e.doubted = time.Time{}, a.now()
+}
+
+// Forget drops what is known of an accelerator whose object is gone.
+func (a *Account) Forget(key stack.Key) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.entries, key)
+	a.refused.forget(key)
+}
+
+// Refresh reads whether AWS has deployed the last change, and the accelerator's own settings, but not its listeners.
+func (a *Account) Refresh(ctx context.Context, key stack.Key) (accelerator.Observed, error) {
+	a.mu.Lock()
+	e := a.entries[key]
+	a.mu.Unlock()
+	if e == nil || !e.observed.Exists() {
+		return accelerator.Observed{}, nil
+	}
+	root, err := a.describe(ctx, e.observed.ARN)
+	switch {
+	case missing(err):
+		a.Doubt(key)
+		return a.Observe(ctx, key, "")
+	case err != nil:
+		return accelerator.Observed{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	root.Tags, root.Listeners = e.observed.Tags, e.observed.Listeners
+	e.observed = root
+	return root.Clone(), nil
+}
+
+// missing reports whether AWS says that a resource does not exist.
+func missing(err error) bool { return err != nil && awsclient.Classify(err).Class == diag.NotFound }

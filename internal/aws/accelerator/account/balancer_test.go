@@ -1,0 +1,89 @@
+package account_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	ours "github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+)
+
+func TestTheNameOfALoadBalancerIsInItsDNSName(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"k8s-shop-web-0123456789-1234567890.us-west-2.elb.amazonaws.com":           "k8s-shop-web-0123456789",
+		"internal-k8s-shop-web-0123456789-1234567890.us-west-2.elb.amazonaws.com":  "k8s-shop-web-0123456789",
+		"dualstack.K8s-shop-1234567890.us-west-2.elb.amazonaws.com":                "k8s-shop",
+		"k8s-shop-web-0123456789-0a1de0000000000a.elb.us-west-2.amazonaws.com":     "k8s-shop-web-0123456789",
+		"k8s-shop-web-0123456789-0a1de0000000000a.elb.cn-north-1.amazonaws.com.cn": "k8s-shop-web-0123456789",
+		"www.example.com": "", "www-1.example.com": "", "": "", "-1.us-west-2.elb.amazonaws.com": "",
+	} {
+		if got := ours.NameOf(host); got != want {
+			t.Errorf("%s: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// asked is an API that keeps what load balancers are described by.
+type asked struct {
+	awsclient.ELBV2
+	mu    sync.Mutex
+	names []string
+}
+
+func (a *asked) DescribeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput, options ...func(*elbv2.Options)) (*elbv2.DescribeLoadBalancersOutput, error) {
+	a.mu.Lock()
+	a.names = append(a.names, strings.Join(in.Names, " "))
+	a.mu.Unlock()
+	return a.ELBV2.DescribeLoadBalancers(ctx, in, options...)
+}
+
+func TestALoadBalancerIsAskedForByItsNameAndNotAgainForAnHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	api := &asked{ELBV2: w.sim.Balancing}
+	acc := ours.New(awsclient.Clients{ELBV2: api, Accelerators: w.sim.Edge}, config, time.Hour, w.clock.Now)
+	needs := []declare.Need{{Host: host("a")}, {Host: host("b")}, {Host: "www.example.com"}}
+	look := func(want ...string) {
+		t.Helper()
+		got := acc.Balancers(t.Context(), needs)
+		if got[host("a")].ARN != arn("a") || got[host("b")].ARN != arn("b") || got["www.example.com"].Problem == "" {
+			t.Errorf("%+v", got)
+		}
+		if !slices.Equal(api.names, want) {
+			t.Errorf("asked for %q, want %q", api.names, want)
+		}
+		api.names = nil
+	}
+	look("k8s-a", "k8s-b", "") // whose name is not one of AWS's is looked for among all
+	look()
+	w.clock.Advance(11 * time.Second)
+	look("") // but for the one that is missing
+	w.clock.Advance(time.Hour)
+	look("k8s-a", "k8s-b", "")
+}
+
+// TestPassesAtOnceMayAskForTheSameLoadBalancers is for the race detector: answers end while others are read.
+func TestPassesAtOnceMayAskForTheSameLoadBalancers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var passes sync.WaitGroup
+	for range 8 {
+		passes.Go(func() {
+			for range 20 {
+				if got := w.acc.Balancers(t.Context(), []declare.Need{{Host: host("a")}, {Host: host("b")}}); got[host("a")].ARN != arn("a") || got[host("b")].ARN != arn("b") {
+					t.Errorf("%+v", got)
+				}
+				w.clock.Advance(time.Hour)
+			}
+		})
+	}
+	passes.Wait()
+}

@@ -1,0 +1,142 @@
+// Package apply executes plans: every step as soon as the steps that it needs are done, a bounded number at a time, and writes each
+// result through to the inventory. It never sleeps: the outcome of a step that cannot succeed now has the time of the next attempt.
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// ErrBindingExists is the error of Bindings.CreateBinding if an object of that name exists; it may be in deletion.
+var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
+
+// ErrNamespaceEnds is the error of Bindings.CreateBinding if the namespace is being deleted: what the object is for is about to go.
+var ErrNamespaceEnds = errors.New("the namespace is being deleted")
+
+// errAssumed is the error of all steps of a plan that was made of state that is not verified.
+var errAssumed = errors.New("the plan rests on state of a checkpoint that is not verified yet")
+
+// ErrBindingsUndefined is the error of Bindings if the API server does not serve TargetGroupBindings.
+var ErrBindingsUndefined = errors.New("the API server does not know the kind TargetGroupBinding of elbv2.k8s.aws/v1beta1: its definition is missing")
+
+// BindingsUndefined is the diagnostic of ErrBindingsUndefined.
+func BindingsUndefined() diag.Diagnostic {
+	return diag.New(diag.Object{}, "", diag.DefinitionMissing, ErrBindingsUndefined.Error(), "apply the definitions: kubectl apply -f config/crd; it is tried again")
+}
+
+// Bindings writes TargetGroupBinding objects. References in its arguments are literals.
+type Bindings interface {
+	// CreateBinding creates the object; see ErrBindingExists and ErrNamespaceEnds.
+	CreateBinding(ctx context.Context, b stack.Binding) error
+	// UpdateBinding patches the spec, and the labels and annotations of the stack; other labels and annotations stay.
+	UpdateBinding(ctx context.Context, b stack.Binding) error
+	// ReleaseBinding takes labels off the object. That it does not exist is no error.
+	ReleaseBinding(ctx context.Context, namespace, name string, labels []string) error
+	// DeleteBinding requests the deletion and does not wait for it. That the object does not exist is no error.
+	DeleteBinding(ctx context.Context, namespace, name string) error
+}
+
+// Expected is what is known of the targets that a target group is to have. The zero value is that nothing is known.
+type Expected struct {
+	Any        bool // targets are expected, though none may be registered yet
+	Registered bool // all expected ones are registered
+	Withheld   bool // further endpoints cannot be registered until their pods change, as those without QUIC server id
+}
+
+// Deps are the dependencies of a run.
+type Deps struct {
+	Clients   awsclient.Clients
+	Inventory *inventory.Inventory
+	Bindings  Bindings // may be nil for plans without bindings
+	// Now is the clock of the times in outcomes; nil = time.Now.
+	Now func() time.Time
+	// Expected is what is known of the targets of a group; nil = nothing.
+	Expected func(targetGroup string) Expected
+	// Stabilize is the pause between reads of the state of a new load balancer that must become active; 0 = 2 min.
+	Stabilize time.Duration
+	// Concurrency bounds the steps under way at once; 0 = 8.
+	Concurrency int
+}
+
+// State is how a step ended.
+type State string
+
+// States of a step after a run.
+const (
+	Done    State = "done"
+	Waiting State = "waiting" // cannot succeed before Until
+	Blocked State = "blocked" // By did not get done
+	Failed  State = "failed"
+	Refused State = "refused" // its guard, or AWS's deletion protection, forbids it
+)
+
+// Outcome is the end of one step.
+type Outcome struct {
+	State State
+	// Until is the time of the next attempt at a waiting step. For a failed step it is the time before which an attempt makes sense
+	// only after an edit; zero = the caller decides.
+	Until time.Time
+	On    string      // waiting: for what, e.g. "the network interfaces of the load balancer to go"
+	By    plan.StepID // blocked: the nearest step that is not done
+	// Problem is the diagnostic of a failure or a refusal, without Object and Path.
+	Problem diag.Diagnostic
+	Err     error // failed, waiting: the original error; may be nil
+}
+
+// Result has the outcome of every step of the plan.
+type Result struct {
+	Outcomes map[plan.StepID]Outcome
+}
+
+// Wait is the earliest time of another attempt at a waiting step; ok is false if none waits.
+func (r Result) Wait() (until time.Time, ok bool) {
+	for _, o := range r.Outcomes {
+		if o.State == Waiting && (!ok || o.Until.Before(until)) {
+			until, ok = o.Until, true
+		}
+	}
+	return until, ok
+}
+
+// Count is the number of steps in a state.
+func (r Result) Count(s State) int {
+	n := 0
+	for _, o := range r.Outcomes {
+		if o.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Run executes a plan: each step as soon as its needs are done and the steps before it have ended. A step that is not done blocks
+// only the steps that need it. Run returns when every step has an outcome; it waits for calls, but never for time to pass. The end
+// of ctx ends the calls under way. If the plan rests on assumptions, no step is executed.
+func Run(ctx context.Context, p plan.Plan, d Deps) Result {
+	r := newRun(p, d)
+	if p.Assumed {
+		r.refuse(errAssumed)
+	}
+	r.loop(ctx)
+	return Result{Outcomes: r.outcomes}
+}
+
+// Writer makes one attempt at an operation that is no step of a plan, such as a registration of targets. Its references are literals. key and id
+// name it through all attempts, by which refusals and pauses are counted.
+type Writer func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome
+
+// Write is a Writer. It goes before the calls of plans that wait for AWS.
+func (d Deps) Write(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) Outcome {
+	r := newRun(plan.Plan{Key: key}, d)
+	if err := context.Cause(ctx); err != nil {
+		return r.stopped(err)
+	}
+	return r.execute(ctx, plan.Step{ID: id, Op: op, Lane: plan.Vital})
+}

@@ -1,0 +1,166 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+)
+
+// longest is the longest pause in which a new resource may not be visible everywhere in AWS; after a longer one the step fails.
+const longest = 8 * time.Second
+
+// judge decides the outcome of a step that failed with an error.
+func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
+	if errors.Is(err, ErrBindingExists) {
+		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
+	}
+	if errors.Is(err, ErrNamespaceEnds) {
+		return r.wait(s, "the objects of a namespace that is being deleted to go", err)
+	}
+	e := awsclient.Classify(err)
+	failed := Outcome{State: Failed, Err: err, Problem: awsclient.Problem(plan.NameOf(s.Op), err)}
+	if errors.Is(err, ErrBindingsUndefined) {
+		failed.Problem = BindingsUndefined()
+		return failed
+	}
+	if change := awsop.ProtocolsOf(s.Op); change.From != "" && e.Class == diag.Invalid && failed.Problem.Code == diag.AWSRejected {
+		failed.Problem = protocolRefused(failed.Problem, change)
+	}
+	if effect := awsop.EffectOf(s.Op); effect.AddOn != "" {
+		return r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
+	}
+	switch missing := e.Missing(); {
+	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
+		// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the next
+		// plan switches it off where that is declared. The second time the deletion is refused.
+		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
+		if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
+			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the deletion protection to be read again", Err: err}
+		}
+		g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
+		d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
+		d.RequestID = e.RequestID
+		return Outcome{State: Refused, Problem: d, Err: err}
+	case e.InUse() && s.Op.Traits().UsedBy != "":
+		o := r.wait(s, s.Op.Traits().UsedBy, err)
+		wait := o.Until.Sub(r.d.Now())
+		switch {
+		case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
+			failed.Problem.Remedy = "detach the certificate from the resources that use it, which its description in ACM lists; then it is deleted"
+		case wait <= often.Longest:
+			return o
+		default:
+			failed.Problem.Remedy = "remove what uses it; then it is deleted"
+		}
+		failed.Until = o.Until
+		return failed
+	case e.Class == diag.Throttled:
+		o := r.wait(s, "AWS to accept calls again", err)
+		if most := r.d.Now().Add(often.Longest); o.Until.After(most) { // the limiter slows all calls down already
+			o.Until = most
+		}
+		return o
+	case missing != "" && r.young(s.Op, missing), e.Code == awsclient.CodeInvalidTarget && is[awsop.RegisterLoadBalancer](s.Op):
+		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
+		if o := r.wait(s, "what was just created to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
+			return o
+		}
+	case e.Disagrees(), missing != "" && ours(s.Op, missing):
+		return r.disagreed(ctx, s, e, failed)
+	case e.Class == diag.Transient:
+		// The effect of the call is unknown until the resource is read again.
+		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
+	}
+	r.d.Inventory.Refuted(e)
+	return failed
+}
+
+// disagreed decides the outcome of a step that AWS rejects because the account differs from the observed state of the plan. The first
+// time the resource in conflict is read by its name: if it belongs to the stack, or does not exist, the stack is read again and planned
+// again at once. If it belongs to another owner, or AWS rejects the same write again, the step fails, and is not sent again before a
+// pause that grows to minutes.
+func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
+	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, plan.Fingerprint(s.Op, r.resolve), r.boundElsewhere(s.Op, e), failed.Err)
+	failed.Until = until
+	if n > 2 {
+		return failed
+	}
+	// The second read is for AWS's lists, which lag behind its writes.
+	other, err := r.d.Inventory.TakenByOther(ctx, r.key, s.Op)
+	if other {
+		return failed
+	}
+	r.d.Inventory.Invalidate(r.key)
+	if n == 1 && err == nil {
+		r.d.Inventory.Retry(r.key)
+		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again", Err: failed.Err}
+	}
+	r.d.Inventory.Refuted(e)
+	return failed
+}
+
+// boundElsewhere is the ARN of the target group of an operation that AWS rejects because another load balancer uses the group.
+func (r *run) boundElsewhere(op plan.Operation, e awsclient.Error) string {
+	if e.Code != awsclient.CodeTargetGroupAssociation {
+		return ""
+	}
+	for _, ref := range op.Refs() {
+		if ref.Kind == stack.KindTargetGroup {
+			return r.resolve(ref)
+		}
+	}
+	return ""
+}
+
+// rejectedBefore is the outcome of a step whose operation AWS has rejected, before the pause after that is over.
+func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
+	until, err := r.d.Inventory.RefusedBefore(r.key, s.ID, func() string { return plan.Fingerprint(s.Op, r.resolve) })
+	if err == nil {
+		return Outcome{}, false
+	}
+	return Outcome{State: Failed, Err: err, Until: until, Problem: awsclient.Problem(plan.NameOf(s.Op), err)}, true
+}
+
+// is reports whether an operation is of type T.
+func is[T plan.Operation](op plan.Operation) bool {
+	_, ok := op.(T)
+	return ok
+}
+
+// ours reports whether a missing resource is one that the controller manages. Target groups and security groups may also be named by
+// users: if these do not exist, reading the stack again does not help.
+func ours(op plan.Operation, missing stack.Kind) bool {
+	if missing != stack.KindTargetGroup && missing != stack.KindSecurityGroup {
+		return true
+	}
+	return slices.ContainsFunc(op.Refs(), func(r stack.Ref) bool { return r.Kind == missing && r.ID != "" })
+}
+
+// protocolRefused is the finding that AWS refuses to change the protocol of a listener. A listener that is deleted and made again would close the port,
+// for good if AWS refuses the new protocol itself; so that is left to the user.
+func protocolRefused(d diag.Diagnostic, p awsop.Protocols) diag.Diagnostic {
+	out := diag.New(d.Object, d.Path, diag.ProtocolRefused,
+		fmt.Sprintf("port %s goes on as %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From, p.To, d.Text),
+		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS admits %s but not the change, remove the port, wait until its listener is gone, and add it again as %s, "+
+			"or declare %s on another port", p.From, p.To, p.To, p.To))
+	out.RequestID = d.RequestID
+	return out
+}
+
+// nameOf is the name inside a load balancer's ARN.
+func nameOf(arn string) string {
+	if parts := strings.Split(arn, "/"); len(parts) >= 3 {
+		return parts[len(parts)-2]
+	}
+	return arn
+}

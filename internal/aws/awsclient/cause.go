@@ -1,0 +1,41 @@
+package awsclient
+
+import "context"
+
+// Cause is the loop that makes a call, as metrics and traces name it. That of a pass is the name of its controller.
+type Cause string
+
+// Causes beside passes.
+const (
+	Listing        Cause = "account listing"
+	DriftSweep     Cause = "drift sweep"
+	Provisioning   Cause = "load balancers in the making"
+	CertificateSet Cause = "certificate watch"
+	TargetHealth   Cause = "health of new targets"
+	ReadinessGates Cause = "readiness gates"
+	Draining       Cause = "draining targets"
+	TargetRules    Cause = "target rules"
+	SharedGroup    Cause = "backend group"
+	Console        Cause = "console"
+	otherCause     Cause = "other"
+)
+
+// Causes are the causes beside passes, and the one of calls under a context without a cause.
+func Causes() []Cause {
+	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules, SharedGroup, Console, otherCause}
+}
+
+type causeKey struct{}
+
+// WithCause marks the calls made under the returned context.
+func WithCause(ctx context.Context, c Cause) context.Context {
+	return context.WithValue(ctx, causeKey{}, c)
+}
+
+// CauseOf is the cause of calls under a context.
+func CauseOf(ctx context.Context) Cause {
+	if c, ok := ctx.Value(causeKey{}).(Cause); ok {
+		return c
+	}
+	return otherCause
+}

@@ -1,0 +1,138 @@
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	route53types "github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// validationTTL is the time to live of validation records, in seconds. A deletion must name it.
+const validationTTL = 60
+
+func (s *sender) RequestCertificate(op awsop.RequestCertificate) {
+	c := op.Certificate
+	create(s, s.c.ACM.RequestCertificate, &acm.RequestCertificateInput{
+		DomainName:              aws.String(c.Domain),
+		SubjectAlternativeNames: c.Names,
+		ValidationMethod:        acmtypes.ValidationMethodDns,
+		CertificateAuthorityArn: optional(c.Authority),
+		IdempotencyToken:        aws.String(op.Token),
+		Tags:                    certificateTags(c.Tags),
+	}, func(out *acm.RequestCertificateOutput) awsop.Output {
+		return awsop.Output{ID: value(out.CertificateArn)}
+	})
+}
+
+func (s *sender) ImportCertificate(op awsop.ImportCertificate) {
+	pair := op.Certificate.Import
+	in := &acm.ImportCertificateInput{Certificate: []byte(pair.Certificate), PrivateKey: []byte(pair.Key.Reveal())}
+	if pair.Chain != "" {
+		in.CertificateChain = []byte(pair.Chain)
+	}
+	if op.At != (stack.Ref{}) {
+		in.CertificateArn = s.id(op.At)
+		request(s, s.c.ACM.ImportCertificate, in)
+		return
+	}
+	in.Tags = certificateTags(op.Certificate.Tags)
+	create(s, s.c.ACM.ImportCertificate, in, func(out *acm.ImportCertificateOutput) awsop.Output {
+		return awsop.Output{ID: value(out.CertificateArn)}
+	})
+}
+
+func (s *sender) AddTagsToCertificate(op awsop.AddTagsToCertificate) {
+	request(s, s.c.ACM.AddTagsToCertificate, &acm.AddTagsToCertificateInput{CertificateArn: s.id(op.Certificate), Tags: certificateTags(op.Tags)})
+}
+
+func (s *sender) DeleteCertificate(op awsop.DeleteCertificate) {
+	request(s, s.c.ACM.DeleteCertificate, &acm.DeleteCertificateInput{CertificateArn: s.id(op.Certificate)})
+}
+
+func (s *sender) PublishValidation(op awsop.PublishValidation) {
+	s.changeRecords(op.Zone, route53types.ChangeActionUpsert, op.Records)
+}
+
+func (s *sender) WithdrawValidation(op awsop.WithdrawValidation) {
+	s.changeRecords(op.Zone, route53types.ChangeActionDelete, []awsop.ValidationRecord{op.Record})
+	send := s.send
+	s.send = func(ctx context.Context) (awsop.Output, error) {
+		out, err := send(ctx)
+		if notThere(err) {
+			err = nil
+		}
+		return out, err
+	}
+}
+
+func (s *sender) changeRecords(zone string, action route53types.ChangeAction, records []awsop.ValidationRecord) {
+	batch := &route53types.ChangeBatch{}
+	for _, r := range records {
+		batch.Changes = append(batch.Changes, route53types.Change{Action: action, ResourceRecordSet: &route53types.ResourceRecordSet{
+			Name: aws.String(r.Name), Type: route53types.RRTypeCname, TTL: aws.Int64(validationTTL),
+			ResourceRecords: []route53types.ResourceRecord{{Value: aws.String(r.Value)}},
+		}})
+	}
+	request(s, s.c.Route53.ChangeResourceRecordSets, &route53.ChangeResourceRecordSetsInput{HostedZoneId: aws.String(zone), ChangeBatch: batch})
+}
+
+// notThere reports whether a record could not be deleted because it is gone, or by now has another value.
+func notThere(err error) bool {
+	var batch *route53types.InvalidChangeBatch
+	var api smithy.APIError
+	if !errors.As(err, &batch) && (!errors.As(err, &api) || api.ErrorCode() != "NoSuchHostedZone" && api.ErrorCode() != "InvalidChangeBatch") {
+		return false
+	}
+	texts := []string{err.Error()}
+	if batch != nil {
+		texts = append(texts, batch.Messages...)
+	}
+	return slices.ContainsFunc(texts, func(s string) bool {
+		return strings.Contains(s, "not found") || strings.Contains(s, "do not match the current values") || strings.Contains(s, "NoSuchHostedZone")
+	})
+}
+
+func certificateTags(tags map[string]string) []acmtypes.Tag {
+	return pairs(tags, func(k, v *string) acmtypes.Tag { return acmtypes.Tag{Key: k, Value: v} })
+}
+
+// FromCertificate is an observed certificate without its tags; ID and hosted zones are the caller's to fill in.
+func FromCertificate(c *acmtypes.CertificateDetail) awsop.Certificate {
+	out := awsop.Certificate{
+		ARN: value(c.CertificateArn), Status: string(c.Status), Reason: string(c.FailureReason),
+		Imported: c.Type == acmtypes.CertificateTypeImported, Algorithm: keyAlgorithm(c.KeyAlgorithm), Serial: serialNumber(value(c.Serial)),
+		Certificate: stack.Certificate{Domain: value(c.DomainName), Names: slices.Clone(c.SubjectAlternativeNames), Authority: value(c.CertificateAuthorityArn)},
+	}
+	if out.Domain != "" {
+		out.Names = append(out.Names, out.Domain)
+	}
+	slices.Sort(out.Names)
+	out.Names = slices.Compact(out.Names)
+	for _, o := range c.DomainValidationOptions {
+		if r := o.ResourceRecord; r != nil { // ACM needs a moment to think of one
+			out.Records = append(out.Records, awsop.CertificateRecord{
+				Domain:           strings.TrimPrefix(value(o.DomainName), "*."),
+				ValidationRecord: awsop.ValidationRecord{Name: value(r.Name), Value: value(r.Value)},
+			})
+		}
+	}
+	return out
+}
+
+// serialNumber is a serial number in hexadecimal digits, of which ACM writes pairs: "07:71:f4".
+func serialNumber(s string) string {
+	return strings.TrimLeft(strings.ToLower(strings.ReplaceAll(s, ":", "")), "0")
+}
+
+// keyAlgorithm is the name without the variants of its spelling: ACM writes RSA-2048 as well as RSA_2048.
+func keyAlgorithm(a acmtypes.KeyAlgorithm) string { return strings.ReplaceAll(string(a), "-", "_") }

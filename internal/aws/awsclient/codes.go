@@ -1,0 +1,103 @@
+package awsclient
+
+import "github.com/k8s-lbc/lbc/internal/model/diag"
+
+// Codes that callers react to beyond their class.
+const (
+	CodeDuplicatePermission = "InvalidPermission.Duplicate"
+	CodePermissionNotFound  = "InvalidPermission.NotFound"
+	CodeTooManyPermissions  = "RulesPerSecurityGroupLimitExceeded"
+	CodeDependencyViolation = "DependencyViolation"
+	CodeGroupNotFound       = "InvalidGroup.NotFound"
+	CodeResourceInUse       = "ResourceInUse"
+	CodeCertificateInUse    = "ResourceInUseException"
+	CodeTrustStoreInUse     = "TrustStoreInUse"
+	CodeNotPermitted        = "OperationNotPermitted"
+	CodeTooManyRules        = "TooManyRules"
+	CodeValidation          = "ValidationError"
+	CodeWAFUnavailable      = "WAFUnavailableEntityException"
+	CodeAlreadyExists       = "ResourceAlreadyExistsException"
+	CodePriorRequest        = "PriorRequestNotComplete"
+	CodeCapacityPending     = "CapacityReservationPending"
+	CodeInvalidTarget       = "InvalidTarget"
+	CodeTargetGroupNotFound = "TargetGroupNotFound"
+
+	CodeTargetGroupAssociation = "TargetGroupAssociationLimit"
+)
+
+// codeClasses is the one place that knows what AWS's codes mean.
+var codeClasses = withAddOns(map[string]diag.Class{
+	// permission
+	"AccessDenied": diag.Denied, "AccessDeniedException": diag.Denied, "UnauthorizedOperation": diag.Denied,
+	"UnauthorizedAccess": diag.Denied, "OptInRequired": diag.Denied,
+
+	// credentials, whatever the call: a wider policy changes nothing
+	"AuthFailure": diag.Credentials, "InvalidClientTokenId": diag.Credentials, "SignatureDoesNotMatch": diag.Credentials,
+	"UnrecognizedClientException": diag.Credentials, "ExpiredToken": diag.Credentials, "ExpiredTokenException": diag.Credentials,
+	"IncompleteSignature": diag.Credentials, "MissingAuthenticationToken": diag.Credentials, "InvalidSignatureException": diag.Credentials,
+
+	// rate
+	"Throttling": diag.Throttled, "ThrottlingException": diag.Throttled, "ThrottledException": diag.Throttled,
+	"RequestThrottledException": diag.Throttled, "RequestThrottled": diag.Throttled, "TooManyRequestsException": diag.Throttled,
+	"RequestLimitExceeded": diag.Throttled, "Client.RequestLimitExceeded": diag.Throttled, "SlowDown": diag.Throttled,
+	"EC2ThrottledException": diag.Throttled, "BandwidthLimitExceeded": diag.Throttled,
+
+	// quotas
+	"TooManyActions": diag.Quota, "TooManyCertificates": diag.Quota, "TooManyListeners": diag.Quota,
+	"TooManyLoadBalancers": diag.Quota, "TooManyRegistrationsForTargetId": diag.Quota, CodeTooManyRules: diag.Quota,
+	"TooManyTags": diag.Quota, "TooManyTargetGroups": diag.Quota, "TooManyTargets": diag.Quota, "TagLimitExceeded": diag.Quota,
+	"TooManyUniqueTargetGroupsPerLoadBalancer": diag.Quota, "SecurityGroupLimitExceeded": diag.Quota,
+	CodeTooManyPermissions: diag.Quota, "SecurityGroupsPerInterfaceLimitExceeded": diag.Quota,
+	"FilterLimitExceeded": diag.Quota, "LimitExceededException": diag.Quota, "ResourceLimitExceeded": diag.Quota,
+	"AddressLimitExceeded": diag.Quota, "TooManyTagsException": diag.Quota, "TooManyTrustStores": diag.Quota,
+
+	// the account disagrees with what we believe, or with what we want
+	CodeDuplicatePermission: diag.Conflict, CodePermissionNotFound: diag.Conflict,
+	CodeDependencyViolation: diag.Conflict, CodeResourceInUse: diag.Conflict, CodeNotPermitted: diag.Conflict,
+	"DuplicateListener": diag.Conflict, "DuplicateLoadBalancerName": diag.Conflict, "DuplicateTargetGroupName": diag.Conflict,
+	"InvalidGroup.Duplicate": diag.Conflict, "PriorityInUse": diag.Conflict, CodeTargetGroupAssociation: diag.Conflict,
+	"InvalidGroup.InUse": diag.Conflict, "InvalidGroup.Reserved": diag.Conflict, CodeCertificateInUse: diag.Conflict,
+	"ConflictException": diag.Conflict, CodeTrustStoreInUse: diag.Conflict, "DuplicateTrustStoreName": diag.Conflict,
+
+	// not there (yet)
+	"ListenerNotFound": diag.NotFound, "LoadBalancerNotFound": diag.NotFound, "RuleNotFound": diag.NotFound,
+	"TargetGroupNotFound": diag.NotFound, "SubnetNotFound": diag.NotFound, "SSLPolicyNotFound": diag.NotFound,
+	"CertificateNotFound": diag.NotFound, "AllocationIdNotFound": diag.NotFound, "ResourceNotFound": diag.NotFound,
+	"TrustStoreNotFound": diag.NotFound, "CaCertificatesBundleNotFound": diag.NotFound, "NoSuchBucket": diag.NotFound, "ALPNPolicyNotFound": diag.NotFound,
+	CodeGroupNotFound: diag.NotFound, "InvalidVpcID.NotFound": diag.NotFound, "InvalidSubnetID.NotFound": diag.NotFound,
+	"InvalidNetworkInterfaceID.NotFound": diag.NotFound, "InvalidInstanceID.NotFound": diag.NotFound,
+	"InvalidPrefixListID.NotFound": diag.NotFound, "InvalidPrefixListId.NotFound": diag.NotFound,
+	"InvalidAllocationID.NotFound": diag.NotFound, "ResourceNotFoundException": diag.NotFound,
+	"NoSuchHostedZone": diag.NotFound, "InvalidSecurityGroup": diag.NotFound, "InvalidSecurityGroupID.NotFound": diag.NotFound,
+
+	// refused as wrong
+	CodeValidation: diag.Invalid, "InvalidConfigurationRequest": diag.Invalid, "InvalidLoadBalancerAction": diag.Invalid,
+	"InvalidParameterValue": diag.Invalid, "InvalidParameterCombination": diag.Invalid, "InvalidScheme": diag.Invalid,
+	"InvalidSubnet": diag.Invalid, "IncompatibleProtocols": diag.Invalid, "UnsupportedCertificate": diag.Invalid,
+	"UnsupportedProtocol": diag.Invalid, "AvailabilityZoneNotSupported": diag.Invalid, "DuplicateTagKeys": diag.Invalid,
+	"MissingParameter": diag.Invalid, "MissingAction": diag.Invalid, "InvalidAction": diag.Invalid, CodeInvalidTarget: diag.Invalid,
+	"InvalidGroupId.Malformed": diag.Invalid, "InvalidSubnetId.Malformed": diag.Invalid, "InvalidVpcId.Malformed": diag.Invalid,
+	"InvalidPermission.Malformed": diag.Invalid, "VPCIdNotSpecified": diag.Invalid, "InvalidArnException": diag.Invalid,
+	"ValidationException": diag.Invalid,
+
+	"InvalidChangeBatch": diag.Invalid, "InvalidDomainValidationOptionsException": diag.Invalid,
+	"InvalidTagException": diag.Invalid, "InvalidCaCertificatesBundle": diag.Invalid, "InvalidInput": diag.Invalid,
+
+	// may pass by itself
+	"RequestInProgressException": diag.Transient,
+	"InternalFailure":            diag.Transient, "InternalError": diag.Transient, "ServiceUnavailable": diag.Transient,
+	"Unavailable": diag.Transient, "RequestTimeout": diag.Transient, "RequestTimeoutException": diag.Transient,
+	"HealthUnavailable": diag.Transient, "InsufficientCapacity": diag.Transient, "RequestExpired": diag.Transient,
+	"RequestInTheFuture": diag.Transient, "RequestTimeTooSkewed": diag.Transient, "CapacityReservationPending": diag.Transient,
+	"TrustStoreNotReady": diag.Transient,
+
+	// add-ons: AWS WAF, Shield Advanced, capacity reservations
+	"WAFNonexistentItemException": diag.NotFound, CodeWAFUnavailable: diag.NotFound,
+	"WAFInvalidParameterException": diag.Invalid, "WAFInvalidOperationException": diag.Conflict, "WAFAssociatedItemException": diag.Conflict,
+	"WAFLimitsExceededException": diag.Quota, "WAFInternalErrorException": diag.Transient,
+	"LimitsExceededException": diag.Quota, "InvalidResourceException": diag.Invalid, "InvalidParameterException": diag.Invalid,
+	"OptimisticLockException": diag.Throttled, CodeAlreadyExists: diag.Conflict, "InvalidOperationException": diag.Invalid,
+	"InternalErrorException":     diag.Transient,
+	CodePriorRequest:             diag.Conflict, // not a rate: nothing but time helps
+	"CapacityUnitsLimitExceeded": diag.Quota, "CapacityDecreaseRequestLimitExceeded": diag.Quota,
+}, func(s addOnService) map[string]diag.Class { return s.codes })

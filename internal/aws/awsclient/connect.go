@@ -1,0 +1,191 @@
+package awsclient
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sdkhttp"
+)
+
+// serviceIMDS is the endpoint key of the instance metadata service.
+const serviceIMDS = "ec2imds"
+
+// maxMetadataPause is the longest pause between attempts at the instance metadata service, as of the SDK.
+const maxMetadataPause = time.Second
+
+// ConnectOptions say how to reach AWS. Credentials come from the SDK's default chain.
+type ConnectOptions struct {
+	Region      string            // empty = AWS_DEFAULT_REGION, AWS_REGION, instance metadata
+	VPC         string            // empty = VPCTags, instance metadata, the node's instance
+	VPCTags     map[string]string // all must match
+	MaxAttempts int               // of a call of the instance metadata service, three at most
+	Endpoints   map[string]string // SDK service id → base URL
+	Version     string            // for the User-Agent
+	// Transport stands between the SDK and the network, if it is given.
+	Transport func(sdkhttp.Doer) sdkhttp.Doer
+	// Anonymous requests are not signed, and no credentials are looked for: for a Transport that reaches no AWS.
+	Anonymous bool
+	// Logger takes what the SDK logs, such as credentials that it looks for in vain; nil = standard error.
+	Logger logging.Logger
+	// CheckCredentials has Connect fail where no source has credentials, instead of the first call. Whether AWS accepts them only calls show.
+	CheckCredentials bool
+}
+
+// Connection is a way to AWS in one scope.
+type Connection struct {
+	Scope Scope
+
+	config    aws.Config
+	endpoints map[string]string
+	transport *awshttp.BuildableClient // of the client of config; nil in tests
+	wrap      func(aws.HTTPClient) aws.HTTPClient
+}
+
+// Connect finds region, credentials and VPC. What may be supplied later is an error with a impairment.Condition.
+func Connect(ctx context.Context, o ConnectOptions) (Connection, error) {
+	meta, err := metadata(ctx, o)
+	if err != nil {
+		return Connection{}, err
+	}
+	scope := Scope{Region: cmp.Or(o.Region, os.Getenv("AWS_DEFAULT_REGION"), os.Getenv("AWS_REGION")), VPC: o.VPC}
+	if scope.Region == "" {
+		if scope.Region, err = findRegion(ctx, meta); err != nil {
+			return Connection{}, err
+		}
+	}
+	scope.Partition = PartitionOf(scope.Region)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(scope.Region), config.WithLogger(o.Logger),
+		config.WithHTTPClient(httpClient()),
+		config.WithRetryer(credentialRetryer),
+		config.WithEC2IMDSEndpointMode(metadataMode()),
+		config.WithAPIOptions([]func(*middleware.Stack) error{userAgent("elbv2.k8s.aws/" + o.Version)}))
+	if err != nil {
+		return Connection{}, unreadableConfig(err)
+	}
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} } // after loading, which gives the retryer to what fetches credentials
+	transport, _ := cfg.HTTPClient.(*awshttp.BuildableClient)    // with AWS_CA_BUNDLE, which loading adds to a client of the SDK only
+	wrap := func(c aws.HTTPClient) aws.HTTPClient {
+		if c = sdkhttp.Client(c); o.Transport != nil {
+			c = o.Transport(c)
+		}
+		return c
+	}
+	cfg.HTTPClient = wrap(cfg.HTTPClient)
+	if o.Anonymous {
+		cfg.Credentials = aws.AnonymousCredentials{}
+	}
+	c := Connection{Scope: scope, config: cfg, endpoints: o.Endpoints, transport: transport, wrap: wrap}
+	if o.CheckCredentials {
+		if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+			return Connection{}, credentialsCondition(err)
+		}
+	}
+	if scope.VPC == "" {
+		if c.Scope.VPC, err = findVPC(ctx, c.Clients(nil).EC2, meta, o.VPCTags); err != nil {
+			return Connection{}, err
+		}
+	}
+	return c, nil
+}
+
+// Clients are the scope's clients. They make one attempt per call and leave it to the limiter to repeat it; nil = nothing limits or repeats calls.
+func (c Connection) Clients(l *Limiter) Clients {
+	cfg := c.config.Copy()
+	if l != nil {
+		cfg.APIOptions = append(slices.Clip(cfg.APIOptions), l.middleware)
+		if l.mayWrite != nil && c.transport != nil {
+			cfg.HTTPClient = fenced{reads: cfg.HTTPClient, writes: c.wrap(fencedTransport(c.transport, l.mayWrite))}
+		}
+	}
+	return clients(cfg, c.endpoints)
+}
+
+// credentialRetryer is for the calls that fetch credentials, which pass no Limiter: a throttled or unanswered one is tried again
+// for some three seconds before the call that needs the credentials fails.
+func credentialRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 5, time.Second })
+}
+
+// httpClient ends a call that AWS does not answer, and keeps as many connections as a burst of work needs.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(30 * time.Second).WithTransportOptions(func(t *http.Transport) { t.MaxIdleConnsPerHost = 64 })
+}
+
+func clients(cfg aws.Config, endpoints map[string]string) Clients {
+	base := func(service string) *string { return optional(endpoints[service]) }
+	out := Clients{
+		ELBV2: elbv2.NewFromConfig(cfg, func(o *elbv2.Options) { override(&o.BaseEndpoint, base(ServiceELBV2)) }),
+		EC2:   ec2.NewFromConfig(cfg, func(o *ec2.Options) { override(&o.BaseEndpoint, base(ServiceEC2)) }),
+		ACM:   acm.NewFromConfig(cfg, func(o *acm.Options) { override(&o.BaseEndpoint, base(ServiceACM)) }),
+		STS:   sts.NewFromConfig(cfg, func(o *sts.Options) { override(&o.BaseEndpoint, base(ServiceSTS)) }),
+		Tagging: resourcegroupstaggingapi.NewFromConfig(cfg, func(o *resourcegroupstaggingapi.Options) {
+			override(&o.BaseEndpoint, base(ServiceTagging))
+		}),
+		S3: newLazyS3(cfg, base(ServiceS3)),
+		Route53: route53.NewFromConfig(cfg, func(o *route53.Options) {
+			override(&o.BaseEndpoint, base(ServiceRoute53))
+			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+				o.Region = "us-east-1"
+			}
+		}),
+	}
+	for _, s := range addOnServices {
+		s.connect(&out, cfg, base(s.id))
+	}
+	return out
+}
+
+// override keeps what the environment says (AWS_ENDPOINT_URL) where the flag says nothing.
+func override(to **string, v *string) {
+	if v != nil {
+		*to = v
+	}
+}
+
+// partitions are those of regions by prefix; all others are of "aws".
+var partitions = []struct{ prefix, partition string }{
+	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
+	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"}, {"eu-isof-", "aws-iso-f"},
+}
+
+// PartitionOf is the partition of a Region, by its name.
+func PartitionOf(region string) string {
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.partition
+		}
+	}
+	return "aws"
+}
+
+// userAgent replaces the whole User-Agent header, as the existing controller does: people filter audit logs by it.
+func userAgent(value string) func(*middleware.Stack) error {
+	return func(s *middleware.Stack) error {
+		return s.Build.Add(middleware.BuildMiddlewareFunc("ReplaceUserAgent", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (
+			middleware.BuildOutput, middleware.Metadata, error) {
+			if r, ok := in.Request.(*smithyhttp.Request); ok {
+				r.Header.Set("User-Agent", value)
+			}
+			return next.HandleBuild(ctx, in)
+		}), middleware.After)
+	}
+}

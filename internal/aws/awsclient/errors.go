@@ -1,0 +1,127 @@
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// Error is what is known of a failed AWS call.
+type Error struct {
+	Class     diag.Class
+	Code      string // AWS's code; empty when AWS did not answer
+	Message   string
+	RequestID string
+	// Credentials reports that the controller got no credentials for the call, which was not sent: Code is that of the call that
+	// was to give them, such as AssumeRoleWithWebIdentity.
+	Credentials bool
+	// Unanswered is why AWS did not answer, if it did not; Message says it in words that are the same for each attempt.
+	Unanswered NoAnswer
+}
+
+// NoAnswer is why AWS did not answer a call; "" = it did, or nothing was sent. It is the error_code of metrics.
+type NoAnswer string
+
+// Reasons of calls without an answer.
+const (
+	Timeout      NoAnswer = "timeout"
+	NoConnection NoAnswer = "connection"
+	Canceled     NoAnswer = "canceled"
+)
+
+// Passing reports whether an error of an SDK call may be gone at the next attempt.
+func Passing(err error) bool {
+	c := Classify(err).Class
+	return c == diag.Throttled || c == diag.Transient
+}
+
+// Classify reads an error of an SDK call (or of the in-process simulator).
+func Classify(err error) Error {
+	if role := (*RoleError)(nil); errors.As(err, &role) {
+		return classifyRole(role)
+	}
+	e := classify(err)
+	var sent *smithy.OperationError
+	if !errors.As(err, &sent) || !strings.Contains(err.Error(), "get identity: ") {
+		return e
+	}
+	e.Credentials = true
+	if inner := (*smithy.OperationError)(nil); errors.As(sent.Err, &inner) {
+		e.Message = inner.Operation() + ": " + codeAnd(e)
+	}
+	switch e.Class {
+	case diag.Denied, diag.Credentials:
+		e.Class = diag.Credentials
+	default:
+		e.Class = diag.Transient // what STS throttles says nothing about the rate of the call, and what it refuses may be allowed soon
+	}
+	return e
+}
+
+// codeAnd is AWS's code, if there is one, and message.
+func codeAnd(e Error) string {
+	if e.Code == "" {
+		return e.Message
+	}
+	return e.Code + ": " + e.Message
+}
+
+func classify(err error) Error {
+	e := Error{Class: diag.Transient, Message: SteadyText(err.Error())}
+	if errors.Is(err, ErrBusy) {
+		e.Class = diag.Throttled
+		if sent := (*smithy.OperationError)(nil); errors.As(err, &sent) {
+			e.Message = SteadyText(sent.Err.Error())
+		}
+		return e
+	}
+	if errors.Is(err, ErrDeposed) {
+		e.Message = ErrDeposed.Error()
+		return e
+	}
+	var resp *awshttp.ResponseError
+	status := 0
+	if errors.As(err, &resp) {
+		e.RequestID, status = resp.ServiceRequestID(), resp.HTTPStatusCode()
+	}
+	var withID interface{ ServiceRequestID() string }
+	if e.RequestID == "" && errors.As(err, &withID) {
+		e.RequestID = withID.ServiceRequestID()
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		if text, cause := networkText(err); cause != "" {
+			e.Message, e.Unanswered = text, cause
+		}
+		return e
+	}
+	e.Code, e.Message = api.ErrorCode(), withoutTimes(api.ErrorMessage())
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return e
+	}
+	if c, ok := codeClasses[e.Code]; ok {
+		e.Class = c
+		return e
+	}
+	e.Class = classOfStatus(status, api.ErrorFault())
+	return e
+}
+
+// classOfStatus decides for codes that the table does not know.
+func classOfStatus(status int, fault smithy.ErrorFault) diag.Class {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return diag.Denied
+	case status == http.StatusTooManyRequests:
+		return diag.Throttled
+	case status >= http.StatusInternalServerError || fault == smithy.FaultServer:
+		return diag.Transient
+	}
+	return diag.Invalid
+}

@@ -1,0 +1,115 @@
+package awsclient
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+)
+
+// problemCodes are the diagnostics of error classes; codes in problemOf override them.
+var problemCodes = map[diag.Class]diag.Code{
+	diag.Invalid:     diag.AWSRejected,
+	diag.Denied:      diag.AccessDenied,
+	diag.Credentials: diag.CredentialsRefused,
+	diag.Quota:       diag.QuotaExceeded,
+	diag.Throttled:   diag.RateExceeded,
+	diag.Conflict:    diag.AWSRejected,
+	diag.NotFound:    diag.AWSRejected,
+	diag.Transient:   diag.AWSUnavailable,
+}
+
+// problemOf are the AWS codes that say more than their class.
+var problemOf = map[string]diag.Code{
+	"DuplicateLoadBalancerName": diag.NameTaken,
+	"DuplicateTargetGroupName":  diag.NameTaken,
+	"InvalidGroup.Duplicate":    diag.NameTaken,
+	"CertificateNotFound":       diag.CertificateNotFound,
+	"UnsupportedCertificate":    diag.CertificateNotFound,
+	"SubnetNotFound":            diag.InvalidSubnets,
+	"InvalidSubnetID.NotFound":  diag.InvalidSubnets,
+	"InvalidSubnet":             diag.InvalidSubnets,
+	"InvalidSecurityGroup":      diag.SecurityGroupNotFound,
+	CodeGroupNotFound:           diag.SecurityGroupNotFound,
+	"TargetGroupNotFound":       diag.TargetGroupNotFound,
+}
+
+var remedies = map[diag.Code]string{
+	diag.AWSRejected:           "correct the setting that AWS names",
+	diag.QuotaExceeded:         "ask AWS for a higher quota, or remove what is not needed",
+	diag.RateExceeded:          "nothing to do: the controller slows down and goes on",
+	diag.CredentialsRefused:    impairment.CheckCredentials,
+	diag.NameTaken:             "choose another name, or delete what holds it",
+	diag.CertificateNotFound:   "give the ARN of an issued certificate of the same region",
+	diag.InvalidSubnets:        "name subnets that exist in the VPC and have enough free addresses",
+	diag.SecurityGroupNotFound: "name a security group that exists in the VPC",
+	diag.TargetGroupNotFound:   "name a target group that exists",
+	diag.AWSUnavailable:        "nothing to do: the controller tries again",
+}
+
+// Problem turns an error of an AWS call into a diagnostic. Operation names the call (for denials: its permission); it may be
+// empty if the caller does not know it, since errors of the SDK tell. Object and Path are the caller's to fill in.
+func Problem(operation string, err error) diag.Diagnostic {
+	if role := (*RoleError)(nil); errors.As(err, &role) {
+		return roleProblem(role)
+	}
+	if op := (*smithy.OperationError)(nil); operation == "" && errors.As(err, &op) {
+		operation = op.Operation()
+	}
+	e := Classify(err)
+	code, ok := problemOf[e.Code]
+	if !ok {
+		code = problemCodes[e.Class]
+	}
+	text := withoutEncoded(codeAnd(e))
+	switch {
+	case e.rejectsCredentials(): // the same for all calls
+		text = "AWS does not accept the controller's credentials: " + text
+	case operation != "" && e.Unanswered == "":
+		text = operation + ": " + text
+	}
+	remedy := remedies[code]
+	if code == diag.AccessDenied {
+		remedy = deniedRemedy(operation, e.Message)
+	}
+	if e.Credentials {
+		text = "no credentials for AWS: " + e.Message
+		if e.Class == diag.Credentials {
+			remedy = impairment.TrustServiceAccount
+		}
+	}
+	d := diag.New(diag.Object{}, "", code, strings.TrimRight(text, ". "), remedy)
+	d.Class, d.RequestID = e.Class, e.RequestID
+	return d
+}
+
+// withoutEncoded leaves out what EC2 adds to a refusal, some hundred characters that differ each time. The log has them, for
+// aws sts decode-authorization-message.
+func withoutEncoded(text string) string {
+	text, _, _ = strings.Cut(text, " Encoded authorization failure message:")
+	return text
+}
+
+// denied is how AWS names the action that it denies, which may be another one than that of the call: a rule with a Cognito login
+// needs cognito-idp:DescribeUserPoolClient.
+var denied = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
+
+func deniedRemedy(operation, message string) string {
+	action := Operations[operation].Permission
+	if m := denied.FindStringSubmatch(message); m != nil {
+		action = m[1]
+	}
+	if action == "" {
+		return "allow the controller's role the action that AWS names"
+	}
+	remedy := "allow the controller's role the action " + action
+	if place := iampolicy.Place(action); place != "" {
+		remedy += " (" + place + " of lbc iam-policy)"
+	}
+	return remedy
+}

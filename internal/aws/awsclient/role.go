@@ -1,0 +1,189 @@
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+const (
+	// renewBefore is how long before their end the credentials of a role are renewed, while they serve on, and lastUse how long before their
+	// end a call may still begin with them.
+	renewBefore = 5 * time.Minute
+	lastUse     = 30 * time.Second
+	// assumeTimeout bounds a call of AssumeRole with its attempts.
+	assumeTimeout = 20 * time.Second
+	// assumePause is the pause after a role could not be assumed, for all calls of its scope together.
+	assumePause = 10 * time.Second
+)
+
+// RoleError is the error of a call in the scope of a role that could not be assumed. The call was not sent.
+type RoleError struct {
+	Role string
+	Err  error
+}
+
+// Error implements error.
+func (e *RoleError) Error() string {
+	return fmt.Sprintf("role %s cannot be assumed: %v", e.Role, e.Err)
+}
+
+// Unwrap is the error of AssumeRole.
+func (e *RoleError) Unwrap() error { return e.Err }
+
+// OfRole reports whether an error is that of a role that could not be assumed.
+func OfRole(err error) bool {
+	e := (*RoleError)(nil)
+	return errors.As(err, &e)
+}
+
+// roleCredentials are those of one scope's role. STS is asked once for all calls that need them at the same time, and again before they end; calls
+// do not wait for that while the former ones serve. It is safe for concurrent use.
+type roleCredentials struct {
+	scope   Scope
+	session string
+	sts     STS // of the controller's own role
+	clock   Clock
+	// came is called when the role can be assumed again after it could not.
+	came func(Scope)
+
+	mu      sync.Mutex
+	current aws.Credentials
+	failure *RoleError    // of the last attempt; nil = it succeeded
+	retry   time.Time     // STS is not asked before
+	flight  chan struct{} // closed when the call of AssumeRole under way ends; nil = none is
+}
+
+// Retrieve implements aws.CredentialsProvider.
+func (c *roleCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	for {
+		c.mu.Lock()
+		now := c.clock.Now()
+		serves := c.current.HasKeys() && now.Before(c.current.Expires.Add(-lastUse))
+		rests := c.failure != nil && now.Before(c.retry)
+		if old := !now.Before(c.current.Expires.Add(-renewBefore)); (!serves || old) && !rests && c.flight == nil {
+			c.flight = make(chan struct{})
+			go c.renew(context.WithoutCancel(ctx), c.flight)
+		}
+		current, failure, flight := c.current, c.failure, c.flight
+		c.mu.Unlock()
+		switch {
+		case serves:
+			return current, nil
+		case flight == nil:
+			return aws.Credentials{}, failure
+		}
+		select {
+		case <-flight:
+		case <-ctx.Done():
+			return aws.Credentials{}, &RoleError{c.scope.Role, ctx.Err()}
+		}
+	}
+}
+
+// renew asks STS.
+func (c *roleCredentials) renew(ctx context.Context, ended chan struct{}) {
+	ctx, cancel := context.WithTimeout(WithPriority(ctx, Vital), assumeTimeout)
+	defer cancel()
+	in := &sts.AssumeRoleInput{RoleArn: aws.String(c.scope.Role), RoleSessionName: aws.String(c.session), ExternalId: optional(c.scope.ExternalID)}
+	out, err := c.sts.AssumeRole(ctx, in)
+	if err == nil && (out.Credentials == nil || out.Credentials.Expiration == nil) {
+		err = errors.New("the answer of AssumeRole has no credentials")
+	}
+	c.mu.Lock()
+	again := err == nil && c.failure != nil
+	if c.failure = nil; err != nil {
+		c.failure, c.retry = &RoleError{c.scope.Role, err}, c.clock.Now().Add(assumePause)
+	} else {
+		c.current = aws.Credentials{
+			AccessKeyID: aws.ToString(out.Credentials.AccessKeyId), SecretAccessKey: aws.ToString(out.Credentials.SecretAccessKey),
+			SessionToken: aws.ToString(out.Credentials.SessionToken), Source: "AssumeRole", CanExpire: true, Expires: *out.Credentials.Expiration,
+		}
+	}
+	c.flight = nil
+	c.mu.Unlock()
+	close(ended)
+	if again && c.came != nil {
+		c.came(c.scope)
+	}
+}
+
+// reject drops credentials that AWS did not accept, as of a session that was revoked, unless they have been replaced.
+func (c *roleCredentials) reject(refused aws.Credentials) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.current.SessionToken == refused.SessionToken {
+		c.current = aws.Credentials{}
+	}
+}
+
+// middleware has a call wait for credentials before the limiter admits it: calls of a role that cannot be assumed take no turn of others. A call whose
+// credentials AWS rejects is sent once more with new ones, since it had no effect.
+func (c *roleCredentials) middleware(s *middleware.Stack) error {
+	return s.Initialize.Add(middleware.InitializeMiddlewareFunc("AssumedRole", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+		out middleware.InitializeOutput, meta middleware.Metadata, err error) {
+		for attempt := 0; ; attempt++ {
+			credentials, err := c.Retrieve(ctx)
+			if err != nil {
+				return out, meta, err
+			}
+			out, meta, err = next.HandleInitialize(ctx, in)
+			if err == nil || attempt > 0 || !Classify(err).rejectsCredentials() {
+				return out, meta, err
+			}
+			c.reject(credentials)
+		}
+	}), middleware.After)
+}
+
+// assumed is the connection of a role's scope.
+func (c Connection) assumed(credentials *roleCredentials) Connection {
+	c.Scope, c.config = credentials.scope, c.config.Copy()
+	c.config.Credentials = credentials
+	c.config.APIOptions = append(slices.Clip(c.config.APIOptions), credentials.middleware)
+	return c
+}
+
+// roleProblem is the diagnostic of a role that could not be assumed.
+func roleProblem(e *RoleError) diag.Diagnostic {
+	inner := classifyRole(e)
+	d := diag.New(diag.Object{}, "", diag.RoleNotAssumed, strings.TrimRight(fmt.Sprintf("role %s cannot be assumed: AssumeRole: %s", e.Role, inner.Message), ". "), roleRemedies[inner.Class])
+	d.Class, d.RequestID = inner.Class, inner.RequestID
+	return d
+}
+
+// roleRemedies are by the class of STS's answer. STS refuses a role that does not exist, one that does not trust the caller and a wrong external id in the
+// same words.
+var roleRemedies = map[diag.Class]string{
+	diag.Denied: "allow the controller's role the action sts:AssumeRole on it (lbc iam-policy --assumable-roles), and look whether the role exists, " +
+		"whether its trust policy names the controller's role, and whether it asks for another external id than spec.assumeRoleExternalId",
+	diag.Invalid:   "correct the ARN of the role, or the external id",
+	diag.Transient: "nothing to do: STS is asked again every ten seconds",
+}
+
+// classifyRole reads the answer of STS. The code of another call than the one that failed is in the message only.
+func classifyRole(e *RoleError) Error {
+	out := classify(e.Err)
+	switch {
+	case out.Class == diag.Credentials, out.Class == diag.Throttled: // of the controller's own role; and what STS throttles says nothing about the rate of the call
+		out.Class = diag.Transient
+	case out.Class != diag.Denied && out.Class != diag.Transient:
+		out.Class = diag.Invalid
+	}
+	if sent := (*smithy.OperationError)(nil); out.Code == "" && errors.As(e.Err, &sent) && out.Unanswered == "" {
+		out.Message = SteadyText(sent.Err.Error())
+	}
+	out.Message, out.Code = codeAnd(out), ""
+	return out
+}

@@ -1,0 +1,50 @@
+package awsclient
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/shield"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Shield is what the controller calls of Shield Advanced.
+type Shield interface {
+	CreateProtection(context.Context, *shield.CreateProtectionInput, ...func(*shield.Options)) (*shield.CreateProtectionOutput, error)
+	DeleteProtection(context.Context, *shield.DeleteProtectionInput, ...func(*shield.Options)) (*shield.DeleteProtectionOutput, error)
+	DescribeProtection(context.Context, *shield.DescribeProtectionInput, ...func(*shield.Options)) (*shield.DescribeProtectionOutput, error)
+	GetSubscriptionState(context.Context, *shield.GetSubscriptionStateInput, ...func(*shield.Options)) (*shield.GetSubscriptionStateOutput, error)
+}
+
+// shieldService is Shield Advanced.
+var shieldService = addOnService{
+	id: ServiceShield,
+	operations: map[string]Operation{
+		"CreateProtection":     {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
+		"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
+		"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
+		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
+	},
+	connect: func(c *Clients, cfg aws.Config, endpoint *string) {
+		c.Shield = shield.NewFromConfig(cfg, func(o *shield.Options) {
+			override(&o.BaseEndpoint, endpoint)
+			if PartitionOf(o.Region) == "aws" { // one service for all regions, which the SDK forgets where an endpoint is given
+				o.Region = "us-east-1"
+			}
+		})
+	},
+}
+
+func (s *sender) CreateProtection(op awsop.CreateProtection) {
+	create(s, s.c.Shield.CreateProtection, &shield.CreateProtectionInput{
+		Name: aws.String(naming.ProtectionName), ResourceArn: s.id(op.LoadBalancer),
+	}, func(out *shield.CreateProtectionOutput) awsop.Output {
+		return awsop.Output{Protection: value(out.ProtectionId)}
+	})
+}
+
+func (s *sender) DeleteProtection(op awsop.DeleteProtection) {
+	request(s, s.c.Shield.DeleteProtection, &shield.DeleteProtectionInput{ProtectionId: aws.String(op.Protection)})
+}

@@ -1,0 +1,211 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// confirmation is whose a resource was, by its tags, when they were last read again.
+type confirmation struct {
+	at    time.Time
+	owner stack.Key
+	owned bool // by a stack of this cluster
+	gone  bool // it does not exist
+}
+
+// confirmations are what was read again before deletions. Inventory.mu guards them. Those older than confirmedFor are dropped.
+type confirmations struct {
+	of     map[string]confirmation // by ARN or group id
+	asked  map[string]bool         // what callers wait for
+	absent int64                   // number of invalidations that the newest listing for ConfirmAbsence needs
+}
+
+func (c *confirmations) recent(id string, now time.Time) bool {
+	r, ok := c.of[id]
+	return ok && now.Sub(r.at) < confirmedFor
+}
+
+// Disowned reads again the tags of resources of a stack, by ARN or group id, before the caller deletes them, and returns those that
+// are not the stack's any more: they are forgotten, as if no listing had found them. A resource that does not exist is not among
+// them, as its deletion succeeds. Callers at about the same time share calls, and a call is filled up with other resources of the
+// cluster, which are then known for confirmedFor: deleting n load balancers takes about n/10 calls of DescribeTags.
+func (i *Inventory) Disowned(ctx context.Context, key stack.Key, ids []string) ([]string, error) {
+	for {
+		i.mu.Lock()
+		waiting := false
+		for _, id := range ids {
+			if !i.confirmed.recent(id, i.cfg.Now()) {
+				i.confirmed.asked[id], waiting = true, true
+			}
+		}
+		i.mu.Unlock()
+		if !waiting {
+			return i.disown(key, ids), nil
+		}
+		if _, err := shared(ctx, i, "tags before deletion", func(ctx context.Context) (struct{}, error) { return struct{}{}, i.readAsked(ctx) }); err != nil {
+			return nil, fmt.Errorf("reading tags again before a deletion: %w", err)
+		}
+	}
+}
+
+// readAsked reads the tags that callers wait for, and as many more as the calls take.
+func (i *Inventory) readAsked(ctx context.Context) error {
+	i.mu.Lock()
+	began := i.version()
+	at := began.at
+	maps.DeleteFunc(i.confirmed.of, func(_ string, c confirmation) bool { return at.Sub(c.at) >= confirmedFor })
+	var arns, groups []string
+	for id := range i.confirmed.asked {
+		if i.confirmed.recent(id, at) { // by the call before, which was filled up with it: it may be deleted by now
+			continue
+		}
+		if strings.HasPrefix(id, "arn:") {
+			arns = append(arns, id)
+		} else {
+			groups = append(groups, id)
+		}
+	}
+	i.confirmed.asked = map[string]bool{}
+	arns, groups = i.filled(arns, groups, at)
+	i.tagReads++
+	i.mu.Unlock()
+
+	tags, err := i.allTags(ctx, arns)
+	var securityGroups []awsop.SecurityGroup
+	if err == nil {
+		i.keepTags(tags, tagRead{version: began})
+		securityGroups, err = i.groups.Read(ctx, groups...)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.endTagRead()
+	if err != nil {
+		return err
+	}
+	for _, arn := range arns {
+		t, exists := tags[arn]
+		i.noteOwner(arn, arn, t, exists, at)
+	}
+	for _, id := range groups {
+		i.noteOwner(id, "", nil, false, at)
+	}
+	for _, g := range securityGroups {
+		i.noteOwner(g.GroupID, g.Name, g.Tags, true, at)
+	}
+	return nil
+}
+
+// noteOwner takes over whose a resource is. name is its ARN, or the name of a security group.
+func (i *Inventory) noteOwner(id, name string, tags map[string]string, exists bool, at time.Time) {
+	owner, _, owned := naming.StackOf(i.cfg.Cluster, name, tags)
+	i.confirmed.of[id] = confirmation{at: at, owner: owner, owned: owned, gone: !exists}
+}
+
+// filled adds resources of the cluster that were not confirmed lately, so that the calls are full. i.mu is held.
+func (i *Inventory) filled(arns, groups []string, now time.Time) (moreARNs, moreGroups []string) {
+	fill := func(list, from []string, batch int) []string {
+		if len(list) == 0 {
+			return nil
+		}
+		slices.Sort(list)
+		slices.Sort(from)
+		room := (batch - len(list)%batch) % batch
+		for _, id := range from {
+			if room > 0 && !slices.Contains(list, id) && !i.confirmed.recent(id, now) {
+				list, room = append(list, id), room-1
+			}
+		}
+		return list
+	}
+	var otherARNs, otherGroups []string
+	for _, e := range i.stacks {
+		otherARNs = append(otherARNs, arnsOf(&e.obs)...)
+		for _, g := range e.obs.SecurityGroups {
+			otherGroups = append(otherGroups, g.GroupID)
+		}
+	}
+	return fill(arns, otherARNs, tagBatch), fill(groups, otherGroups, securitygroup.Batch)
+}
+
+// disown forgets the resources that are not the stack's any more, and has a stack read again that has got one of them.
+func (i *Inventory) disown(key stack.Key, ids []string) []string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var out []string
+	for _, id := range ids {
+		c := i.confirmed.of[id]
+		if c.gone || c.owned && c.owner == key {
+			continue
+		}
+		out = append(out, id)
+		if other := i.stacks[c.owner]; c.owned && other != nil {
+			i.markStale(other)
+		}
+		if e := i.stacks[key]; e != nil {
+			e.drop(id)
+			e.forgetOrphans()
+		}
+	}
+	return out
+}
+
+// ConfirmAbsence makes sure, before the caller creates a load balancer for a stack, that the listing which holds none is not older
+// than absenceConfirmedFor. news reports that something of the stack was found, so that the caller must make a new plan. Stacks that create
+// load balancers at about the same time share one listing.
+func (i *Inventory) ConfirmAbsence(ctx context.Context, key stack.Key) (news bool, err error) {
+	i.mu.Lock()
+	if i.cfg.Now().Sub(i.listed.at) < absenceConfirmedFor && !i.assumesTags() {
+		i.mu.Unlock()
+		return false, nil
+	}
+	if i.confirmed.absent <= i.listed.invalidations {
+		i.history.invalidations++
+		i.confirmed.absent = i.history.invalidations
+	}
+	need := i.confirmed.absent
+	i.mu.Unlock()
+	if err := i.list(ctx, need); err != nil {
+		return false, fmt.Errorf("looking for load balancers of %s before one is created: %w", key, err)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.stacks[key]
+	return e != nil && e.stale != 0, nil
+}
+
+// Missed reads target groups by ARN that no listing had, and reports whether any of them exists and is the stack's: AWS's lists lag behind
+// writes, those of a former process among them. The next Observed has it. A group that this process deleted is not asked for.
+func (i *Inventory) Missed(ctx context.Context, key stack.Key, arns []string) (exists bool, err error) {
+	for _, arn := range arns {
+		if i.Gone(arn) {
+			continue
+		}
+		found, err := i.find(ctx, stack.KindTargetGroup, arn, "")
+		if err != nil {
+			return false, err
+		}
+		if len(found.TargetGroups) == 0 {
+			continue
+		}
+		tags, err := i.describeTagBatch(ctx, []string{arn})
+		if err != nil {
+			return false, err
+		}
+		if owner, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags[arn]); ours && owner == key {
+			i.mu.Lock()
+			i.gain(key, arn)
+			i.mu.Unlock()
+			exists = true
+		}
+	}
+	return exists, nil
+}

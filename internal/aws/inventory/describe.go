@@ -1,0 +1,148 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// describeLoadBalancers makes one call, which names load balancers.
+func (i *Inventory) describeLoadBalancers(ctx context.Context, in *elbv2.DescribeLoadBalancersInput) (out []awsop.LoadBalancer, err error) {
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("describing load balancers: %w", err)
+	}
+	for _, lb := range page.LoadBalancers {
+		out = append(out, awsclient.FromLoadBalancer(lb))
+	}
+	return out, nil
+}
+
+// describeTargetGroups makes one call, which names target groups.
+func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.DescribeTargetGroupsInput) (out []awsop.TargetGroup, err error) {
+	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("describing target groups: %w", err)
+	}
+	for _, tg := range page.TargetGroups {
+		out = append(out, awsclient.FromTargetGroup(tg))
+	}
+	return out, nil
+}
+
+// find reads a load balancer, target group or security group by ARN or group id, or by name. One that does not exist is no error.
+func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) (found awsop.Observed, err error) {
+	var ids, names []string
+	if id != "" {
+		ids = []string{id}
+	} else {
+		names = []string{name}
+	}
+	switch kind {
+	case stack.KindLoadBalancer:
+		found.LoadBalancers, err = i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: ids, Names: names})
+	case stack.KindTargetGroup:
+		found.TargetGroups, err = i.describeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: ids, Names: names})
+	case stack.KindSecurityGroup:
+		if id == "" {
+			found.SecurityGroups, err = i.groups.Named(ctx, name)
+		} else {
+			found.SecurityGroups, err = i.groups.Read(ctx, id)
+		}
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // read in other ways
+	}
+	if err != nil && vanished(err) {
+		err = nil
+	}
+	return found, err
+}
+
+// describeAttributes reads the attributes of a load balancer, target group or listener.
+func (i *Inventory) describeAttributes(ctx context.Context, arn string) (out map[string]string, err error) {
+	switch kindOf(arn) {
+	case stack.KindLoadBalancer:
+		var got *elbv2.DescribeLoadBalancerAttributesOutput
+		if got, err = i.clients.ELBV2.DescribeLoadBalancerAttributes(ctx, &elbv2.DescribeLoadBalancerAttributesInput{LoadBalancerArn: &arn}); err == nil {
+			return awsclient.BalancingPairs(got.Attributes), nil
+		}
+	case stack.KindTargetGroup:
+		var got *elbv2.DescribeTargetGroupAttributesOutput
+		if got, err = i.clients.ELBV2.DescribeTargetGroupAttributes(ctx, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &arn}); err == nil {
+			return awsclient.BalancingPairs(got.Attributes), nil
+		}
+	default:
+		var got *elbv2.DescribeListenerAttributesOutput
+		if got, err = i.clients.ELBV2.DescribeListenerAttributes(ctx, &elbv2.DescribeListenerAttributesInput{ListenerArn: &arn}); err == nil {
+			return awsclient.BalancingPairs(got.Attributes), nil
+		}
+	}
+	return nil, fmt.Errorf("describing attributes of %s: %w", arn, err)
+}
+
+// kindOf is the kind of what has an ARN: a load balancer, a target group or a listener.
+func kindOf(arn string) stack.Kind {
+	switch {
+	case strings.Contains(arn, ":loadbalancer/"):
+		return stack.KindLoadBalancer
+	case strings.Contains(arn, ":listener/"):
+		return stack.KindListener
+	}
+	return stack.KindTargetGroup
+}
+
+// arnsOf are the ARNs of the load balancers and target groups of an observation.
+func arnsOf(o *awsop.Observed) (arns []string) {
+	for _, lb := range o.LoadBalancers {
+		arns = append(arns, lb.ARN)
+	}
+	for _, tg := range o.TargetGroups {
+		arns = append(arns, tg.ARN)
+	}
+	return arns
+}
+
+// byStack sorts what was found by the stacks of this cluster that its tags name; tags are those of an ARN.
+func (i *Inventory) byStack(found awsop.Observed, tags func(arn string) map[string]string) map[stack.Key]*awsop.Observed {
+	of := map[stack.Key]*awsop.Observed{}
+	owner := func(name string, tags map[string]string, identity *string) *awsop.Observed {
+		key, id, ours := naming.StackOf(i.cfg.Cluster, name, tags)
+		if !ours {
+			return nil
+		}
+		*identity = id
+		if of[key] == nil {
+			of[key] = &awsop.Observed{Key: key}
+		}
+		return of[key]
+	}
+	for _, lb := range found.LoadBalancers {
+		lb.Tags = tags(lb.ARN)
+		lb.Set(awsop.Read, awsop.PartTags)
+		if o := owner(lb.ARN, lb.Tags, &lb.ID); o != nil {
+			o.LoadBalancers = append(o.LoadBalancers, lb)
+		}
+	}
+	for _, tg := range found.TargetGroups {
+		tg.Tags = tags(tg.ARN)
+		tg.Set(awsop.Read, awsop.PartTags)
+		if o := owner(tg.ARN, tg.Tags, &tg.ID); o != nil {
+			o.TargetGroups = append(o.TargetGroups, tg)
+		}
+	}
+	for _, g := range found.SecurityGroups {
+		if naming.IsBackendGroup(i.cfg.Cluster, g.Name, g.Description, g.Tags) {
+			continue
+		}
+		if o := owner(g.Name, g.Tags, &g.ID); o != nil {
+			o.SecurityGroups = append(o.SecurityGroups, g)
+		}
+	}
+	return of
+}

@@ -1,0 +1,330 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Answer answers needs in bulk. What cannot be answered is in Facts.Errors, each with what went wrong; the error is that of
+// ctx. The maps of the answer must not be changed.
+func (i *Inventory) Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error) {
+	keys := map[facts.NeedKind][]string{}
+	for _, n := range needs {
+		keys[n.Kind] = append(keys[n.Kind], n.Key)
+	}
+	var mu sync.Mutex
+	out := facts.Facts{}
+	var reads sync.WaitGroup
+	for kind, keys := range keys {
+		reads.Go(func() {
+			put, err := i.answer(ctx, kind, slices.Compact(slices.Sorted(slices.Values(keys))))
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				put(&out)
+				return
+			}
+			// A diagnostic names the missing permission, and its text is the same for each attempt that fails for the same reason.
+			if known := (diag.Diagnostic{}); !errors.As(err, &known) {
+				err = awsclient.Problem("", err)
+			}
+			if out.Errors == nil {
+				out.Errors = map[facts.Need]error{}
+			}
+			for _, n := range needs {
+				if n.Kind == kind {
+					out.Errors[n] = err
+				}
+			}
+		})
+	}
+	reads.Wait()
+	if err := ctx.Err(); err != nil {
+		return facts.Facts{}, err
+	}
+	return out, nil
+}
+
+// answer reads what answers a kind of need for its keys, which are sorted; put enters it. Of stacks, at most one is asked for at a time.
+func (i *Inventory) answer(ctx context.Context, kind facts.NeedKind, keys []string) (put func(*facts.Facts), err error) {
+	switch kind {
+	case facts.NeedVPC:
+		v, err := i.network.VPC(ctx)
+		return func(f *facts.Facts) { f.VPC = v }, err
+	case facts.NeedSubnets:
+		s, err := i.network.Subnets(ctx)
+		return func(f *facts.Facts) {
+			if !f.Routes { // else the subnets are there, with their routes
+				f.Subnets = s
+			}
+		}, err
+	case facts.NeedRoutes:
+		s, err := i.network.RoutedSubnets(ctx)
+		return func(f *facts.Facts) { f.Subnets, f.Routes = s, true }, err
+	case facts.NeedForeignSubnet:
+		s, err := i.network.ForeignSubnets(ctx, keys)
+		return func(f *facts.Facts) { f.ForeignSubnets = orNil(s, keys) }, err
+	case facts.NeedSecurityGroups:
+		g, err := i.groups.AtHand(ctx)
+		return func(f *facts.Facts) { f.SecurityGroups = g }, err
+	case facts.NeedForeignGroup:
+		g, err := i.groups.Foreign(ctx, keys)
+		return func(f *facts.Facts) { f.ForeignGroups = orNil(g, keys) }, err
+	case facts.NeedPrefixList:
+		l, err := i.network.PrefixLists(ctx, keys)
+		return func(f *facts.Facts) { f.PrefixLists = orNil(l, keys) }, err
+	case facts.NeedCertificates:
+		all, index, err := i.certificates.All(ctx)
+		return func(f *facts.Facts) { f.Certificates, f.Index = all, index }, err
+	case facts.NeedOwnCertificates:
+		return i.ownCertificateFacts(ctx, keys[0])
+	case facts.NeedAddresses:
+		a, err := i.network.Addresses(ctx)
+		return func(f *facts.Facts) { f.Addresses = a }, err
+	case facts.NeedHostedZones:
+		z, err := i.certificates.HostedZones(ctx)
+		return func(f *facts.Facts) { f.HostedZones = z }, err
+	case facts.NeedTargetGroupName:
+		return i.targetGroupFacts(ctx, keys)
+	case facts.NeedTargetGroupOwner:
+		return i.ownerFacts(ctx, keys)
+	case facts.NeedLoadBalancer:
+		return i.namedFacts(ctx, keys)
+	case facts.NeedTrustStore:
+		found, err := i.trustStores.ByName(ctx, keys)
+		return func(f *facts.Facts) {
+			f.TrustStores = map[string]string{}
+			for _, name := range keys {
+				f.TrustStores[name] = found[name]
+			}
+		}, err
+	case facts.NeedOwnTrustStores:
+		return i.ownTrustStoreFacts(ctx, keys[0])
+	case facts.NeedStack:
+		return i.stackFacts(ctx, keys[0])
+	case facts.NeedStackDetails:
+		return i.stackDetailFacts(ctx, keys[0])
+	case facts.NeedLimits:
+		l, err := i.limits.Get(ctx)
+		return func(f *facts.Facts) { f.Limits = l }, err
+	case facts.NeedWebACLs:
+		w, err := i.addOns.WebACLs(ctx)
+		return func(f *facts.Facts) { f.WebACLs = w }, err
+	}
+	return nil, fmt.Errorf("no answer is known to needs of kind %q", kind)
+}
+
+// orNil has an element for each key: nil for what was not found.
+func orNil[T any](found map[string]T, keys []string) map[string]*T {
+	out := map[string]*T{}
+	for _, k := range keys {
+		out[k] = nil
+		if v, ok := found[k]; ok {
+			out[k] = &v
+		}
+	}
+	return out
+}
+
+func (i *Inventory) ownCertificateFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	own, err := i.certificates.Of(ctx, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(f *facts.Facts) {
+		f.OwnKnown, f.ImportsLastYear = true, i.certificates.ImportsLastYear()
+		for _, c := range own {
+			f.Own = append(f.Own, facts.OwnCertificate{
+				ARN: c.ARN, ID: c.ID, Status: c.Status, Reason: c.Reason, Names: c.Names, Authority: c.Authority, Since: i.certificates.CreatedAt(c.ARN),
+			})
+		}
+	}, nil
+}
+
+func (i *Inventory) ownTrustStoreFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	own, err := i.trustStores.Of(ctx, key)
+	return func(f *facts.Facts) {
+		f.OwnTrustStoresKnown = true
+		for _, t := range own {
+			f.OwnTrustStores = append(f.OwnTrustStores, facts.OwnTrustStore{ARN: t.ARN, ID: t.ID, Active: t.Status == awsop.TrustStoreActive})
+		}
+	}, err
+}
+
+// stackFacts answers from the bulk listing.
+func (i *Inventory) stackFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	o, err := i.Observed(ctx, key, nil)
+	if err != nil {
+		return nil, err
+	}
+	return func(f *facts.Facts) {
+		f.ExistingKnown = true
+		for _, lb := range o.LoadBalancers {
+			place := map[string]**facts.LoadBalancer{stack.LoadBalancerIdentity: &f.Existing, stack.FrontendIdentity: &f.ExistingFrontend}[lb.ID]
+			if place == nil || *place != nil {
+				continue
+			}
+			of := balancerFacts(&lb)
+			x := &of
+			for _, tg := range o.TargetGroups {
+				if x.Families == nil {
+					x.Families = map[string][]string{}
+				}
+				if kind := cmp.Or(tg.IPAddressType, stack.IPv4); !slices.Contains(x.Families[tg.ID], kind) {
+					x.Families[tg.ID] = append(x.Families[tg.ID], kind)
+				}
+			}
+			for _, g := range lb.SecurityGroups {
+				x.SecurityGroups = append(x.SecurityGroups, g.Literal)
+				for _, own := range o.SecurityGroups {
+					if stack.IsManagedSecurityGroup(own.ID) && own.GroupID == g.Literal {
+						x.ManagedGroup, x.Ingress = true, append(x.Ingress[:len(x.Ingress):len(x.Ingress)], own.Ingress...)
+						x.ManagedRules = append(x.ManagedRules, own.Ingress)
+					}
+				}
+			}
+			*place = x
+		}
+	}, nil
+}
+
+// balancerFacts is what the compiler may know of a load balancer, whose ever it is.
+func balancerFacts(lb *awsop.LoadBalancer) facts.LoadBalancer {
+	x := facts.LoadBalancer{ARN: lb.ARN, Name: lb.Name, Type: lb.Type, Scheme: lb.Scheme, IPAddressType: lb.IPAddressType, IPAMPool: lb.IPAMPool, CustomerOwnedPool: lb.CustomerOwnedPool, Tags: lb.Tags}
+	for _, m := range lb.Subnets {
+		x.Subnets = append(x.Subnets, m.Subnet)
+		if m.Fixed() {
+			if x.Fixed == nil {
+				x.Fixed = map[string]stack.SubnetMapping{}
+			}
+			x.Fixed[m.Subnet] = m
+		}
+	}
+	return x
+}
+
+// stackDetailFacts answers from the reading that a diff of the stack needs as well: what is read here is not read again for the diff.
+func (i *Inventory) stackDetailFacts(ctx context.Context, name string) (put func(*facts.Facts), err error) {
+	key, err := stack.ParseKey(name)
+	if err != nil {
+		return nil, err
+	}
+	// A load balancer whose attributes are managed: only of such a one they are read.
+	managed := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Attributes: map[string]string{"": ""}}
+	o, err := i.Observed(ctx, key, &stack.Stack{Key: key, LoadBalancers: []stack.LoadBalancer{managed}})
+	if err != nil {
+		return nil, err
+	}
+	d := &facts.LoadBalancerDetails{Listeners: map[int32]stack.Listener{}, Rules: map[int32][]stack.Rule{}}
+	if at := slices.IndexFunc(o.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ID == managed.ID }); at >= 0 {
+		lb := o.LoadBalancers[at]
+		d.Attributes = lb.Attributes
+		for _, l := range o.Listeners {
+			if l.LoadBalancer.Literal == lb.ARN {
+				d.Listeners[l.Port] = l.Listener
+				for k := range o.Rules {
+					if o.Rules[k].Listener.Literal == l.ARN {
+						d.Rules[l.Port] = append(d.Rules[l.Port], o.Rules[k].Rule)
+					}
+				}
+			}
+		}
+	}
+	return func(f *facts.Facts) { f.Details = d }, nil
+}
+
+// InvalidateFacts forgets answers, so that the next Answer reads them again. A need of something by name or id that gives none is
+// all of its kind.
+func (i *Inventory) InvalidateFacts(needs ...facts.Need) {
+	for _, n := range needs {
+		switch n.Kind {
+		case facts.NeedVPC:
+			i.network.ForgetVPC()
+		case facts.NeedSubnets:
+			i.network.ForgetSubnets()
+		case facts.NeedRoutes:
+			i.network.ForgetRoutes()
+		case facts.NeedSecurityGroups:
+			i.groups.Forget()
+		case facts.NeedCertificates:
+			i.certificates.Forget()
+		case facts.NeedWebACLs:
+			i.addOns.ForgetWebACLs()
+		case facts.NeedHostedZones:
+			i.certificates.ForgetHostedZones()
+		case facts.NeedAddresses:
+			i.network.ForgetAddresses()
+		case facts.NeedOwnCertificates, facts.NeedOwnTrustStores, facts.NeedLimits, facts.NeedTargetGroupOwner: // pending ones are read again by themselves
+		case facts.NeedForeignSubnet:
+			i.network.ForgetForeignSubnets(keysOf(n)...)
+		case facts.NeedForeignGroup:
+			i.groups.ForgetForeign(keysOf(n)...)
+		case facts.NeedPrefixList:
+			i.network.ForgetPrefixLists(keysOf(n)...)
+		case facts.NeedTargetGroupName:
+			i.targetGroups.Forget(keysOf(n)...)
+		case facts.NeedLoadBalancer:
+			i.named.Forget(keysOf(n)...)
+		case facts.NeedTrustStore:
+			i.trustStores.Forget()
+		case facts.NeedStack, facts.NeedStackDetails:
+			if key, err := stack.ParseKey(n.Key); err == nil {
+				i.invalidate(key)
+			}
+		}
+	}
+}
+
+// keysOf is the key of a need; none if it has none, which stands for all of its kind.
+func keysOf(n facts.Need) []string {
+	if n.Key == "" {
+		return nil
+	}
+	return []string{n.Key}
+}
+
+var (
+	subnetFacts = []facts.Need{{Kind: facts.NeedSubnets}, {Kind: facts.NeedRoutes}, {Kind: facts.NeedForeignSubnet}}
+	groupFacts  = []facts.Need{{Kind: facts.NeedSecurityGroups}, {Kind: facts.NeedForeignGroup}}
+)
+
+// refuted are the facts that an error of AWS shows not to be true any more: what a plan was made of is gone, or has no
+// room left.
+var refuted = map[string][]facts.Need{
+	"SubnetNotFound": subnetFacts, "InvalidSubnetID.NotFound": subnetFacts, "InvalidSubnet": subnetFacts,
+	"CertificateNotFound": {{Kind: facts.NeedCertificates}},
+	"TrustStoreNotFound":  {{Kind: facts.NeedTrustStore}}, "DuplicateTrustStoreName": {{Kind: facts.NeedTrustStore}},
+	"RulesPerSecurityGroupLimitExceeded": {{Kind: facts.NeedPrefixList}}, // one may have got more entries
+	"TargetGroupNotFound":                {{Kind: facts.NeedTargetGroupName}},
+	"DuplicateListener":                  {{Kind: facts.NeedLoadBalancer}}, "ListenerNotFound": {{Kind: facts.NeedLoadBalancer}}, "LoadBalancerNotFound": {{Kind: facts.NeedLoadBalancer}},
+}
+
+// Refuted forgets the answers that the error of a write shows to be wrong, so that the next pass does not plan with them again.
+func (i *Inventory) Refuted(e awsclient.Error) {
+	if e.Missing() == stack.KindSecurityGroup {
+		i.InvalidateFacts(groupFacts...)
+	}
+	i.InvalidateFacts(refuted[e.Code]...)
+}

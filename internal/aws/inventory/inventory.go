@@ -1,0 +1,344 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/addon"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/truststore"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Inventory is what is known of the AWS resources of one scope. It is safe for concurrent use.
+type Inventory struct {
+	cfg     Config
+	clients awsclient.Clients
+	flight  singleflight.Group // shared reads
+
+	mu      sync.Mutex
+	sharing chan struct{} // holds an element while the shared group is created
+
+	history      version   // invalidations and writes so far
+	listed       version   // at which the newest complete listing began; zero = none yet
+	firstListing time.Time // when the first listing began
+	lists        int       // listings under way
+	underWay     version   // at which the newest of them began
+	// partial is what the last attempt at a listing had read when a passing error ended it; nil = nothing.
+	partial *listing
+	// unlisted are the tags of target groups that were read for themselves, as no listing shows them.
+	unlisted map[string]readTags
+	// retagged is version.writes when this process last wrote the tags of a resource, while tagReads reads of tags are under way.
+	retagged map[string]int64
+	tagReads int
+	stacks   map[stack.Key]*entry
+	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
+	created  map[string]time.Time // target groups that this process created, and when
+	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when
+	// came is what another writer made of stacks since a listing that could not miss anything.
+	came arrivals
+	// inAccount counts what the account has in all VPCs, as of the newest listing, and what this process has made and deleted since.
+	inAccount map[quota.Limit]int
+	// backoffs counts how often a step was put off; it has a lock of its own.
+	backoffs *backoff.Failures[stepKey]
+	denials  map[string]ownerDenial // by ARN of the target group
+	refusals map[stepKey]refusal    // writes that AWS refuses because something else is in their way
+
+	network      *network.Network
+	groups       *securitygroup.Groups
+	targetGroups *cache.Cache[string, *facts.TargetGroup]
+	named        *cache.Cache[string, *facts.NamedLoadBalancer]
+	trustStores  *truststore.TrustStores
+	limits       *cache.Value[map[string]int]
+	addOns       *addon.AddOns
+	certificates *certificate.Certificates
+
+	// kept is what an earlier process knew, until the first listing, and keptSince when it wrote that down.
+	kept      map[stack.Key]Snapshot
+	keptSince time.Time
+	// keptForeign is what an earlier process knew to be foreign, until the first listing, and foreignSince when.
+	keptForeign  Foreigners
+	foreignSince time.Time
+
+	confirmed confirmations
+}
+
+// New makes an empty inventory; the first question loads it, or Load does.
+func New(clients awsclient.Clients, cfg Config) *Inventory {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Moment <= 0 {
+		cfg.Moment = cache.Wait
+		if cfg.AddOnTimeout > 0 {
+			cfg.Moment = cfg.AddOnTimeout
+		}
+	}
+	if cfg.AddOnTimeout <= 0 {
+		cfg.AddOnTimeout = addon.Timeout
+	}
+	i := &Inventory{
+		cfg: cfg, clients: clients, history: version{invalidations: 1}, sharing: make(chan struct{}, 1),
+		stacks: map[stack.Key]*entry{},
+
+		confirmed: confirmations{of: map[string]confirmation{}, asked: map[string]bool{}},
+		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},
+		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{}, written: map[stack.Key]bool{}},
+		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
+		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{}, denials: map[string]ownerDenial{},
+	}
+	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
+	i.targetGroups = i.newTargetGroups()
+	i.named = i.newNamed()
+	i.trustStores = truststore.New(clients.ELBV2, truststore.Config{Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Tags: i.allTags})
+	i.limits = i.newLimits()
+	i.groups = securitygroup.New(clients.EC2, securitygroup.Config{
+		Cluster: cfg.Cluster, VPC: cfg.VPC, Now: cfg.Now, Wait: cfg.Moment, Loaded: func(ctx context.Context) error { return i.list(ctx, 1) },
+	})
+	i.addOns = addon.New(clients, cfg.Now, cfg.AddOnTimeout, cfg.Moment)
+	i.certificates = certificate.New(clients, certificate.Config{
+		Cluster: cfg.Cluster, Now: cfg.Now, Wait: cfg.Moment, Request: cfg.RequestCertificates, Import: cfg.ImportCertificates, Without: cfg.WithoutCertificates,
+		Authorities: cfg.Authorities, Changed: cfg.CertificatesChanged,
+	})
+	return i
+}
+
+// Load reads in bulk what the cluster owns, and the network facts that nearly every stack needs, unless an earlier call has read
+// them already.
+func (i *Inventory) Load(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return i.list(ctx, 1) })
+	g.Go(func() error { _, err := i.network.Subnets(ctx); return err })
+	g.Go(func() error { _, err := i.network.VPC(ctx); return err })
+	return g.Wait()
+}
+
+// Observed is what AWS holds for a stack. Desired says how deep to look: what it does not manage is not read; nil reads the
+// bulk listing only. Bindings are not filled in.
+func (i *Inventory) Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error) {
+	e := i.entry(key)
+	select {
+	case e.reading <- struct{}{}:
+	case <-ctx.Done():
+		return awsop.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, ctx.Err())
+	}
+	defer func() { <-e.reading }()
+	for attempt := 0; ; attempt++ {
+		if err := i.ensureListed(ctx, e); err != nil {
+			return awsop.Observed{}, fmt.Errorf("listing the resources of the cluster: %w", err)
+		}
+		err := i.readBeside(ctx, e, desired)
+		if err == nil {
+			err = i.readDetails(ctx, e, desired)
+		}
+		if err == nil {
+			break
+		}
+		if !vanished(err) || attempt > 0 { // something was deleted behind our back: look once more
+			return awsop.Observed{}, fmt.Errorf("reading the resources of %s: %w", key, err)
+		}
+		i.Invalidate(key)
+	}
+	certificates, err := i.certificates.Of(ctx, key, desired)
+	if err != nil && !denied(err) { // without the permission everything else goes on
+		return awsop.Observed{}, fmt.Errorf("reading the certificates of %s: %w", key, err)
+	}
+	i.mu.Lock()
+	out := e.obs.Clone()
+	adopted(&out, desired)
+	if desired != nil && desired.Empty() && desired.Retention != stack.RetainWithoutTags {
+		out = withoutAssumed(out)
+	}
+	out.SecurityGroups = append(out.SecurityGroups, i.groups.Backend()...)
+	i.mu.Unlock()
+	out.Certificates = certificates
+	if err != nil {
+		d := awsclient.Problem("", err)
+		out.CertificatesUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
+	}
+	if i.readsTrustStores(&out, desired) {
+		if out.TrustStores, err = i.trustStores.Of(ctx, key); err != nil {
+			if !denied(err) {
+				return awsop.Observed{}, fmt.Errorf("reading the trust stores of %s: %w", key, err)
+			}
+			d := awsclient.Problem("", err)
+			out.TrustStoresUnread = &plan.Guard{Code: d.Code, Text: d.Text, Remedy: d.Remedy, RequestID: d.RequestID}
+		}
+	}
+	i.addOns.Observe(ctx, &out, desired)
+	return out, nil
+}
+
+// readsTrustStores reports whether a stack may own trust stores: it wants some, a listener has one that may be, the list is known so that looking
+// costs nothing, or trust stores are made at all, so that one may be left that a process was about to delete.
+func (i *Inventory) readsTrustStores(o *awsop.Observed, desired *stack.Stack) bool {
+	if desired == nil || !owner.Of(desired.Key.Owner).OwnsTrustStores {
+		return false
+	}
+	return len(desired.TrustStores) > 0 || i.trustStores.Listed() || i.cfg.TrustStores ||
+		slices.ContainsFunc(o.Listeners, func(l awsop.Listener) bool { return l.Mutual != nil && naming.MayBeTrustStore(l.Mutual.TrustStore) })
+}
+
+// ensureListed makes sure that the entry rests on a listing that began after its last invalidation, and that nothing in it is uncertain.
+func (i *Inventory) ensureListed(ctx context.Context, e *entry) error {
+	for {
+		i.mu.Lock()
+		need := max(e.stale, 1)
+		settled := e.stale == 0 && i.listed.invalidations >= need
+		i.mu.Unlock()
+		if settled {
+			return i.readUncertain(ctx, e)
+		}
+		if err := i.list(ctx, need); err != nil {
+			return err
+		}
+	}
+}
+
+// RefusedFirstListing reports whether an error says that the role may not read the account, which this process has not listed before. Where nothing asks for load
+// balancers, that is an answer: the role is for TargetGroupBindings alone.
+func (i *Inventory) RefusedFirstListing(err error) bool {
+	known := diag.Diagnostic{}
+	if err == nil || !denied(err) && (!errors.As(err, &known) || known.Class != diag.Denied) {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.listed.invalidations == 0
+}
+
+// Keys lists the stacks of which AWS holds something, sorted.
+func (i *Inventory) Keys(ctx context.Context) ([]stack.Key, error) {
+	if err := i.list(ctx, 1); err != nil {
+		return nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var out []stack.Key
+	for k, e := range i.stacks {
+		if e.obs.Owned() || len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) > 0 {
+			out = append(out, k)
+		}
+	}
+	sorting.By(out, stack.Key.Compare)
+	return out, nil
+}
+
+// Listed is what the last listing and the writes since show of a stack: load balancers, target groups and security groups. It reads nothing.
+func (i *Inventory) Listed(key stack.Key) awsop.Observed {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	e := i.stacks[key]
+	if e == nil {
+		return awsop.Observed{Key: key}
+	}
+	return e.obs.Clone()
+}
+
+// SecurityGroups is what is known of security groups.
+func (i *Inventory) SecurityGroups() *securitygroup.Groups { return i.groups }
+
+// Certificates is what is known of the certificates in ACM.
+func (i *Inventory) Certificates() *certificate.Certificates { return i.certificates }
+
+// TrustStores is what is known of trust stores.
+func (i *Inventory) TrustStores() *truststore.TrustStores { return i.trustStores }
+
+// Invalidate forgets what is known of a stack; the next Observed reads it again.
+func (i *Inventory) Invalidate(key stack.Key) {
+	i.invalidate(key)
+	i.trustStores.ForgetOf(key)
+	if owner.Of(key.Owner).OwnsCertificates && (i.cfg.RequestCertificates || i.cfg.ImportCertificates) && !slices.Contains(i.cfg.WithoutCertificates, key.Owner) {
+		i.certificates.Forget()
+	}
+}
+
+func (i *Inventory) invalidate(key stack.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.history.invalidations++
+	if e := i.stacks[key]; e != nil {
+		e.stale = i.history.invalidations
+	}
+}
+
+// NotFound takes note that a target group of a stack does not exist any more, and reports whether that is news: then the stack is
+// read again. Of one that this process has just created it is not believed: AWS may not know it everywhere.
+func (i *Inventory) NotFound(key stack.Key, arn string) bool {
+	i.mu.Lock()
+	e := i.stacks[key]
+	at, made := i.created[arn]
+	news := e != nil && e.stale == 0 && (!made || i.cfg.Now().Sub(at) > listLag) && slices.ContainsFunc(e.obs.TargetGroups, func(tg awsop.TargetGroup) bool { return tg.ARN == arn })
+	i.mu.Unlock()
+	if news {
+		i.Invalidate(key)
+	}
+	return news
+}
+
+// Fresh reports whether this process created a target group, so that its targets are all registered by this process.
+func (i *Inventory) Fresh(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	_, ok := i.created[arn]
+	return ok
+}
+
+// Gone reports whether this process deleted a target group lately.
+func (i *Inventory) Gone(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	_, ok := i.gone[arn]
+	return ok
+}
+
+// SharedGroup is the cluster's backend security group, if it is known to exist.
+func (i *Inventory) SharedGroup() (id string, ok bool) {
+	if groups := i.groups.Backend(); len(groups) > 0 {
+		return groups[0].GroupID, true
+	}
+	return "", false
+}
+
+// CreateShared creates the cluster's shared group unless it exists: of stacks that need it at the same time, one creates it.
+// create must record what it does before it returns.
+func (i *Inventory) CreateShared(ctx context.Context, create func() (awsop.Output, error)) (awsop.Output, error) {
+	select {
+	case i.sharing <- struct{}{}:
+	case <-ctx.Done():
+		return awsop.Output{}, ctx.Err()
+	}
+	defer func() { <-i.sharing }()
+	if id, ok := i.SharedGroup(); ok {
+		return awsop.Output{ID: id}, nil
+	}
+	return create()
+}
+
+// ForgetAddOns makes the next Observed read again what lies over a load balancer.
+func (i *Inventory) ForgetAddOns(arn string) { i.addOns.Forget(arn) }
+
+// VPCAtHand is the cluster's VPC or another one as it was read last, see network.Network.VPCAtHand.
+func (i *Inventory) VPCAtHand(ctx context.Context, id string) (vpc *facts.VPC, known bool) {
+	return i.network.VPCAtHand(ctx, id)
+}

@@ -1,0 +1,277 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// list makes sure that a listing is known that began after need invalidations or later. Concurrent callers share one.
+func (i *Inventory) list(ctx context.Context, need int64) error {
+	for {
+		i.mu.Lock()
+		enough := i.listed.invalidations >= need
+		i.mu.Unlock()
+		if enough {
+			return nil
+		}
+		if _, err := unbounded(ctx, i, "list", func(ctx context.Context) (struct{}, error) {
+			i.mu.Lock()
+			enough := i.listed.invalidations >= need // since this caller looked
+			i.mu.Unlock()
+			if enough {
+				return struct{}{}, nil
+			}
+			return struct{}{}, i.readList(ctx, need)
+		}); err != nil {
+			return err
+		}
+	}
+}
+
+// shared runs a read once for all callers that need it at the same time, for loadTimeout at most; a caller that gives up does not end it for
+// the others.
+func shared[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
+	return unbounded(ctx, i, name, func(ctx context.Context) (T, error) {
+		ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+		defer cancel()
+		return read(ctx)
+	})
+}
+
+// unbounded is shared for a read that bounds itself.
+func unbounded[T any](ctx context.Context, i *Inventory, name string, read func(context.Context) (T, error)) (T, error) {
+	ch := i.flight.DoChan(name, func() (any, error) { return read(context.WithoutCancel(ctx)) })
+	var zero T
+	select {
+	case r := <-ch:
+		if r.Err != nil {
+			return zero, r.Err
+		}
+		v, ok := r.Val.(T)
+		if !ok {
+			return zero, fmt.Errorf("reading %s gave %T", name, r.Val)
+		}
+		return v, nil
+	case <-ctx.Done():
+		return zero, ctx.Err()
+	}
+}
+
+// listing is what one pass over the account has found so far. It shows the account as it was when it began or later.
+type listing struct {
+	began       version
+	groupsBegan securitygroup.Listing
+	balancers   pages[awsop.LoadBalancer]
+	targets     pages[awsop.TargetGroup]
+	groups      pages[awsop.SecurityGroup]
+	// How many the account has of each type in all VPCs.
+	applications, networks, targetGroups int
+}
+
+// arns are those of the load balancers and target groups that were listed.
+func (l *listing) arns() []string {
+	return arnsOf(&awsop.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items})
+}
+
+// listLoadBalancers reads a page of those of the account, and returns those of the VPC.
+func (i *Inventory) listLoadBalancers(ctx context.Context, l *listing, next *string) (out []awsop.LoadBalancer, more *string, err error) {
+	page, err := i.clients.ELBV2.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{Marker: next})
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing load balancers: %w", err)
+	}
+	for _, lb := range page.LoadBalancers {
+		switch stack.LoadBalancerType(lb.Type) {
+		case stack.Application:
+			l.applications++
+		case stack.Network:
+			l.networks++
+		}
+		if aws.ToString(lb.VpcId) == i.cfg.VPC {
+			out = append(out, awsclient.FromLoadBalancer(lb))
+		}
+	}
+	return out, page.NextMarker, nil
+}
+
+// listTargetGroups reads a page of those of the account, and returns those of the VPC.
+func (i *Inventory) listTargetGroups(ctx context.Context, l *listing, next *string) (out []awsop.TargetGroup, more *string, err error) {
+	page, err := i.clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Marker: next})
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing target groups: %w", err)
+	}
+	l.targetGroups += len(page.TargetGroups)
+	for _, tg := range page.TargetGroups {
+		if aws.ToString(tg.VpcId) == i.cfg.VPC {
+			out = append(out, awsclient.FromTargetGroup(tg))
+		}
+	}
+	return out, page.NextMarker, nil
+}
+
+// pages are the pages of one list that were read, and where to go on.
+type pages[T any] struct {
+	items []T
+	next  *string
+	done  bool
+}
+
+// read reads what is left. one reads the page at a token.
+func (p *pages[T]) read(progressed func(), one func(next *string) (items []T, more *string, err error)) error {
+	for !p.done {
+		items, more, err := one(p.next)
+		if err != nil {
+			return err
+		}
+		progressed()
+		p.items, p.next = append(p.items, items...), more
+		p.done = aws.ToString(more) == ""
+	}
+	return nil
+}
+
+// readList makes a listing for callers that need one that began after need invalidations or later. It has no bound in time, for a large account
+// whose reads AWS throttles takes minutes: it ends when nothing comes back for loadTimeout. What an attempt has read that a passing error
+// ended, the next one does not read again.
+func (i *Inventory) readList(ctx context.Context, need int64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := time.AfterFunc(loadTimeout, func() { cancel(fmt.Errorf("AWS answers nothing for %v: %w", loadTimeout, context.DeadlineExceeded)) })
+	defer stall.Stop()
+	progressed := func() { stall.Reset(loadTimeout) }
+
+	l := i.beginList(need)
+	defer func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.lists--
+		i.endTagRead()
+	}()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return l.balancers.read(progressed, func(next *string) ([]awsop.LoadBalancer, *string, error) {
+			return i.listLoadBalancers(gctx, l, next)
+		})
+	})
+	g.Go(func() error {
+		return l.targets.read(progressed, func(next *string) ([]awsop.TargetGroup, *string, error) {
+			return i.listTargetGroups(gctx, l, next)
+		})
+	})
+	g.Go(func() error {
+		return l.groups.read(progressed, func(next *string) ([]awsop.SecurityGroup, *string, error) { return i.groups.Page(gctx, next) })
+	})
+	err := g.Wait()
+	var tags map[string]readTags
+	if err == nil {
+		tags, err = i.listTags(ctx, l, progressed)
+	}
+	if err != nil {
+		stalled := ctx.Err() != nil
+		if stalled {
+			err = context.Cause(ctx)
+		}
+		if stalled || awsclient.Passing(err) { // else the pages themselves may be what AWS does not take, as an old token
+			i.mu.Lock()
+			i.partial = l
+			i.mu.Unlock()
+		}
+		return err
+	}
+	i.notify(i.merge(l, tags))
+	return nil
+}
+
+// beginList is the listing that the last attempt left, if it began late enough, or a new one.
+func (i *Inventory) beginList(need int64) *listing {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.lists++
+	i.tagReads++
+	l := i.partial
+	i.partial = nil
+	if l == nil || l.began.invalidations < need || i.cfg.Now().Sub(l.began.at) > partialLifetime {
+		l = &listing{began: i.version(), groupsBegan: i.groups.BeginListing()}
+	}
+	if i.firstListing.IsZero() {
+		i.firstListing = l.began.at
+	}
+	i.underWay = l.began
+	return l
+}
+
+// merge takes a listing over: for stacks that are stale or new. Others are written through and need none; news are those of which it holds
+// what no listing before it had.
+func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	began := l.began
+	found := i.byStack(awsop.Observed{LoadBalancers: l.balancers.items, TargetGroups: l.targets.items, SecurityGroups: l.groups.items},
+		func(arn string) map[string]string { return tags[arn].tags })
+	i.noteArrivals(l, found)
+	i.groups.Replace(l.groups.items, l.groupsBegan)
+	for k, e := range i.stacks {
+		if e.stale == 0 {
+			if !i.confirm(e, found[k], began) {
+				news = append(news, k)
+			}
+			continue
+		}
+		if e.stale > began.invalidations {
+			continue
+		}
+		if e.wrote > began.writes { // written to while we read: look again
+			i.markStale(e)
+			continue
+		}
+		if e.obs = (awsop.Observed{Key: k}); found[k] != nil {
+			e.obs = *found[k]
+		}
+		i.assume(e, tags)
+		e.stale, e.at, e.absent = 0, began.at, nil
+		if began.at.Before(e.createdAt.Add(listLag)) && e.lagFrom.Before(e.createdAt) {
+			e.lagFrom = e.createdAt // what was written through is forgotten, and may not be listed yet
+		}
+	}
+	for k, o := range found {
+		if i.stacks[k] == nil {
+			e := newEntry(k)
+			e.obs, e.at = *o, began.at
+			i.assume(e, tags)
+			i.stacks[k] = e
+			if i.listed.invalidations > 0 {
+				news = append(news, k)
+			}
+		}
+	}
+	all := make(map[string]readTags, len(tags))
+	for _, arn := range l.arns() {
+		t, ok := tags[arn]
+		if i.retagged[arn] > began.writes {
+			t, ok = i.tags[arn]
+		}
+		if ok {
+			all[arn] = t
+		}
+	}
+	i.tags, i.listed = all, began
+	i.inAccount = map[quota.Limit]int{quota.ApplicationLoadBalancers: l.applications, quota.NetworkLoadBalancers: l.networks, quota.TargetGroups: l.targetGroups}
+	i.kept, i.keptForeign = nil, nil
+	return news
+}
+
+// vanished reports whether an error says that something does not exist.
+func vanished(err error) bool { return awsclient.Classify(err).Class == diag.NotFound }
+
+func denied(err error) bool { return awsclient.Classify(err).Class == diag.Denied }

@@ -1,0 +1,92 @@
+package inventory_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+)
+
+const (
+	listedCertificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
+	publicSubnet      = "subnet-0a1de0000000000a1"
+)
+
+// empty has calls of an operation answer with nothing in it.
+func (f *fixture) empty(action string, times int) {
+	f.Helper()
+	if _, err := f.sim.Gate.AddFault(gate.Fault{ID: action, Action: action, Empty: true, Times: times}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func TestAnEmptyPageForgetsNoCertificate(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	covered := func() bool {
+		_, uncovered := facts.DiscoverCertificates(f.answer(facts.Need{Kind: facts.NeedCertificates}), []string{"www.example.com"}, nil)
+		return len(uncovered) == 0
+	}
+	if !covered() {
+		t.Fatal("the account has no certificate for www.example.com")
+	}
+	for _, also := range []string{"", "DescribeCertificate"} {
+		f.empty("ListCertificates", 0)
+		if also != "" {
+			f.empty(also, 0)
+		}
+		f.clock.Advance(time.Hour)
+		if !covered() {
+			t.Errorf("an empty page of ListCertificates (and %q) makes a certificate disappear", also)
+		}
+		f.sim.Gate.ClearFaults()
+	}
+}
+
+// TestWhatAListLacksIsReadByItsID begins with lists that lack what load balancers have.
+func TestWhatAListLacksIsReadByItsID(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, list, read string // operations
+		need             facts.NeedKind
+		has              inventory.Parts
+		lacks            inventory.Parts
+		found            bool
+	}{
+		{"certificate", "ListCertificates", "DescribeCertificate", facts.NeedCertificates, inventory.Parts{Certificates: []string{listedCertificate}},
+			inventory.Parts{Certificates: []string{listedCertificate[:len(listedCertificate)-4] + "dead", "arn:aws:iam::123456789012:server-certificate/web"}}, true},
+		{"security group", "DescribeSecurityGroups", "DescribeSecurityGroups", facts.NeedSecurityGroups, inventory.Parts{SecurityGroups: []string{webGroup}},
+			inventory.Parts{SecurityGroups: []string{"sg-0a1de00000000dead"}}, true},
+		{"subnet", "DescribeSubnets", "DescribeSubnets", facts.NeedSubnets, inventory.Parts{Subnets: []string{publicSubnet}},
+			inventory.Parts{Subnets: []string{"subnet-0a1de00000000dead"}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			if found, err := f.inv.Overlooked(t.Context(), c.has); found || err != nil {
+				t.Errorf("without a list: %v, %v", found, err)
+			}
+			f.empty(c.list, 0)
+			f.answer(facts.Need{Kind: c.need})
+			f.empty(c.read, 0)
+			if found, err := f.inv.Overlooked(t.Context(), c.has); found || !errors.Is(err, absence.ErrUnknown) {
+				t.Errorf("an empty answer to the read by id: %v, %v", found, err)
+			}
+			f.sim.Gate.ClearFaults()
+			if found, err := f.inv.Overlooked(t.Context(), c.lacks); found || err != nil {
+				t.Errorf("what does not exist: %v, %v", found, err)
+			}
+			if found, err := f.inv.Overlooked(t.Context(), c.has); found != c.found || errors.Is(err, absence.ErrUnknown) == c.found {
+				t.Errorf("what exists: %v, %v", found, err)
+			}
+			f.answer(facts.Need{Kind: c.need})
+			if found, err := f.inv.Overlooked(t.Context(), c.has); found || err != nil {
+				t.Errorf("once it is known: %v, %v", found, err)
+			}
+		})
+	}
+}

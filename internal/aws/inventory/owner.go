@@ -1,0 +1,199 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Owner is whose a target group is, by its tags. The zero value is that of a target group of a user.
+type Owner struct {
+	Stack stack.Key
+	// TargetGroup is its identity in the stack.
+	TargetGroup string
+	// Contested are the namespaces of the stacks that its tags name, each between commas, if these are several and nothing tells which one it
+	// belongs to.
+	Contested string
+}
+
+// External reports whether the target group is a user's.
+func (o Owner) External() bool { return o == Owner{} }
+
+// ClaimedBy reports whether the tags of a contested target group name a stack whose targets are of a namespace.
+func (o Owner) ClaimedBy(namespace string) bool {
+	return namespace != "" && strings.Contains(o.Contested, ","+namespace+",")
+}
+
+// Placed reports whether the identity of the target group decides about the namespace of its binding.
+func (o Owner) Placed() bool { return naming.NamespaceOfTargetGroup(o.TargetGroup) != "" }
+
+// BindsIn reports whether the binding of the target group belongs to a namespace, if the identity decides about it.
+func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGroup, namespace) }
+
+// TargetGroupOwner returns the stack of this cluster to which a target group belongs. It costs one DescribeTags for a target group that no
+// listing shows: because none is complete, or because the target group is younger or of another VPC. An error means that AWS did not answer,
+// and nothing may be concluded.
+func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
+	owner, known := i.KnownTargetGroupOwner(arn)
+	if known && !i.outdated(arn) {
+		return owner, nil
+	}
+	if err := i.deniedOwner(arn); err != nil {
+		return Owner{}, err
+	}
+	tags, err := shared(ctx, i, "owner of "+arn, func(ctx context.Context) (map[string]string, error) {
+		read, err := i.describeTagBatch(ctx, []string{arn})
+		return read[arn], err
+	})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := i.version()
+	if err != nil {
+		err = fmt.Errorf("reading whose target group %s is: %w", arn, err)
+		if awsclient.Classify(err).Class == diag.Denied {
+			maps.DeleteFunc(i.denials, func(_ string, d ownerDenial) bool { return now.at.Sub(d.at) >= denialPause })
+			i.denials[arn] = ownerDenial{err, now.at}
+		}
+		return Owner{}, err
+	}
+	maps.DeleteFunc(i.unlisted, func(_ string, t readTags) bool { return now.at.Sub(t.at) >= 2*foreignLifetime })
+	i.unlisted[arn] = readTags{tags: tags, version: now}
+	return i.ownerByTags(arn, tags), nil
+}
+
+// denialPause is how long AWS is not asked again for the tags of a target group that it denies.
+const denialPause = time.Minute
+
+// ownerDenial is that AWS denies the tags of a target group.
+type ownerDenial struct {
+	err error
+	at  time.Time
+}
+
+// deniedOwner is the error with which AWS has just denied the tags of a target group; nil if it has not.
+func (i *Inventory) deniedOwner(arn string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if d, denied := i.denials[arn]; denied && i.cfg.Now().Sub(d.at) < denialPause {
+		return d.err
+	}
+	return nil
+}
+
+// outdated reports whether what is known of a target group was read for itself, and long ago.
+func (i *Inventory) outdated(arn string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, listed := i.tags[arn]; listed {
+		delete(i.unlisted, arn)
+		return false
+	}
+	t, read := i.unlisted[arn]
+	return read && i.cfg.Now().Sub(t.at) >= foreignLifetime
+}
+
+// KnownTargetGroupOwner is TargetGroupOwner without asking AWS; known is false for a target group of which no tags were read.
+func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if read, ok := i.tags[arn]; ok {
+		return i.ownerByTags(arn, read.tags), true
+	}
+	for _, e := range i.stacks { // its tags were just written
+		for _, tg := range e.obs.TargetGroups {
+			if tg.ARN == arn && i.listed.invalidations > 0 {
+				return Owner{Stack: e.obs.Key, TargetGroup: tg.ID}, true
+			}
+		}
+		if e.owns(arn) && i.listed.invalidations > 0 {
+			return Owner{Stack: e.obs.Key, TargetGroup: stack.LoadBalancerIdentity}, true
+		}
+	}
+	read, ok := i.unlisted[arn]
+	return i.ownerByTags(arn, read.tags), ok
+}
+
+// owns reports whether a load balancer was created for the stack.
+func (e *entry) owns(arn string) bool {
+	return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == arn && !lb.Foreign })
+}
+
+// askable is the form of an ARN of a target group or load balancer for which AWS can be asked.
+var askable = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:(targetgroup|loadbalancer/(app|net|gwy))/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
+
+// ownerFacts answers, for target groups and load balancers, from the bulk listing, and asks AWS about what that does not show: it may be younger. An ARN that AWS would not take costs no
+// call, and what AWS refuses to tell is not of this cluster. Without an answer nothing is known.
+func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
+	if err := i.list(ctx, 1); err != nil {
+		return nil, fmt.Errorf("listing the target groups of the cluster: %w", err)
+	}
+	owners := map[string]*facts.TargetGroupOwner{}
+	for _, arn := range arns {
+		owner, known := i.KnownTargetGroupOwner(arn)
+		if !known && askable.MatchString(arn) {
+			if owner, err = i.TargetGroupOwner(ctx, arn); err != nil && !settled(err) {
+				return nil, err
+			}
+		}
+		owners[arn] = nil
+		if !owner.External() {
+			owners[arn] = &facts.TargetGroupOwner{Stack: owner.Stack, ID: owner.TargetGroup, Contested: owner.Contested != ""}
+		}
+	}
+	return func(f *facts.Facts) { f.TargetGroupOwners = owners }, nil
+}
+
+func (i *Inventory) ownerByTags(arn string, tags map[string]string) Owner {
+	key, id, ok := naming.StackOf(i.cfg.Cluster, arn, tags)
+	switch {
+	case !ok && naming.Contested(i.cfg.Cluster, tags):
+		return Owner{Contested: "," + strings.Join(naming.Claimants(i.cfg.Cluster, tags), ",") + ","}
+	case !ok:
+		return Owner{}
+	}
+	return Owner{Stack: key, TargetGroup: id}
+}
+
+// settled reports whether an error is AWS's last word: another attempt gets the same.
+func settled(err error) bool {
+	class := awsclient.Classify(err).Class
+	return class == diag.Denied || class == diag.Invalid || class == diag.NotFound
+}
+
+// HoldsRetained reports whether a load balancer stays in AWS without an object.
+func (i *Inventory) HoldsRetained() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, e := range i.stacks {
+		if slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.Retained() }) {
+			return true
+		}
+	}
+	return false
+}
+
+// LoadBalancers is how many load balancers of the cluster's stacks are known.
+func (i *Inventory) LoadBalancers() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := 0
+	for _, e := range i.stacks {
+		for _, lb := range e.obs.LoadBalancers {
+			if !lb.Foreign {
+				n++
+			}
+		}
+	}
+	return n
+}

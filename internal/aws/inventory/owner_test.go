@@ -1,0 +1,108 @@
+package inventory_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+)
+
+// tagged makes a target group with tags, as another process of the controller would.
+func (f *fixture) tagged(name string, tags map[string]string) (arn string) {
+	f.Helper()
+	var ts []elbv2types.Tag
+	for k, v := range tags {
+		ts = append(ts, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	out, err := f.sim.Balancing.CreateTargetGroup(f.Context(), &elbv2.CreateTargetGroupInput{
+		Name: aws.String(name), Port: aws.Int32(80), Protocol: elbv2types.ProtocolEnumHttp, VpcId: aws.String(vpc), TargetType: elbv2types.TargetTypeEnumIp, Tags: ts,
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return aws.ToString(out.TargetGroups[0].TargetGroupArn)
+}
+
+func ofStack(kind, stack, id string) map[string]string {
+	return map[string]string{"elbv2.k8s.aws/cluster": cluster, kind + ".k8s.aws/stack": stack, kind + ".k8s.aws/resource": id}
+}
+
+func TestOwnerOfTargetGroupYoungerThanListing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if err := f.inv.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	arn := f.tagged("k8s-shop-web-0123456789", ofStack("ingress", "shop/web", "shop/web-app:80"))
+	theirs := f.tagged("theirs", nil)
+	if owner, known := f.inv.KnownTargetGroupOwner(arn); known {
+		t.Errorf("known to be of %+v", owner)
+	}
+	need := func(arn string) facts.Need { return facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn} }
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: "InternalFailure", Status: 500}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.inv.Answer(t.Context(), []facts.Need{need(arn)})
+	if err == nil && got.Errors[need(arn)] == nil {
+		t.Errorf("without an answer: %+v", got.TargetGroupOwners)
+	}
+	f.sim.Gate.ClearFaults()
+	got = f.answer(need(arn), need(theirs), need("arn:x"))
+	if o := got.TargetGroupOwners[arn]; o == nil || o.Stack.ID.Name != "web" || o.ID != "shop/web-app:80" {
+		t.Errorf("%+v", o)
+	}
+	if got.TargetGroupOwners[theirs] != nil || got.TargetGroupOwners["arn:x"] != nil {
+		t.Errorf("%+v", got.TargetGroupOwners)
+	}
+	f.reads()
+	f.answer(need(arn), need(theirs))
+	if n := f.reads()["DescribeTags"]; n > 0 {
+		t.Errorf("read %d times more", n)
+	}
+}
+
+func TestContestedTargetGroupIsNotExternal(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	tags := ofStack("ingress", "shop/web", "shop/web-app:80")
+	for k, v := range ofStack("service", "blog/app", "blog/app:80") {
+		tags[k] = v
+	}
+	arn := f.tagged("theirs", tags)
+	if err := f.inv.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	owner, known := f.inv.KnownTargetGroupOwner(arn)
+	if !known || owner.External() || !owner.ClaimedBy("shop") || !owner.ClaimedBy("blog") || owner.ClaimedBy("evil") || owner.ClaimedBy("") {
+		t.Errorf("%+v, known %t", owner, known)
+	}
+	need := facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn}
+	if o := f.answer(need).TargetGroupOwners[arn]; o == nil || !o.Contested {
+		t.Errorf("%+v", o)
+	}
+	if n := len(f.inv.Foreign()); n > 0 {
+		t.Errorf("a later process takes %d for those of others", n)
+	}
+}
+
+func TestDeniedOwnerIsNotAskedForAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	arn := f.tagged("theirs", nil)
+	if _, err := f.sim.Gate.AddFault(gate.Fault{Action: "DescribeTags", Code: "AccessDenied", Status: 403}); err != nil {
+		t.Fatal(err)
+	}
+	f.reads()
+	for range 5 {
+		if _, err := f.inv.TargetGroupOwner(t.Context(), arn); err == nil {
+			t.Error("no error")
+		}
+	}
+	if n := f.reads()["DescribeTags"]; n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}

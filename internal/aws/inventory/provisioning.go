@@ -1,0 +1,112 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// balancersPerRead is how many load balancers one DescribeLoadBalancers names at most (Elastic Load Balancing API reference).
+const balancersPerRead = 20
+
+// Provisioning lists the load balancers that AWS was still making when they were seen last, with their stacks.
+func (i *Inventory) Provisioning() map[string]stack.Key {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	out := map[string]stack.Key{}
+	for key, e := range i.stacks {
+		for _, lb := range e.obs.LoadBalancers {
+			if lb.State == "provisioning" && !lb.Foreign {
+				out[lb.ARN] = key
+			}
+		}
+	}
+	return out
+}
+
+// RefreshStates reads the states of load balancers, twenty in a call, and returns the stacks of those that changed. If one of them
+// is gone, the stacks of its twenty are read again by their next pass, and are returned, too. What was read before an error counts.
+func (i *Inventory) RefreshStates(ctx context.Context, stacks map[string]stack.Key) (changed []stack.Key, err error) {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(stacks)), balancersPerRead) {
+		balancers, err := i.describeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
+		if err != nil && vanished(err) {
+			for _, arn := range some {
+				i.Invalidate(stacks[arn])
+				changed = append(changed, stacks[arn])
+			}
+			continue
+		}
+		if err != nil {
+			return changed, fmt.Errorf("reading the states of new load balancers: %w", err)
+		}
+		for _, lb := range balancers {
+			if key := stacks[lb.ARN]; i.setState(key, lb.ARN, lb.State) {
+				changed = append(changed, key)
+			}
+		}
+	}
+	sorting.By(changed, stack.Key.Compare)
+	return slices.Compact(changed), nil
+}
+
+// setState takes over the state of a load balancer, and reports whether it is another than before.
+func (i *Inventory) setState(key stack.Key, arn, state string) (changed bool) {
+	return i.amend(key, arn, func(lb *awsop.LoadBalancer) bool {
+		changed := lb.State != state
+		lb.State = state
+		return changed
+	})
+}
+
+// ForgetAttributes drops what is known of a load balancer's attributes, which AWS has just shown to be wrong. It reports whether
+// anything was known. They are read again when a stack manages them.
+func (i *Inventory) ForgetAttributes(key stack.Key, arn string) bool {
+	return i.amend(key, arn, func(lb *awsop.LoadBalancer) bool {
+		known := lb.Attributes != nil
+		lb.Attributes = nil
+		lb.Set(awsop.Unread, awsop.PartAttributes)
+		return known
+	})
+}
+
+// amend changes what is known of a load balancer of a stack, and returns what change does.
+func (i *Inventory) amend(key stack.Key, arn string, change func(*awsop.LoadBalancer) bool) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if e := i.stacks[key]; e != nil {
+		if lb := e.loadBalancer(arn); lb != nil {
+			return change(lb)
+		}
+	}
+	return false
+}
+
+// State is the state of a load balancer as last seen; "" = not known.
+func (i *Inventory) State(key stack.Key, arn string) (state string) {
+	i.amend(key, arn, func(lb *awsop.LoadBalancer) bool { state = lb.State; return false })
+	return state
+}
+
+// Refresh updates the state of a load balancer by one read, and returns it; "" = it does not exist. One that is known to be
+// active stays so, and is not read.
+func (i *Inventory) Refresh(ctx context.Context, key stack.Key, arn string) (state string, err error) {
+	if i.State(key, arn) == "active" {
+		return "active", nil
+	}
+	found, err := shared(ctx, i, "load balancer "+arn, func(ctx context.Context) (awsop.Observed, error) { return i.find(ctx, stack.KindLoadBalancer, arn, "") })
+	if err != nil {
+		return "", err
+	}
+	for _, lb := range found.LoadBalancers {
+		state = lb.State
+	}
+	i.setState(key, arn, state)
+	return state, nil
+}

@@ -1,0 +1,85 @@
+package inventory
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// QuotaUse is what is used of AWS's limits, as far as it is known: of those for the account by all of it, of those for a load balancer by the one
+// of the stacks that uses most. It takes a step for each listener: only where a stack has several load balancers its rules are gone through.
+func (i *Inventory) QuotaUse() (uses []quota.Use) {
+	all := []quota.LoadBalancer{{Type: stack.Application}, {Type: stack.Network}} // so that each limit is shown
+	i.mu.Lock()
+	most := maps.Clone(i.inAccount)
+	for _, e := range i.stacks {
+		all = appendCounts(all, &e.obs)
+	}
+	i.mu.Unlock()
+	for _, lb := range all {
+		for _, u := range lb.Uses() {
+			most[u.Limit] = max(most[u.Limit], u.Used)
+		}
+	}
+	for _, l := range slices.Sorted(maps.Keys(most)) {
+		uses = append(uses, quota.Use{Limit: l, Used: max(most[l], 0)})
+	}
+	return uses
+}
+
+// appendCounts appends how much each load balancer of a stack has.
+func appendCounts(all []quota.LoadBalancer, o *awsop.Observed) []quota.LoadBalancer {
+	for n := range o.LoadBalancers {
+		lb := &o.LoadBalancers[n]
+		if lb.Foreign { // whose owner counts
+			continue
+		}
+		only := len(o.LoadBalancers) == 1 // else one takes the place of the other, or an NLB is in front of it
+		has := quota.LoadBalancer{Type: lb.Type}
+		listeners := map[string]bool{}
+		for k := range o.Listeners {
+			if l := &o.Listeners[k]; only || l.LoadBalancer.Literal == lb.ARN {
+				has.Listeners++
+				has.Certificates += len(l.SNI)
+				if !only {
+					listeners[l.ARN] = true
+				}
+			}
+		}
+		if has.Rules = len(o.Rules); !only {
+			has.Rules = counted(o.Rules, func(r *awsop.Rule) bool { return listeners[r.Listener.Literal] })
+		}
+		if has.TargetGroups = len(o.TargetGroups); !only {
+			has.TargetGroups = counted(o.TargetGroups, func(g *awsop.TargetGroup) bool {
+				return (g.TargetType == stack.TargetALB) == (lb.Type == stack.Network)
+			})
+		}
+		all = append(all, has)
+	}
+	return all
+}
+
+// counted is how many elements are counted.
+func counted[T any](all []T, counts func(*T) bool) (n int) {
+	for k := range all {
+		if counts(&all[k]) {
+			n++
+		}
+	}
+	return n
+}
+
+// limitOf is the limit of the account that a load balancer or target group counts against.
+func limitOf(arn string) quota.Limit {
+	switch {
+	case kindOf(arn) == stack.KindTargetGroup:
+		return quota.TargetGroups
+	case strings.Contains(arn, ":loadbalancer/net/"):
+		return quota.NetworkLoadBalancers
+	}
+	return quota.ApplicationLoadBalancers
+}

@@ -1,0 +1,108 @@
+package inventory
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// stepKey names a step through all passes over its stack.
+type stepKey struct {
+	stack stack.Key
+	step  plan.StepID
+}
+
+// Backoff counts how often a step of a stack was put off in a row, this time included.
+func (i *Inventory) Backoff(key stack.Key, id plan.StepID) int {
+	n, _ := i.backoffs.Failed(stepKey{key, id})
+	return n
+}
+
+// Converged ends the count of Backoff, and what Refused keeps of the step.
+func (i *Inventory) Converged(key stack.Key, id plan.StepID) {
+	i.backoffs.Forget(stepKey{key, id})
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.refusals, stepKey{key, id})
+}
+
+// Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
+func (i *Inventory) Record(key stack.Key, op plan.Operation, out awsop.Output, resolve func(stack.Ref) string) {
+	i.addOns.Record(op, out, resolve)
+	i.groups.Record(op, out, resolve)
+	i.certificates.Record(key, op, out, resolve)
+	i.trustStores.Record(op, out, resolve)
+	effect := awsop.EffectOf(op)
+	id := out.ID
+	if effect.Verb != awsop.Creates {
+		id = resolve(effect.Resource)
+	}
+	i.mu.Lock()
+	i.record(key, op, out, resolve, effect, id)
+	freed := i.retry(func(k stepKey, r refusal) bool { return r.freedBy(effect, id, k.stack == key) })
+	i.mu.Unlock()
+	i.notify(freed)
+}
+
+// notify calls Config.Freed, if there are any stacks.
+func (i *Inventory) notify(keys []stack.Key) {
+	if len(keys) > 0 && i.cfg.Freed != nil {
+		i.cfg.Freed(keys)
+	}
+}
+
+// record writes an operation on the resource with an ARN or group id through to what is known of its stack. i.mu is held.
+func (i *Inventory) record(key stack.Key, op plan.Operation, out awsop.Output, resolve func(stack.Ref) string, effect awsop.Effect, id string) {
+	i.history.writes++
+	i.came.written[key] = true
+	e := i.stacks[key]
+	if e == nil {
+		e = newEntry(key) // for what is known beside the stacks
+	}
+	after := awsop.Advance(e.obs, op, out, resolve)
+	switch effect.Kind {
+	case stack.KindSecurityGroup:
+		if slices.ContainsFunc(after.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.GroupID == id && g.Shared }) {
+			return // no stack's, see securitygroup.Groups.Backend
+		}
+	case stack.KindLoadBalancer, stack.KindTargetGroup:
+		i.recordListed(&after, effect, id)
+	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // no listing shows them
+	}
+	e.wrote = i.history.writes
+	e.obs = after
+	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb == awsop.Creates && slices.Contains(listed, effect.Kind) {
+		e.createdAt = i.cfg.Now()
+	}
+}
+
+// recordListed takes over what a write of a load balancer or target group means for listings and their tags. i.mu is held.
+func (i *Inventory) recordListed(after *awsop.Observed, effect awsop.Effect, arn string) {
+	now := i.cfg.Now()
+	switch effect.Verb {
+	case awsop.Creates:
+		i.inAccount[limitOf(arn)]++
+		if tg := after.TargetGroup(arn); tg != nil {
+			i.created[arn] = now
+			i.retag(arn, tg.Tags)
+		}
+		for _, lb := range after.LoadBalancers {
+			if lb.ARN == arn {
+				i.retag(arn, lb.Tags)
+			}
+		}
+	case awsop.Retags:
+		i.retag(arn, nil) // a later listing reads them
+	case awsop.Deletes:
+		i.inAccount[limitOf(arn)]--
+		i.retag(arn, nil)
+		delete(i.created, arn)
+		maps.DeleteFunc(i.gone, func(_ string, at time.Time) bool { return now.Sub(at) > goneLifetime })
+		i.gone[arn] = now
+	case awsop.Changes:
+	}
+}

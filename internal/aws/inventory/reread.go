@@ -1,0 +1,144 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// errForeign says that a resource does not carry the tags of its stack any more.
+var errForeign = errors.New("no longer tagged as the stack's")
+
+// Reread reads again what is known of a stack, by name and as deep as it is known, so that the next diff sees what others
+// changed by hand; attributes that no object declares are not known and are not read. It costs a listing only if something
+// has vanished. Passes over the stack go on meanwhile; if one writes, what was read is thrown away. read is false if there was
+// nothing to read or it was thrown away.
+func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err error) {
+	i.mu.Lock()
+	e := i.stacks[key]
+	if e == nil || e.stale != 0 || len(e.obs.LoadBalancers)+len(e.obs.TargetGroups)+len(e.obs.SecurityGroups) == 0 {
+		i.mu.Unlock()
+		return false, nil
+	}
+	known, wrote, began := e.obs.Clone(), e.wrote, i.version()
+	i.mu.Unlock()
+
+	fresh, err := i.again(ctx, known)
+	if err != nil {
+		if !vanished(err) && !errors.Is(err, errForeign) {
+			return false, fmt.Errorf("reading %s again: %w", key, err)
+		}
+		i.Invalidate(key)
+		return true, nil
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.stacks[key] != e || e.stale != 0 || e.wrote != wrote {
+		return false, nil
+	}
+	e.obs = fresh
+	for _, lb := range e.obs.LoadBalancers {
+		i.tags[lb.ARN] = readTags{tags: lb.Tags, version: began}
+	}
+	for _, tg := range e.obs.TargetGroups {
+		i.tags[tg.ARN] = readTags{tags: tg.Tags, version: began}
+	}
+	return true, nil
+}
+
+// again reads what is known, as deep as it is known. One that is gone, or is no longer the stack's by its tags, is an error.
+func (i *Inventory) again(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
+	out, err := i.listedAgain(ctx, known)
+	if err != nil {
+		return out, err
+	}
+	depth := map[string]*awsop.Parts{}
+	for n := range known.LoadBalancers {
+		depth[known.LoadBalancers[n].ARN] = &known.LoadBalancers[n].Parts
+	}
+	for n := range known.TargetGroups {
+		depth[known.TargetGroups[n].ARN] = &known.TargetGroups[n].Parts
+	}
+	for n := range known.Listeners {
+		depth[known.Listeners[n].ARN] = &known.Listeners[n].Parts
+	}
+	d := details{i: i, obs: out.Clone(), reads: func(x awsop.Part, arn, _ string, _ *awsop.Parts) bool {
+		was := depth[arn]
+		return was == nil && x != awsop.PartAttributes || was != nil && was.Known(x)
+	}}
+	d.plan()
+	if err := d.run(ctx); err != nil {
+		return out, err
+	}
+	d.read.putInto(&out, awsop.Read)
+	return out, nil
+}
+
+// listedAgain reads what a listing shows of a stack, by ARN and id.
+func (i *Inventory) listedAgain(ctx context.Context, known awsop.Observed) (awsop.Observed, error) {
+	var balancers, targetGroups, groups []string
+	for _, lb := range known.LoadBalancers {
+		balancers = append(balancers, lb.ARN)
+	}
+	for _, tg := range known.TargetGroups {
+		targetGroups = append(targetGroups, tg.ARN)
+	}
+	for _, g := range known.SecurityGroups {
+		groups = append(groups, g.GroupID)
+	}
+	found := awsop.Observed{Key: known.Key}
+	var tags map[string]map[string]string
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		for some := range slices.Chunk(balancers, tagBatch) {
+			out, err := i.describeLoadBalancers(gctx, &elbv2.DescribeLoadBalancersInput{LoadBalancerArns: some})
+			if err != nil {
+				return err
+			}
+			found.LoadBalancers = append(found.LoadBalancers, out...)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for some := range slices.Chunk(targetGroups, tagBatch) {
+			out, err := i.describeTargetGroups(gctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: some})
+			if err != nil {
+				return err
+			}
+			found.TargetGroups = append(found.TargetGroups, out...)
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		found.SecurityGroups, err = i.groups.Read(gctx, groups...)
+		return err
+	})
+	g.Go(func() (err error) { tags, err = i.allTags(gctx, arnsOf(&known)); return err })
+	if err := g.Wait(); err != nil {
+		return found, err
+	}
+	of := i.byStack(found, func(arn string) map[string]string { return tags[arn] })
+	own := of[known.Key]
+	if own == nil {
+		own = &awsop.Observed{Key: known.Key}
+	}
+	for _, lb := range found.LoadBalancers {
+		if slices.ContainsFunc(known.LoadBalancers, func(k awsop.LoadBalancer) bool { return k.ARN == lb.ARN && k.Foreign }) &&
+			!slices.ContainsFunc(own.LoadBalancers, func(o awsop.LoadBalancer) bool { return o.ARN == lb.ARN }) { // which has become the stack's
+			lb.Foreign, lb.Tags = true, tags[lb.ARN]
+			lb.Set(awsop.Read, awsop.PartTags)
+			own.LoadBalancers = append(own.LoadBalancers, lb)
+		}
+	}
+	if hasMore(&known, own, nil) {
+		return found, fmt.Errorf("%s: %w", known.Key, errForeign)
+	}
+	return *own, nil
+}

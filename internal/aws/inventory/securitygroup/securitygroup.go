@@ -1,0 +1,341 @@
+// Package securitygroup holds what is known of the security groups of the VPC, with inbound rules and tags, and of others that were looked up
+// by id.
+// It reads them, and takes over what is written; which rules should be there is decided in internal/targets/sgsync.
+//
+//	what is known of a group            | what Rules returns | what RulesAtHand returns
+//	rules within Lifetime               | them               | them
+//	older rules                         | what AWS answers   | the new ones if AWS gives them within a moment, else the old ones
+//	a read that began before a write    | for its callers, what it gave; the next call reads again
+//	a list that began before a write    | the group stays as it was written; a deleted one stays away
+package securitygroup
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+const (
+	// Lifetime is how long the list, and the rules of one group, are believed.
+	Lifetime        = 10 * time.Minute
+	foreignLifetime = 20 * time.Minute // names and tags of groups of other VPCs
+	// Batch is how many groups Read names in one call: EC2 admits no more values in a filter.
+	Batch = 200
+)
+
+// absencePauses are those between reads of a group that does not exist.
+var absencePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
+
+// Config says which groups are meant.
+type Config struct {
+	Cluster, VPC string
+	// Now is the clock of lifetimes.
+	Now func() time.Time
+	// Wait is how long, in real time, a caller waits for a new answer where an old one serves.
+	Wait time.Duration
+	// Loaded makes sure that a first list was taken over by Replace, which holds nearly every group that is asked for.
+	Loaded func(context.Context) error
+}
+
+// Groups is what is known of security groups. It is safe for concurrent use, and holds no lock over a call. Maps and slices that its methods
+// return must not be changed; they do not change either.
+type Groups struct {
+	cfg     Config
+	ec2     awsclient.EC2
+	list    *cache.Value[struct{}] // whether byID is the VPC's list; the groups themselves are below
+	rules   *cache.Cache[string, *group]
+	foreign *cache.Cache[string, facts.SecurityGroup]
+
+	mu      sync.Mutex
+	byID    map[string]*group
+	gone    map[string]int64               // value of writes when this process deleted a group, as long as a list may still show it
+	writes  int64                          // grows with each Record
+	forgets int64                          // grows with each Forget
+	asOf    int64                          // value of writes when the newest list began
+	view    map[string]facts.SecurityGroup // groups of the VPC as facts; nil = to be made
+	backend []awsop.SecurityGroup          // made with view
+	open    []string                       // made with view: groups that would be the backend group, if their rules admitted nothing
+}
+
+// group is one group. It is not changed once it is shared.
+type group struct {
+	awsop.SecurityGroup
+	vpc   string
+	wrote int64 // value of writes that it is known to include
+}
+
+func (x *group) facts() facts.SecurityGroup {
+	return facts.SecurityGroup{ID: x.GroupID, Name: x.Name, VPC: x.vpc, Tags: x.Tags}
+}
+
+// New makes Groups of which nothing is known.
+func New(client awsclient.EC2, cfg Config) *Groups {
+	g := &Groups{cfg: cfg, ec2: client, byID: map[string]*group{}, gone: map[string]int64{}}
+	g.list = cache.NewValue(cache.Config[struct{}, struct{}]{
+		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
+	}, g.readList)
+	g.rules = cache.New(cache.Config[string, *group]{
+		Now: cfg.Now, Lifetime: Lifetime, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing, Batch: 1, Read: cache.One(g.readGroup),
+	})
+	g.foreign = cache.New(cache.Config[string, facts.SecurityGroup]{
+		Now: cfg.Now, Lifetime: foreignLifetime, Absence: absencePauses, Stale: cache.Stale, Wait: cfg.Wait, Passing: awsclient.Passing,
+		Batch: Batch - 1, Read: g.readForeign,
+	})
+	return g
+}
+
+// describe makes one call. The groups include what was written before it.
+func (g *Groups) describe(ctx context.Context, in *ec2.DescribeSecurityGroupsInput) (out []*group, next *string, err error) {
+	began := g.BeginListing()
+	page, err := g.ec2.DescribeSecurityGroups(ctx, in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("describing security groups: %w", err)
+	}
+	for _, x := range page.SecurityGroups {
+		known := awsop.SecurityGroup{GroupID: aws.ToString(x.GroupId), SecurityGroup: stack.SecurityGroup{
+			Name: aws.ToString(x.GroupName), Description: aws.ToString(x.Description),
+			Ingress: awsclient.FromPermissions(x.IpPermissions), Tags: awsclient.ComputeTags(x.Tags),
+		}}
+		out = append(out, &group{known, aws.ToString(x.VpcId), began.writes})
+	}
+	return out, page.NextToken, nil
+}
+
+func filter(name string, values ...string) ec2types.Filter {
+	return ec2types.Filter{Name: aws.String(name), Values: values}
+}
+
+// observed are groups for the observation of a stack; their identities are the caller's to fill in.
+func observed(groups []*group) (out []awsop.SecurityGroup) {
+	for _, x := range groups {
+		out = append(out, x.SecurityGroup)
+	}
+	return out
+}
+
+// Page reads the page of the list of the VPC's groups that begins at a token, and returns the token of the next one.
+func (g *Groups) Page(ctx context.Context, token *string) (groups []awsop.SecurityGroup, next *string, err error) {
+	got, next, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC)}, MaxResults: aws.Int32(1000), NextToken: token})
+	return observed(got), next, err
+}
+
+// Named reads the group of the VPC with a name. One that does not exist is no error.
+func (g *Groups) Named(ctx context.Context, name string) ([]awsop.SecurityGroup, error) {
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("vpc-id", g.cfg.VPC), filter("group-name", name)}})
+	g.take(got)
+	return observed(got), err
+}
+
+// Read reads groups by id, whatever is known of them. One that does not exist is missing from the result.
+func (g *Groups) Read(ctx context.Context, ids ...string) (out []awsop.SecurityGroup, err error) {
+	for batch := range slices.Chunk(ids, Batch) {
+		// A filter, unlike ids, does not fail for a group that does not exist.
+		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("group-id", batch...)}})
+		if err != nil {
+			return nil, err
+		}
+		g.take(got)
+		out = append(out, observed(got)...)
+	}
+	return out, nil
+}
+
+// Overlooked reads groups that the list lacks and that a load balancer is about to lose, and reports whether any of them exists. The list has these
+// from then on. Without a list nothing is read: none decided about them.
+func (g *Groups) Overlooked(ctx context.Context, ids []string) (found bool, err error) {
+	for _, id := range ids {
+		g.mu.Lock()
+		_, there := g.byID[id]
+		g.mu.Unlock()
+		if _, listed := g.list.Peek(); there || !listed {
+			continue
+		}
+		got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+		missing := err != nil && awsclient.Classify(err).Class == diag.NotFound
+		gone, err := absence.OfRead(len(got) > 0, missing, err)
+		if err != nil {
+			return false, fmt.Errorf("looking whether security group %s, which the list lacks, exists: %w", id, err)
+		}
+		if !gone.Proven() && got[0].vpc == g.cfg.VPC {
+			g.take(got)
+			found = true
+		}
+	}
+	return found, nil
+}
+
+// take takes over groups that were just read, unless they were written to meanwhile. Their rules keep their age, as ForgetRules may have been
+// called meanwhile.
+func (g *Groups) take(groups []*group) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, x := range groups {
+		if g.includes(x) {
+			g.byID[x.GroupID], g.view = x, nil
+		}
+	}
+}
+
+// includes reports whether all that is known to be written to a group was written before it was read. The lock is held.
+func (g *Groups) includes(x *group) bool {
+	was := g.byID[x.GroupID]
+	return g.gone[x.GroupID] <= x.wrote && (was == nil || was.wrote <= x.wrote)
+}
+
+// Listing is the moment at which a list begins to be read.
+type Listing struct{ writes, forgets int64 }
+
+// BeginListing is called before a list of the VPC's groups is read by Page for Replace.
+func (g *Groups) BeginListing() Listing {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Listing{g.writes, g.forgets}
+}
+
+// Replace takes over a complete list of the VPC's groups that began then. Groups that were written to, or read, later stay as they are.
+func (g *Groups) Replace(groups []awsop.SecurityGroup, began Listing) {
+	if g.replace(groups, began.writes); !g.forgotten(began) {
+		g.list.Put(struct{}{})
+	}
+}
+
+// forgotten reports whether Forget was called since a list began.
+func (g *Groups) forgotten(began Listing) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.forgets != began.forgets
+}
+
+func (g *Groups) replace(groups []awsop.SecurityGroup, writes int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if writes < g.asOf { // a younger list is known
+		return
+	}
+	maps.DeleteFunc(g.byID, func(_ string, x *group) bool { return x.wrote <= writes })
+	for _, x := range groups {
+		if x := (&group{x, g.cfg.VPC, writes}); g.includes(x) {
+			g.store(x)
+		}
+	}
+	maps.DeleteFunc(g.gone, func(_ string, deleted int64) bool { return deleted <= writes })
+	g.asOf, g.view = writes, nil
+}
+
+// store takes over a group that was just read. The lock is held.
+func (g *Groups) store(x *group) {
+	g.byID[x.GroupID], g.view = x, nil
+	g.rules.Put(x.GroupID, x)
+}
+
+func (g *Groups) readList(ctx context.Context) (struct{}, error) {
+	began := g.BeginListing()
+	var groups []awsop.SecurityGroup
+	for token, more := (*string)(nil), true; more; more = aws.ToString(token) != "" {
+		page, next, err := g.Page(ctx, token)
+		if err != nil {
+			return struct{}{}, err
+		}
+		groups, token = append(groups, page...), next
+	}
+	g.replace(groups, began.writes)
+	return struct{}{}, nil
+}
+
+func (g *Groups) readGroup(ctx context.Context, id string) (*group, bool, error) {
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+	if err != nil {
+		return nil, false, fmt.Errorf("security group %s: %w", id, err)
+	}
+	if len(got) == 0 {
+		return nil, false, fmt.Errorf("describing security group %s: no such group in the answer", id)
+	}
+	g.take(got)
+	return got[0], true, nil
+}
+
+func (g *Groups) readForeign(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
+	got, _, err := g.describe(ctx, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{filter("group-id", ids...)}})
+	out := map[string]facts.SecurityGroup{}
+	for _, x := range got {
+		out[x.GroupID] = x.facts()
+	}
+	return out, err
+}
+
+// OfVPC are the groups of the VPC by id. If listing them again fails for a passing reason, those that were known serve on.
+func (g *Groups) OfVPC(ctx context.Context) (map[string]facts.SecurityGroup, error) {
+	if err := g.cfg.Loaded(ctx); err != nil {
+		return nil, err
+	}
+	return g.listed(func() error { _, err := g.list.Within(ctx, Lifetime); return err })
+}
+
+// AtHand are the groups of the VPC for a caller that concludes nothing from what is missing among them: those that were listed last serve on
+// while they are listed again.
+func (g *Groups) AtHand(ctx context.Context) (map[string]facts.SecurityGroup, error) {
+	if err := g.cfg.Loaded(ctx); err != nil {
+		return nil, err
+	}
+	return g.listed(func() error { _, err := g.list.Get(ctx); return err })
+}
+
+// listed are the groups of the VPC after read has made sure of a list, which is read again if it was forgotten meanwhile.
+func (g *Groups) listed(read func() error) (map[string]facts.SecurityGroup, error) {
+	for {
+		began := g.BeginListing()
+		if err := read(); err != nil {
+			return nil, err
+		}
+		if !g.forgotten(began) {
+			return g.facts(), nil
+		}
+	}
+}
+
+func (g *Groups) facts() map[string]facts.SecurityGroup {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.derive()
+	return g.view
+}
+
+// Foreign finds groups of any VPC by id. One that does not exist is missing from the result, which belongs to the caller.
+func (g *Groups) Foreign(ctx context.Context, ids []string) (map[string]facts.SecurityGroup, error) {
+	return g.foreign.Get(ctx, ids...)
+}
+
+// Gone reports whether this process deleted a group that a list under way may still show.
+func (g *Groups) Gone(id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, gone := g.gone[id]
+	return gone
+}
+
+// Forget has the groups of the VPC listed again, also if they are being listed just now.
+func (g *Groups) Forget() {
+	g.mu.Lock()
+	g.forgets++
+	g.mu.Unlock()
+	g.list.Forget()
+}
+
+// ForgetForeign has groups of other VPCs read again; no id stands for all.
+func (g *Groups) ForgetForeign(ids ...string) { g.foreign.Forget(ids...) }

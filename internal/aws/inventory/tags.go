@@ -1,0 +1,260 @@
+package inventory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// tagBatch is how many ARNs DescribeTags takes.
+const tagBatch = 20
+
+// readTags are the tags of a resource, and the version at which they began to be read.
+type readTags struct {
+	version
+	tags    map[string]string
+	assumed bool // an earlier process read or wrote them, at that time
+}
+
+// retag takes over the tags of a resource that this process wrote; nil = they are to be read. i.mu is held.
+func (i *Inventory) retag(arn string, tags map[string]string) {
+	if i.tagReads > 0 {
+		i.retagged[arn] = i.history.writes
+	}
+	if tags == nil {
+		delete(i.tags, arn)
+		return
+	}
+	i.tags[arn] = readTags{tags: maps.Clone(tags), version: i.version()}
+}
+
+// endTagRead ends a read of tags that counts in tagReads. i.mu is held.
+func (i *Inventory) endTagRead() {
+	if i.tagReads--; i.tagReads == 0 {
+		clear(i.retagged)
+	}
+}
+
+// takeTags takes over tags that were just read. If an earlier process left others, the stack to which those belong has the resource read
+// by its next question; differs is then true. of is that stack, or zero if no earlier process left any. i.mu is held.
+func (i *Inventory) takeTags(arn string, t readTags) (of stack.Key, differs bool) {
+	was := i.tags[arn]
+	i.tags[arn] = t
+	if !was.assumed {
+		return of, false
+	}
+	of, _, _ = naming.StackOf(i.cfg.Cluster, arn, was.tags)
+	e := i.stacks[of]
+	if e == nil {
+		return of, false
+	}
+	if lb := e.loadBalancer(arn); lb != nil {
+		lb.Set(awsop.Read, awsop.PartTags)
+	}
+	if tg := e.obs.TargetGroup(arn); tg != nil {
+		tg.Set(awsop.Read, awsop.PartTags)
+	}
+	if maps.Equal(was.tags, t.tags) {
+		return of, false
+	}
+	e.markUncertain(uncertain{kind: kindOf(arn), id: arn})
+	return of, true
+}
+
+// assumesTags reports whether tags are left that only an earlier process has read. i.mu is held.
+func (i *Inventory) assumesTags() bool {
+	for _, t := range i.tags {
+		if t.assumed {
+			return true
+		}
+	}
+	return false
+}
+
+// keptTags are the tags of load balancers and target groups as an earlier process knew them, of those that they make the stack's under which
+// they were kept. i.mu is held.
+func (i *Inventory) keptTags() map[string]readTags {
+	out := map[string]readTags{}
+	for key, d := range i.kept {
+		for arn, tags := range d.Tags {
+			if k, _, ours := naming.StackOf(i.cfg.Cluster, arn, tags); ours && k == key {
+				out[arn] = readTags{tags: tags, version: version{at: i.keptSince}, assumed: true}
+			}
+		}
+	}
+	return out
+}
+
+// listTags reads the tags that are not believed, of all that was listed, and returns those and the believed ones.
+func (i *Inventory) listTags(ctx context.Context, l *listing, progressed func()) (map[string]readTags, error) {
+	all := l.arns()
+	i.mu.Lock()
+	tags := i.believedTags()
+	if i.listed.invalidations == 0 {
+		for arn, t := range i.keptTags() {
+			if _, read := tags[arn]; !read {
+				tags[arn] = t
+			}
+		}
+		for arn, t := range i.assumedForeign(all) {
+			if _, read := tags[arn]; !read {
+				tags[arn] = t
+			}
+		}
+	}
+	i.mu.Unlock()
+	unknown := slices.DeleteFunc(slices.Clone(all), func(arn string) bool {
+		return tags[arn].tags != nil || i.Gone(arn) // this process deleted it while the list was read
+	})
+	var mu sync.Mutex
+	unknown = i.listIndexed(ctx, unknown, progressed, func(arn string, t readTags) { tags[arn] = t })
+	reported, known := i.cfg.Now(), len(all)-len(unknown)
+	err := i.describeTags(ctx, unknown, func(begun tagRead, read map[string]map[string]string) {
+		progressed()
+		i.notify(i.keepTags(read, begun))
+		mu.Lock()
+		defer mu.Unlock()
+		for arn, t := range read {
+			tags[arn] = readTags{tags: t, version: begun.version}
+		}
+		known += begun.asked
+		if now := i.cfg.Now(); now.Sub(reported) >= progressEvery && i.cfg.Progress != nil {
+			reported = now
+			i.cfg.Progress(known, len(all))
+		}
+	})
+	return tags, err
+}
+
+// tagRead is the moment at which tags began to be read.
+type tagRead struct {
+	version
+	asked int // of how many resources
+}
+
+func (i *Inventory) beginTagRead(asked int) tagRead {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return tagRead{i.version(), asked}
+}
+
+// keepTags takes over tags as soon as they are read, so that a listing that fails later need not read them again. Of a resource whose
+// tags this process has written since, what was read may be older. differ are the stacks that an earlier process left other tags of.
+func (i *Inventory) keepTags(read map[string]map[string]string, begun tagRead) (differ []stack.Key) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for arn, t := range read {
+		if i.retagged[arn] <= begun.writes {
+			if key, differs := i.takeTags(arn, readTags{tags: t, version: begun.version}); differs {
+				differ = append(differ, key)
+			}
+		}
+	}
+	return differ
+}
+
+// believedTags are those that were read since the stack that they name, or that the resource is known to belong to, was invalidated,
+// but of foreign load balancers the oldest. Only the first listing believes those of an earlier process. i.mu is held.
+func (i *Inventory) believedTags() map[string]readTags {
+	out := maps.Clone(i.tags)
+	old := func(e *entry, arn string) bool { return e != nil && e.stale > i.tags[arn].invalidations }
+	for arn, t := range i.tags {
+		if k, _, ok := naming.StackOf(i.cfg.Cluster, arn, t.tags); t.assumed || ok && old(i.stacks[k], arn) {
+			delete(out, arn)
+		}
+	}
+	for _, arn := range i.agedForAListing() {
+		delete(out, arn)
+	}
+	for _, e := range i.stacks {
+		if e.stale == 0 {
+			continue
+		}
+		for _, arn := range arnsOf(&e.obs) {
+			if old(e, arn) {
+				delete(out, arn)
+			}
+		}
+	}
+	return out
+}
+
+// describeTags reads tags in batches, and hands over each as it comes, several at a time; what vanished in the meantime is left out. No
+// batch is begun after one has failed, but those under way come to their end.
+func (i *Inventory) describeTags(ctx context.Context, arns []string, take func(tagRead, map[string]map[string]string)) error {
+	var g errgroup.Group
+	var failed atomic.Bool
+	g.SetLimit(readers)
+	for b := range slices.Chunk(arns, tagBatch) {
+		g.Go(func() error {
+			if failed.Load() {
+				return nil
+			}
+			begun := i.beginTagRead(len(b))
+			read, err := i.describeTagBatch(ctx, b)
+			if err != nil {
+				failed.Store(true)
+				return err
+			}
+			take(begun, read)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// allTags reads the tags of some resources; what vanished is left out.
+func (i *Inventory) allTags(ctx context.Context, arns []string) (map[string]map[string]string, error) {
+	out := make(map[string]map[string]string, len(arns))
+	var mu sync.Mutex
+	err := i.describeTags(ctx, arns, func(_ tagRead, read map[string]map[string]string) {
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(out, read)
+	})
+	return out, err
+}
+
+// describeTagBatch reads the tags of a batch. A resource that is missing fails the whole call: those that this process has deleted
+// meanwhile are left out, and else the batch is halved until the missing one stands alone.
+func (i *Inventory) describeTagBatch(ctx context.Context, arns []string) (map[string]map[string]string, error) {
+	out := map[string]map[string]string{}
+	got, err := i.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: arns})
+	switch {
+	case err == nil:
+		for _, d := range got.TagDescriptions {
+			out[aws.ToString(d.ResourceArn)] = awsclient.BalancingPairs(d.Tags)
+		}
+		return out, nil
+	case !vanished(err):
+		return nil, fmt.Errorf("describing tags: %w", err)
+	case len(arns) == 1:
+		return out, nil
+	}
+	if rest := slices.DeleteFunc(slices.Clone(arns), i.Gone); len(rest) < len(arns) {
+		if len(rest) == 0 {
+			return out, nil
+		}
+		return i.describeTagBatch(ctx, rest)
+	}
+	for _, half := range [][]string{arns[:len(arns)/2], arns[len(arns)/2:]} {
+		part, err := i.describeTagBatch(ctx, half)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, part)
+	}
+	return out, nil
+}

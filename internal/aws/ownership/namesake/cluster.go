@@ -1,0 +1,181 @@
+// Package namesake finds what shows another controller at work on what is this one's: that of another cluster with the same --cluster-name in the account, or
+// a second one in the same cluster. Its inputs are what was seen in AWS and in the cluster, its output findings; it reads and writes nothing.
+package namesake
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Target is a target of a target group, with its health as AWS reports it.
+type Target struct {
+	ID      string // an address, or the id of an instance
+	Healthy bool
+	// Local: the target is a pod or a node of this cluster.
+	Local bool
+}
+
+// Stack is what is known of a stack that has the tags of this cluster and that no object of this cluster claims.
+type Stack struct {
+	orphan.Orphan
+	// Came are the ARNs of its load balancers and target groups that came into the account since this process had listed it completely. Of a stack that this process
+	// has written to there are none.
+	Came []string
+	// Before and Now are its targets at two reads, Apart the time between them. None were read: they are empty.
+	Before, Now []Target
+	Apart       time.Duration
+	// Unhealthy is how long load balancers may call a target healthy that no longer answers.
+	Unhealthy time.Duration
+}
+
+// Evidence is what shows that another cluster's controller looks after a stack; empty = nothing is certain enough. What is left of objects of this cluster shows
+// neither sign: no controller makes load balancers and target groups for it, and its healthy targets are pods or nodes of this cluster, or end to be healthy.
+func (s *Stack) Evidence() string {
+	var balancers, groups []string
+	for _, r := range s.Resources {
+		switch {
+		case !slices.Contains(s.Came, r.ID):
+		case r.Kind == stack.KindLoadBalancer:
+			balancers = append(balancers, cmp.Or(r.Name, r.ID))
+		case r.Kind == stack.KindTargetGroup:
+			groups = append(groups, cmp.Or(r.Name, r.ID))
+		}
+	}
+	if len(balancers) > 0 && len(groups) > 0 { // a user who prepares a load balancer for an Ingress makes no target groups for it
+		return fmt.Sprintf("load balancer %s and target group %s were made while this controller leads, and not by it", balancers[0], groups[0])
+	}
+	if s.Apart < max(s.Unhealthy, settled) {
+		return ""
+	}
+	before := Serving(s.Before)
+	for _, id := range Serving(s.Now) {
+		if slices.Contains(before, id) {
+			return fmt.Sprintf("target %s is healthy, and neither a pod nor a node of this cluster", id)
+		}
+	}
+	return ""
+}
+
+// settled is the shortest time between two reads of targets that count together.
+const settled = time.Minute
+
+// Serving are the healthy targets that are neither pods nor nodes of this cluster, sorted.
+func Serving(all []Target) (ids []string) {
+	for _, t := range all {
+		if t.Healthy && !t.Local {
+			ids = append(ids, t.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// Contested is what shows, at a check of a target group whose targets this process registers, that another cluster's controller registers there, too: it has
+// deregistered some of this process's targets, and in their place are healthy ones that are neither pods nor nodes of this cluster; empty = nothing does. What
+// a user registers beside the controller's targets, or deregisters, is drift.
+func Contested(deregistered []string, added []Target) string {
+	serving := Serving(added)
+	if len(deregistered) == 0 || len(serving) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy in its place, which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
+}
+
+// Shared keeps what another cluster of the same name was found to look after, as far as it is still so. The zero value knows nothing. It is safe for concurrent use.
+type Shared struct {
+	// OnChange is called with the text of the condition after each change; empty = it has healed. It must not wait. nil = nothing is called.
+	OnChange func(text string)
+
+	mu    sync.Mutex
+	found map[string]string // evidence by stack, or by ARN of a target group
+	about string            // which of them the text is about
+}
+
+// Found takes a finding over.
+func (s *Shared) Found(of, evidence string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.found[of] != "" {
+		return // the first evidence stays, so that the text does not change with each look
+	}
+	if s.found == nil {
+		s.found = map[string]string{}
+	}
+	s.found[of] = evidence
+	s.changed()
+}
+
+// Gone drops a finding: its stack is no longer in AWS, or claimed, or its target group has no targets of others.
+func (s *Shared) Gone(of string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.found[of] != "" {
+		delete(s.found, of)
+		s.changed()
+	}
+}
+
+// Keep drops the findings of stacks that are not there any more. Those of target groups stay.
+func (s *Shared) Keep(there func(of string) bool) {
+	for _, of := range s.all() {
+		if !strings.HasPrefix(of, "arn:") && !there(of) {
+			s.Gone(of)
+		}
+	}
+}
+
+func (s *Shared) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.found))
+}
+
+// Known reports whether another cluster has the same name.
+func (s *Shared) Known() bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.found) > 0
+}
+
+// Of reports whether a stack, or a target group, was found to be looked after by another cluster.
+func (s *Shared) Of(of string) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.found[of] != ""
+}
+
+// changed calls OnChange if the text differs. More findings are no news while the one that the text is about holds. The lock is held.
+func (s *Shared) changed() {
+	if s.about != "" && s.found[s.about] != "" {
+		return
+	}
+	s.about = ""
+	text := ""
+	if len(s.found) > 0 {
+		s.about = slices.Min(slices.Collect(maps.Keys(s.found)))
+		text = SharedText(s.about, s.found[s.about])
+	}
+	if s.OnChange != nil {
+		s.OnChange(text)
+	}
+}
+
+// SharedText is the sentence about a finding.
+func SharedText(of, evidence string) string {
+	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller looks after %s, which has the tags of this cluster: %s; what no object of this cluster "+
+		"claims counts as the other cluster's, and is not deleted", of, evidence)
+}

@@ -1,0 +1,223 @@
+// Package orphan finds what AWS holds of a cluster and no object of the cluster claims, and how long that has been so. Its input is what was listed
+// by the cluster's tags and the objects of the cluster; it reads and writes nothing.
+// It imports the standard library, annotation, diag, naming, objects, owner, stack and Kubernetes API types.
+package orphan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Resource is something with the cluster's tags, or a TargetGroupBinding with the labels of a stack.
+type Resource struct {
+	Kind stack.Kind `json:"kind"`
+	ID   string     `json:"id"` // the ARN, the id of a security group, or namespace/name of a TargetGroupBinding
+	Name string     `json:"name,omitempty"`
+	// Hostname is the name of a load balancer in DNS.
+	Hostname string `json:"hostname,omitempty"`
+	// Retained is set for a load balancer that stays by a deletion policy.
+	Retained bool `json:"-"`
+}
+
+func (r Resource) String() string {
+	if r.Name == "" || r.Name == r.ID {
+		return string(r.Kind) + " " + r.ID
+	}
+	return string(r.Kind) + " " + r.Name + " (" + r.ID + ")"
+}
+
+// Holding is what exists of a stack.
+type Holding struct {
+	Key       stack.Key
+	Resources []Resource
+}
+
+// Backend is the key under which the cluster's shared backend security group is listed. It belongs to no stack.
+var Backend = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: stack.BackendSecurityGroup}}
+
+// Orphan is a stack that no object claims.
+type Orphan struct {
+	Key       stack.Key
+	Resources []Resource // sorted by kind and id
+	Why       string     // why nothing owns it
+}
+
+// Unclear is a stack of which it cannot be known whether an object claims it, or one that is to stay without an object.
+type Unclear struct {
+	Key      stack.Key
+	Why      string
+	Retained bool // it is known that none does, and that it is to stay
+}
+
+// Find returns the stacks that no object claims, and those about which nothing can be concluded, each sorted by key. A stack of a kind that is in
+// none of the registries of package owner never becomes an orphan.
+func Find(held []Holding, c *Claims) (orphans []Orphan, unclear []Unclear) {
+	for _, h := range c.withBindings(held) {
+		if _, claimed := c.claim(h); claimed {
+			continue
+		}
+		if why := c.doubt(h.Key); why != "" {
+			unclear = append(unclear, Unclear{Key: h.Key, Why: why})
+			continue
+		}
+		if why := h.retention(held); why != "" {
+			unclear = append(unclear, Unclear{Key: h.Key, Retained: true, Why: why})
+			continue
+		}
+		sorting.By(h.Resources, func(a, b Resource) int {
+			return cmp.Or(cmp.Compare(rank(a.Kind), rank(b.Kind)), strings.Compare(a.ID, b.ID))
+		})
+		orphans = append(orphans, Orphan{Key: h.Key, Resources: h.Resources, Why: why(h.Key)})
+	}
+	sorting.By(orphans, func(a, b Orphan) int { return a.Key.Compare(b.Key) })
+	sorting.By(unclear, func(a, b Unclear) int { return a.Key.Compare(b.Key) })
+	return orphans, unclear
+}
+
+// retention is why something stays without an object, by a deletion policy; empty = it does not. The shared backend security group stays with any load balancer.
+func (h Holding) retention(held []Holding) string {
+	kept := func(r Resource) bool { return r.Retained }
+	if i := slices.IndexFunc(h.Resources, kept); i >= 0 {
+		return "load balancer " + h.Resources[i].Name + " stays without an object, by a deletion policy of " + annotation.RetainIt + "; to delete it: " + Orphan{Key: h.Key}.Delete(true)
+	}
+	if h.Key == Backend && slices.ContainsFunc(held, func(x Holding) bool { return slices.ContainsFunc(x.Resources, kept) }) {
+		return "load balancers that stay without an object use it"
+	}
+	return ""
+}
+
+// order is that in which kinds of resources are listed.
+var order = []stack.Kind{
+	stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup, stack.KindCertificate, stack.KindTrustStore, stack.KindBinding,
+}
+
+func rank(k stack.Kind) int { return slices.Index(order, k) }
+
+// Claims are what the objects of a cluster claim of its stacks: by their names, finalizers, groups and statuses, whatever their class. An object of
+// another controller's class claims as well, so that two controllers with one cluster name take nothing from each other.
+type Claims struct {
+	stacks    map[stack.Key]claim
+	hostnames map[string]claim // of load balancers, in lower case
+	used      map[string]claim // ARNs of target groups that TargetGroupBindings of users name
+	sources   map[string]claim // security groups that TargetGroupBindings let in
+	bindings  []binding        // with labels of a stack
+	// registering are those of bindings that name a target group, by its ARN.
+	registering map[string][]binding
+	finalized   *claim // an object with a finalizer of the controller
+
+	all    string                 // why nothing can be concluded about any stack
+	owners map[stack.Owner]string // why nothing can be concluded about the stacks of an owner
+	groups string                 // why nothing can be concluded about the stacks of Ingress groups
+}
+
+// claim is how an object claims something.
+type claim struct {
+	by  diag.Object
+	how string
+}
+
+func (c claim) String() string { return c.by.String() + " " + c.how }
+
+// binding is a TargetGroupBinding with labels of a stack.
+type binding struct {
+	namespace, name string
+	stack           stack.Key // as labels name it
+}
+
+// By is the object that claims a stack, and how; empty if none does. What the stack holds is a part of the question: a load balancer is claimed by an
+// object that shows its name, a target group by a TargetGroupBinding of a user.
+func (c *Claims) By(h Holding) string {
+	by, claimed := c.claim(h)
+	if !claimed {
+		return ""
+	}
+	return by.String()
+}
+
+func (c *Claims) claim(h Holding) (by claim, claimed bool) {
+	if by, claimed = c.stacks[h.Key]; claimed {
+		return by, true
+	}
+	if group, n := naming.ShardOf(h.Key.ID); n > 0 { // who is of the group may be on each of its load balancers
+		if by, claimed = c.stacks[stack.Key{Owner: h.Key.Owner, ID: group}]; claimed {
+			return by, true
+		}
+	}
+	if h.Key == Backend && c.finalized != nil {
+		return *c.finalized, true
+	}
+	for _, r := range h.Resources {
+		switch r.Kind {
+		case stack.KindLoadBalancer:
+			by, claimed = c.hostnames[strings.ToLower(r.Hostname)]
+			claimed = claimed && r.Hostname != ""
+		case stack.KindTargetGroup:
+			if by, claimed = c.used[r.ID]; claimed {
+				break
+			}
+			for _, b := range c.registering[r.ID] {
+				if b.stack != Labelled(h.Key) {
+					return claim{diag.Object{Kind: string(objects.TargetGroupBinding), Namespace: b.namespace, Name: b.name}, "registers targets in " + r.ID}, true
+				}
+			}
+		case stack.KindSecurityGroup:
+			if h.Key == Backend {
+				by, claimed = c.sources[r.ID]
+			}
+		default: // claimed with its stack only
+		}
+		if claimed {
+			return by, true
+		}
+	}
+	return claim{}, false
+}
+
+// doubt is why nothing can be concluded about a stack that nothing claims; empty = it can.
+func (c *Claims) doubt(key stack.Key) string {
+	switch {
+	case c.all != "":
+		return c.all
+	case c.owners[key.Owner] != "":
+		return c.owners[key.Owner]
+	case key.Owner == stack.Ingress && key.ID.Namespace == "":
+		return c.groups
+	}
+	return ""
+}
+
+// Labelled is a stack as labels of its TargetGroupBindings name it: long names are shortened there.
+func Labelled(key stack.Key) stack.Key {
+	short, _ := StackOf(naming.Labels(key))
+	return short
+}
+
+// withBindings adds the TargetGroupBindings of the stacks, and the stacks of which nothing is left but TargetGroupBindings. The result is a copy.
+func (c *Claims) withBindings(held []Holding) []Holding {
+	out, at := make([]Holding, 0, len(held)), make(map[stack.Key]int, len(held))
+	for i, h := range held {
+		out = append(out, Holding{h.Key, slices.Clone(h.Resources)})
+		at[Labelled(h.Key)] = i
+	}
+	for _, b := range c.bindings {
+		i, known := at[b.stack]
+		if !known {
+			if naming.Shortened(b.stack.ID) { // an object with a long name may claim it
+				continue
+			}
+			i = len(out)
+			at[b.stack] = i
+			out = append(out, Holding{Key: b.stack})
+		}
+		out[i].Resources = append(out[i].Resources, Resource{Kind: stack.KindBinding, ID: b.namespace + "/" + b.name})
+	}
+	return out
+}

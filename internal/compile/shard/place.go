@@ -1,0 +1,373 @@
+package shard
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// Placed is a unit with its load balancer.
+type Placed struct {
+	Hosts []string `json:"hosts"` // sorted
+	Shard int      `json:"shard"`
+	// From is the load balancer that a unit is moving away from, and on which its rules stay meanwhile; nil = it is not moving.
+	From *int `json:"from,omitempty"`
+	// Ready reports that the new load balancer of a unit that is moving serves it.
+	Ready bool `json:"ready,omitempty"`
+	// Shown is when the statuses had the new load balancer of a unit that is moving; zero = they do not have it yet.
+	Shown time.Time `json:"shown,omitzero"`
+}
+
+// On reports whether rules of the unit are on a load balancer.
+func (p *Placed) On(n int) bool { return p.Shard == n || p.From != nil && *p.From == n }
+
+// Placement are the units of a group in the order in which they came, the oldest first.
+type Placement []Placed
+
+// Holds reports whether a load balancer has rules of a unit.
+func (p Placement) Holds(n int) bool {
+	return slices.ContainsFunc(p, func(x Placed) bool { return x.On(n) })
+}
+
+// Last is the highest number of a load balancer that has rules of a unit; 0 is the group's first.
+func (p Placement) Last() (last int) {
+	for _, x := range p {
+		last = max(last, x.Shard)
+		if x.From != nil {
+			last = max(last, *x.From)
+		}
+	}
+	return last
+}
+
+// Equal reports whether two placements are the same.
+func (p Placement) Equal(q Placement) bool {
+	return slices.EqualFunc(p, q, func(a, b Placed) bool {
+		same := a.From == nil && b.From == nil || a.From != nil && b.From != nil && *a.From == *b.From
+		return same && a.Shard == b.Shard && a.Ready == b.Ready && slices.Equal(a.Hosts, b.Hosts) && a.Shown.Equal(b.Shown)
+	})
+}
+
+// Observed is the placement of hosts by the load balancers whose rules stand in AWS. A host on several is on the last: the one that it was moving to.
+// Which unit is older than another is not known: they are in the order of their hosts.
+func Observed(hosts map[string]int) (out Placement) {
+	for h, n := range hosts {
+		out = append(out, Placed{Hosts: []string{h}, Shard: n})
+	}
+	sorting.By(out, func(a, b Placed) int { return cmp.Compare(a.Hosts[0], b.Hosts[0]) })
+	return out
+}
+
+// Fits reports whether units have room on a load balancer together, beside what is on every one. With fewer or smaller units there is room, too.
+type Fits func(shard int, units []Unit) (bool, error)
+
+// Place places units on load balancers 0 to shards-1. Each keeps the one that it has as long as it fits there; of those that do not fit together the youngest
+// move. A unit that fits on none stays where it is, or goes to the last one. Units that are moving do not move again until they have arrived, and those that are fixed do not move.
+func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, error) {
+	p := &placer{shards: shards, fits: fits, on: map[int][]int{}}
+	p.match(units, before)
+	var moving []int
+	for n := 0; n <= before.Last(); n++ {
+		out, err := p.evict(n)
+		if err != nil {
+			return nil, err
+		}
+		moving = append(moving, out...)
+	}
+	slices.Sort(moving)
+	for i := range p.all {
+		if p.all[i].fresh {
+			moving = append(moving, i)
+		}
+	}
+	var err error
+	for n := 0; n < shards && len(moving) > 0; n++ {
+		if moving, err = p.fill(n, moving); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range moving { // they fit on none
+		if p.all[i].fresh {
+			p.all[i].Shard = shards - 1
+		} else {
+			p.all[i].Shard, p.all[i].From = p.all[i].home, nil
+		}
+	}
+	out := make(Placement, len(p.all))
+	for i := range p.all {
+		out[i] = p.all[i].Placed
+	}
+	return out, nil
+}
+
+// placer has the units in the order of their age. on are those that count on each load balancer, by index.
+type placer struct {
+	shards int
+	fits   Fits
+	all    []candidate
+	on     map[int][]int
+}
+
+type candidate struct {
+	Placed
+	unit  Unit
+	home  int
+	fresh bool // it was on no load balancer
+}
+
+// match finds the place of each unit: that of the part of it which has the most hosts, and of parts of one size, of the oldest one. Parts on another load
+// balancer move to it.
+func (p *placer) match(units []Unit, before Placement) {
+	at := map[string]int{}
+	for i := range before {
+		for _, h := range before[i].Hosts {
+			at[h] = i
+		}
+	}
+	type aged struct {
+		candidate
+		age int
+	}
+	all := make([]aged, 0, len(units))
+	for _, u := range units {
+		parts, most, age := map[int]int{}, -1, len(before)
+		for _, h := range u.Hosts {
+			if i, known := at[h]; known {
+				parts[i]++
+				age = min(age, i)
+			}
+		}
+		for i, n := range parts {
+			if most < 0 || n > parts[most] || n == parts[most] && i < most {
+				most = i
+			}
+		}
+		c := candidate{Placed: Placed{Hosts: u.Hosts}, unit: u, fresh: most < 0}
+		if most >= 0 {
+			b := before[most]
+			c.Shard, c.home, c.From, c.Ready, c.Shown = b.Shard, b.Shard, b.From, b.Ready, b.Shown
+			for _, i := range slices.Sorted(maps.Keys(parts)) {
+				if other := before[i].Shard; c.From == nil && other != c.Shard {
+					c.From, c.Ready, c.Shown = &other, false, time.Time{}
+				}
+			}
+		}
+		all = append(all, aged{c, age})
+	}
+	sorting.By(all, func(a, b aged) int { return cmp.Or(a.age-b.age, cmp.Compare(a.Hosts[0], b.Hosts[0])) })
+	for i, c := range all {
+		p.all = append(p.all, c.candidate)
+		if !c.fresh {
+			p.on[c.home] = append(p.on[c.home], i)
+		}
+	}
+}
+
+// evict takes the youngest units off a load balancer on which they do not fit together, as few as are enough, and returns them. All are taken off one that the
+// group is to have no more.
+func (p *placer) evict(n int) (out []int, err error) {
+	var stay, may []int
+	for _, i := range p.on[n] {
+		if p.all[i].From != nil || p.all[i].unit.Fixed {
+			stay = append(stay, i)
+		} else {
+			may = append(may, i)
+		}
+	}
+	p.on[n] = stay
+	if n >= p.shards {
+		return may, nil
+	}
+	fits, err := p.fit(n, may)
+	if err != nil || fits {
+		p.on[n] = append(stay, may...)
+		return nil, err
+	}
+	low, high := 0, len(may) // so many of the oldest fit, and so many more do not
+	for low+1 < high {
+		middle := (low + high) / 2
+		if fits, err = p.fit(n, may[:middle]); err != nil {
+			return nil, err
+		}
+		if fits {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	p.on[n] = append(stay, may[:low]...)
+	return p.fill(n, may[low:])
+}
+
+// fill puts as many units as fit on a load balancer, in their order, and returns those that do not fit.
+func (p *placer) fill(n int, run []int) (rest []int, err error) {
+	if len(run) == 0 {
+		return nil, nil
+	}
+	fits, err := p.fit(n, run)
+	switch {
+	case err != nil:
+		return nil, err
+	case fits:
+		p.on[n] = append(p.on[n], run...)
+		for _, i := range run {
+			c := &p.all[i]
+			if c.Shard = n; !c.fresh && c.home != n {
+				c.From = &c.home
+			}
+		}
+		return nil, nil
+	case len(run) == 1:
+		return run, nil
+	}
+	for _, half := range [][]int{run[:len(run)/2], run[len(run)/2:]} {
+		left, err := p.fill(n, half)
+		if err != nil {
+			return nil, err
+		}
+		rest = append(rest, left...)
+	}
+	return rest, nil
+}
+
+// fit asks whether units fit on a load balancer beside those that are on it.
+func (p *placer) fit(n int, more []int) (bool, error) {
+	units := make([]Unit, 0, len(p.on[n])+len(more))
+	for _, i := range slices.Concat(p.on[n], more) {
+		units = append(units, p.all[i].unit)
+	}
+	return p.fits(n, units)
+}
+
+// handover is how long the rules of a unit stay on its former load balancer after the statuses show the new one: the time to live of the DNS record that
+// clients may still use, 60 s for an alias.
+const handover = time.Minute
+
+// Settle ends the moves whose time is over. next is when that is so of the next one; zero = of none.
+func (p Placement) Settle(now time.Time) (out Placement, next time.Time) {
+	out = slices.Clone(p)
+	for i := range out {
+		x := &out[i]
+		if x.From == nil || x.Shown.IsZero() {
+			continue
+		}
+		switch end := x.Shown.Add(handover); {
+		case !end.After(now):
+			x.From, x.Ready, x.Shown = nil, false, time.Time{}
+		case next.IsZero() || end.Before(next):
+			next = end
+		}
+	}
+	return out, next
+}
+
+// Arriving reports whether units are on their way to a load balancer that is not known to serve them.
+func (p Placement) Arriving(n int) bool {
+	return slices.ContainsFunc(p, func(x Placed) bool { return x.From != nil && x.Shard == n && !x.Ready })
+}
+
+// Moves reports whether any host is moving.
+func (p Placement) Moves() bool {
+	return slices.ContainsFunc(p, func(x Placed) bool { return x.From != nil })
+}
+
+// Leaving reports whether a host of routes is moving away from a load balancer.
+func (p Placement) Leaving(n int, routes []intent.Route) bool {
+	return slices.ContainsFunc(routes, func(r intent.Route) bool {
+		hosts, _ := hostsOf(r.Conditions)
+		return slices.ContainsFunc(p, func(x Placed) bool {
+			return x.From != nil && *x.From == n && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(x.Hosts, h) })
+		})
+	})
+}
+
+// Arrived notes that a load balancer serves the units that are on their way to it.
+func (p Placement) Arrived(n int) Placement {
+	out := slices.Clone(p)
+	for i := range out {
+		out[i].Ready = out[i].Ready || out[i].From != nil && out[i].Shard == n
+	}
+	return out
+}
+
+// Show notes that the statuses show the load balancers of the units that have arrived.
+func (p Placement) Show(now time.Time) Placement {
+	out := slices.Clone(p)
+	for i := range out {
+		if x := &out[i]; x.From != nil && x.Ready && x.Shown.IsZero() {
+			x.Shown = now
+		}
+	}
+	return out
+}
+
+// ShownOn are the numbers of the load balancers that an object with these routes is to show, that of its first route first. A unit that is moving is shown
+// where it was until it has arrived. Routes without a host are on each load balancer, and are shown on the first one if the object has no others.
+func (p Placement) ShownOn(routes []intent.Route) (out []int) {
+	for i := range routes {
+		hosts, all := hostsOf(routes[i].Conditions)
+		if all {
+			continue
+		}
+		at := slices.IndexFunc(p, func(x Placed) bool { return slices.Contains(x.Hosts, hosts[0]) })
+		if at < 0 {
+			continue
+		}
+		n := p[at].Shard
+		if p[at].From != nil && !p[at].Ready {
+			n = *p[at].From
+		}
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	if len(out) == 0 {
+		return []int{0}
+	}
+	return out
+}
+
+// Of is the number of the load balancer that requests for a host find by its name; ok is false if the host is of no unit, and each load balancer answers the same.
+func (p Placement) Of(host string) (n int, ok bool) {
+	for i := range p {
+		for _, h := range p[i].Hosts {
+			if !traffic.Disjoint(ofHost(h), ofHost(strings.ToLower(host))) {
+				return p[i].Shard, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// shownHosts bounds the hosts that a text names.
+const shownHosts = 3
+
+// Describe says which of the hosts of routes are on which load balancer.
+func (p Placement) Describe(routes []intent.Route) string {
+	var parts []string
+	for _, n := range p.ShownOn(routes) {
+		var hosts []string
+		for i := range routes {
+			on := p.ShownOn(routes[i : i+1])
+			of, all := hostsOf(routes[i].Conditions)
+			if !all && on[0] == n {
+				hosts = append(hosts, of...)
+			}
+		}
+		slices.Sort(hosts)
+		hosts = slices.Compact(hosts)
+		text := strings.Join(hosts[:min(len(hosts), shownHosts)], ", ")
+		if more := len(hosts) - shownHosts; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		parts = append(parts, fmt.Sprintf("load balancer %d has %s", n+1, text))
+	}
+	return strings.Join(parts, "; ")
+}

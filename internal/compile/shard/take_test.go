@@ -1,0 +1,93 @@
+package shard
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// TestNothingOfAGroupIsLostOrDivided draws members with routes, places their units, and joins what each load balancer takes.
+func TestNothingOfAGroupIsLostOrDivided(t *testing.T) {
+	t.Parallel()
+	hosts := []string{"*.a.example", "a.example", "x.a.example", "b.example", "*.b.example", "c.example", "d.example", "*.example.test"}
+	rapid.Check(t, func(t *rapid.T) {
+		var all intent.LoadBalancer
+		for range rapid.IntRange(1, 4).Draw(t, "members") {
+			var m intent.Member
+			for range rapid.IntRange(0, 6).Draw(t, "routes") {
+				r := route(rapid.SliceOfNDistinct(rapid.SampledFrom(hosts), 0, 2, rapid.ID).Draw(t, "hosts")...)
+				r.Source = intent.At(r.Source.Object(), fmt.Sprint(len(all.Members), len(m.Routes)))
+				m.Routes = append(m.Routes, r)
+			}
+			all.Members = append(all.Members, m)
+		}
+		shards := rapid.IntRange(1, 3).Draw(t, "shards")
+		units := UnitsOf(RoutesOf(all))
+		p, err := Place(units, nil, shards, room(rapid.IntRange(1, 9).Draw(t, "room")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		times, of := map[string]int{}, map[string]int{}
+		for n := range shards {
+			here, elsewhere := p.HostsOn(n)
+			part := Take(all, stack.Key{}, n, here, elsewhere)
+			if len(part.Members) != len(all.Members) {
+				t.Fatalf("load balancer %d has %d members of %d", n, len(part.Members), len(all.Members))
+			}
+			for _, r := range RoutesOf(part) {
+				times[r.Source.Path()]++
+				of[r.Source.Path()] = n
+			}
+		}
+		for _, r := range RoutesOf(all) {
+			on, every := hostsOf(r.Conditions)
+			switch {
+			case every && times[r.Source.Path()] != shards:
+				t.Fatalf("a route without a host is on %d of %d load balancers", times[r.Source.Path()], shards)
+			case !every && times[r.Source.Path()] != 1:
+				t.Fatalf("the route of %v is on %d load balancers", on, times[r.Source.Path()])
+			}
+			for _, other := range RoutesOf(all) {
+				hosts, too := hostsOf(other.Conditions)
+				if !every && !too && slices.ContainsFunc(hosts, func(h string) bool { return slices.Contains(on, h) }) && of[r.Source.Path()] != of[other.Source.Path()] {
+					t.Fatalf("the routes of %v are on %d and %d", hosts, of[r.Source.Path()], of[other.Source.Path()])
+				}
+			}
+		}
+	})
+}
+
+func TestAListenerFindsTheCertificatesOfItsHostsOnly(t *testing.T) {
+	t.Parallel()
+	all := intent.LoadBalancer{Members: []intent.Member{
+		{Listeners: []intent.Listener{{Port: 443, DiscoverHosts: []string{"A.example", "b.example", "tls.example"}}}},
+		{Listeners: []intent.Listener{{Port: 443, DiscoverHosts: []string{"a.example", "c.example"}}, {Port: 80}}},
+	}}
+	part := Take(all, stack.Key{ID: stack.ID{Name: "g_1"}}, 1, map[string]bool{"b.example": true}, map[string]bool{"a.example": true, "c.example": true})
+	if got := part.Members[0].Listeners[0].DiscoverHosts; !slices.Equal(got, []string{"b.example", "tls.example"}) {
+		t.Errorf("with hosts here: %v", got)
+	}
+	if got := part.Members[1].Listeners[0].DiscoverHosts; !slices.Equal(got, []string{"a.example"}) {
+		t.Errorf("without any: %v", got)
+	}
+	if part.Members[1].Listeners[1].DiscoverHosts != nil || part.Key.ID.Name != "g_1" || len(all.Members[0].Listeners[0].DiscoverHosts) != 3 {
+		t.Errorf("%+v, %+v", part, all)
+	}
+}
+
+func TestADeclaredNameIsThatOfTheFirstLoadBalancer(t *testing.T) {
+	t.Parallel()
+	all := intent.LoadBalancer{Members: make([]intent.Member, 2)}
+	all.Members[1].Settings.Name.Value, all.Members[1].Settings.Name.Set = "a-name-of-thirty-two-characters-", true
+	for n, want := range map[int]string{0: "a-name-of-thirty-two-characters-", 1: "a-name-of-thirty-two-character-1", 12: "a-name-of-thirty-two-characte-12"} {
+		part := Take(all, stack.Key{}, n, nil, nil)
+		if got := part.Members[1].Settings.Name.Value; got != want || part.Members[0].Settings.Name.Value != "" || len(got) > 32 {
+			t.Errorf("%d: %q, %q", n, got, part.Members[0].Settings.Name.Value)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package bindingpass
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// Remembered counts what is kept of bindings.
+func (b *Reconciler) Remembered() map[string]int {
+	return map[string]int{"writes": b.Writes.Len(), "bindings": b.memory.len(), "bindings in vain": b.Unavailable.Len()}
+}
+
+// errCheckpointsUnread delays the end of a binding: some of the registered targets may be others'.
+var errCheckpointsUnread = errors.New("checkpoints cannot be read yet, so it is not known which targets were registered before the binding")
+
+// cleanUp ends what there is of a binding: in AWS, then the waiting of its pods, then our finalizer.
+func (b *Reconciler) cleanUp(ctx context.Context, o *v1beta1.TargetGroupBinding) error {
+	if !controllerutil.ContainsFinalizer(o, naming.BindingFinalizer) {
+		waiting.NoteOf(ctx).Released = true
+		return nil
+	}
+	k := b.memory.get(o)
+	var err error
+	if !k.cleared {
+		if k.successors, err = b.clear(ctx, o); err == nil {
+			k.cleared = true
+			b.memory.put(o, k)
+		}
+	} else {
+		b.Networking.Review(ctx) // of the groups of its rules, which wait where the API server was away when they were let go
+	}
+	if err == nil && !k.opened {
+		err = b.Pods.require(ctx, o, b.Client, b.APIReader) // else a pod that is not in the cache would wait for ever
+	}
+	if err == nil && !k.opened {
+		k.opened, err = b.Gates.Open(ctx, client.ObjectKeyFromObject(o))
+	}
+	if err != nil {
+		d := bindings.Problem(o, "", err)
+		d.Code = diag.CleanupFailed
+		b.countFailure(o, workOf(err))
+		found := diag.List{d}
+		b.reportPartial(ctx, o, b.withStatus(o, found))
+		return err
+	}
+	if !k.opened { // their end brings the binding back
+		return nil
+	}
+	b.memory.put(o, k)
+	b.Metrics.DeleteTargetGroup(o)
+	defer b.handOver(k.successors)
+	if err := b.unprotect(o); err != nil {
+		b.reportPartial(ctx, o, notWritten(o, diag.FinalizerNotRemoved, err))
+		return nil
+	}
+	waiting.NoteOf(ctx).Released = true
+	return nil
+}
+
+// endVanished cleans up after a binding that is gone although it got our finalizer. ended reports that nothing is left to be done for one of that name.
+func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (ended bool, err error) {
+	o := b.memory.vanished(name, b.Now())
+	if o == nil {
+		return true, nil
+	}
+	if b.APIReader != nil { // a cache that lags, or is read again, may lack what exists
+		live := &v1beta1.TargetGroupBinding{}
+		switch err := b.APIReader.Get(ctx, name, live); {
+		case err != nil && !apierrors.IsNotFound(err):
+			return false, fmt.Errorf("reading TargetGroupBinding %s, which is gone from the cache: %w", name, err)
+		case err == nil && live.UID == o.UID:
+			return false, nil
+		}
+	}
+	if err := b.cleanUp(ctx, o); err != nil {
+		return false, err
+	}
+	return b.memory.get(o).opened, nil
+}
+
+// clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
+// it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
+func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, err error) {
+	id, group := stack.ID{Namespace: o.Namespace, Name: o.Name}, b.group(o)
+	b.Networking.RetainUnknown(ctx, o)
+	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
+	successors, own, err := b.successors(ctx, o)
+	refused := b.stranded(o, nil)
+	switch {
+	case refused != nil: // nothing is called under a role that the binding may not name
+		b.Registry.Forget(group)
+		b.reportPartial(ctx, o, diag.List{*refused})
+	case b.TargetGroupDeleted(group.ARN):
+		b.Registry.Forget(group)
+	case !b.served(o): // nothing registered is its own
+	case err == nil && group.ARN != "" && len(successors) == 0 && own:
+		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
+			release = func() { b.Drains.Keep(ctx, id.String(), group) }
+			break
+		}
+		preceding, known, unread := b.precedingOf(ctx, o, nil)
+		if err = unread; err == nil && !known {
+			err = errCheckpointsUnread
+		}
+		if err != nil {
+			break
+		}
+		unseen, _ := b.mayServe(ctx, o)
+		unseen = unseen || b.Contested != nil && b.Contested(group.ARN)
+		var left registrar.Change
+		left, err = b.Registry.Clear(ctx, registrar.Request{Group: group, Binding: id, Record: b.registeredOf(o), Unseen: unseen, Preceding: preceding})
+		if d := b.stranded(o, err); d != nil {
+			err = nil
+			b.Registry.Forget(group)
+			b.reportPartial(ctx, o, diag.List{*d})
+			break
+		}
+		if err == nil && len(left.NotOurs) > 0 && b.OtherNamespaces != nil {
+			b.reportPartial(ctx, o, diag.List{b.OtherNamespaces.registeredByOthers(o, left.NotOurs)})
+		}
+		if o.Spec.Networking != nil {
+			release = func() { b.Drains.Begin(ctx, id.String(), group) }
+		}
+	}
+	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.RegisteredTargets.Exists(id)) {
+		err = b.RegisteredTargets.Delete(ctx, id)
+	}
+	if err == nil {
+		release()
+	}
+	return successors, err
+}
+
+// stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not
+// deleted it, load balancers use its target group, and its namespace stays. The removal of the definition of TargetGroupBindings deletes all of
+// them, and takes nothing out of service so.
+func (b *Reconciler) stillNeeded(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
+	if !bindingobject.OfStack(o.Labels) || b.DeletedByStack(client.ObjectKeyFromObject(o)) {
+		return false, nil
+	}
+	ns := &corev1.Namespace{}
+	if err := b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns); err == nil && ns.DeletionTimestamp != nil {
+		return false, nil
+	}
+	out, err := b.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{o.Spec.TargetGroupARN}})
+	switch {
+	case err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound:
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("reading whether a load balancer uses the target group: %w", err)
+	}
+	return len(out.TargetGroups) == 1 && len(out.TargetGroups[0].LoadBalancerArns) > 0, nil
+}

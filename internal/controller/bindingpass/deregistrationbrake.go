@@ -1,0 +1,63 @@
+package bindingpass
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// heldTargets are the targets that stay registered although the binding does not want them: those whose pods and nodes serve as before, if
+// with them most targets of many groups would go at once. A Service or port that is proven not to exist was taken away on purpose.
+func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request, found diag.List) []registrar.Endpoint {
+	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
+		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.Client)
+	return b.Registry.Hold(q, meant, func(e registrar.Endpoint) bool {
+		if e.Pod != "" {
+			p, ok := c.Pod(ctx, e.Namespace, e.Pod)
+			return ok && podServes(p, e.ID)
+		}
+		if TargetsPods(o) { // an endpoint without Pod, which is what its EndpointSlice says, or what was allowed
+			return false
+		}
+		n, ok := c.Node(ctx, e.Node)
+		return ok && registrar.NodeStays(n)
+	})
+}
+
+// podServes reports whether a pod answers at an address as far as its kubelet knows.
+func podServes(p *corev1.Pod, address string) bool {
+	return p.DeletionTimestamp == nil && registrar.HasAddress(p, address) && readiness.Of(p, corev1.ContainersReady).Status == corev1.ConditionTrue
+}
+
+func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
+	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
+		fmt.Sprintf("%d targets, as %s, are not endpoints of Service %s any more although what is behind them is not gone; most targets of more target groups than usual were given up so within %s; they stay registered",
+			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
+		fmt.Sprintf("look whether EndpointSlices, selectors and node labels are as they are meant; if they are, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
+}
+
+// wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.
+func (b *Reconciler) wakeHeld(was, is *corev1.Pod, q queue.Of[reconcile.Request]) {
+	if was == nil || is != nil && podServes(is, was.Status.PodIP) {
+		return
+	}
+	for _, id := range b.Registry.HeldFor(was.Namespace, was.Name) {
+		req := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: id.Namespace, Name: id.Name}}
+		b.noteCause(req, "Pod", was)
+		queue.Add(q, 0, queue.Urgent, req)
+	}
+}

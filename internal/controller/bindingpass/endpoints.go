@@ -1,0 +1,166 @@
+package bindingpass
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing; if
+// a mistake hides what is wanted, known is false.
+// An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
+func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []registrar.Endpoint, found diag.List, known bool, err error) {
+	ref := o.Spec.ServiceRef
+	svc := &corev1.Service{}
+	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
+	switch {
+	case absence.Proven():
+		return nil, diag.List{bindings.ServiceMissing(o)}, true, nil
+	case err != nil:
+		return nil, nil, false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
+	}
+	port, d := registrar.Backend(o, svc)
+	if d != nil {
+		return nil, diag.List{*d}, d.Code == diag.ServiceMissing, nil //nolint:nilerr // what is wrong with the binding is a finding
+	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
+		wanted, found, err = b.addressEndpoints(ctx, o, port)
+		return wanted, found, err == nil, err
+	}
+	return b.nodeEndpoints(ctx, o, port)
+}
+
+// addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
+func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]registrar.Endpoint, diag.List, error) {
+	var list discoveryv1.EndpointSliceList
+	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+	}
+	if len(list.Items) == 0 && b.APIReader != nil {
+		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
+		// cache's delay, and would deregister everything.
+		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+		defer cancel()
+		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
+			return nil, nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+		}
+	}
+	slicesOf := make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
+	for i := range list.Items {
+		slicesOf = append(slicesOf, &list.Items[i])
+	}
+	cache, ipv6 := b.newConfirmingReader(client.ObjectKeyFromObject(o)), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	pods, podless := registrar.PodCandidates(ctx, cache, port, slicesOf, ipv6), registrar.PodlessEndpoints(port, slicesOf, ipv6)
+	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
+		return nil, nil, err
+	}
+	nodes, err := b.nodesBeside(ctx, o, podless)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := bindings.Endpoints{
+		Binding: o, Cluster: cache.notingCluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
+		Pods: registrar.Serving(pods, b.FailOpen), Refused: registrar.Refused(pods), Podless: podless, Allowed: b.Podless, Nodes: nodes,
+		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }),
+		About: func() []diag.Object { return b.about(ctx, o) }, Owner: func() []diag.Object { return b.declaring(ctx, o) },
+	}
+	wanted, found, unidentified := x.Addresses(ctx)
+	b.countUnidentified(o, unidentified)
+	return wanted, found, nil
+}
+
+// nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.
+func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBinding, podless []registrar.Endpoint) ([]*corev1.Node, error) {
+	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
+		return nil, nil
+	}
+	return b.nodes(ctx)
+}
+
+func (b *Reconciler) nodes(ctx context.Context) ([]*corev1.Node, error) {
+	var list corev1.NodeList
+	if err := b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the nodes: %w", err)
+	}
+	nodes := make([]*corev1.Node, 0, len(list.Items))
+	for i := range list.Items {
+		nodes = append(nodes, &list.Items[i])
+	}
+	return nodes, nil
+}
+
+func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []registrar.Endpoint, found diag.List, known bool, err error) {
+	nodes, err := b.nodes(ctx)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	wanted, found, known = bindings.Instances(o, nodes, port, b.FailOpen)
+	return wanted, found, known, nil
+}
+
+// about are a binding and its Service, if that can be read.
+func (b *Reconciler) about(ctx context.Context, o *v1beta1.TargetGroupBinding) []diag.Object {
+	svc := &corev1.Service{}
+	if b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc) != nil {
+		return []diag.Object{bindingobject.BindingObject(o)}
+	}
+	return []diag.Object{bindingobject.BindingObject(o), owner.Object(svc)}
+}
+
+// declaring is the object whose load balancer a binding is part of; none if that is a group's.
+func (b *Reconciler) declaring(ctx context.Context, o *v1beta1.TargetGroupBinding) []diag.Object {
+	view := objects.New(reads.NewCacheReader(ctx, b.Client, nil))
+	key, ok := bindingobject.StackOfBinding(view, o.Labels)
+	if !ok || key.ID.Namespace == "" {
+		return nil
+	}
+	of, ok := objects.Lookup[metav1.Object](view, objects.Kind(owner.Of(key.Owner).Kind), key.ID.Namespace, key.ID.Name)
+	if !ok {
+		return nil
+	}
+	return []diag.Object{owner.Object(of)}
+}
+
+// Zones gives the zone to send for addresses outside the target group's VPC ("all"); nil for instances, whose zone AWS knows. Of a
+// VPC that is not known yet all addresses are taken to be inside. It does not wait for AWS, see network.Network.VPCAtHand.
+func (b *Reconciler) Zones(ctx context.Context, o *v1beta1.TargetGroupBinding) (zone func(registrar.Endpoint) string, known bool) {
+	if *o.Spec.TargetType != v1beta1.TargetTypeIP {
+		return nil, true
+	}
+	vpc, known := b.vpcOf(ctx, o)
+	if !known {
+		return nil, false
+	}
+	return bindings.ZoneOf(vpc), true
+}
+
+// homeZone gives the zone of the node that a pod runs on, by its name in the account of the binding's target group; empty if it is not known.
+func (b *Reconciler) homeZone(o *v1beta1.TargetGroupBinding) func(context.Context, registrar.Endpoint) string {
+	there := func(_ context.Context, zone string) string { return zone }
+	if o.Spec.IamRoleArnToAssume != "" {
+		there = b.zonesThere(o)
+	}
+	return func(ctx context.Context, e registrar.Endpoint) string {
+		node, ok := readable.Cluster{Reader: b.Client}.Node(ctx, e.Node)
+		if !ok {
+			return ""
+		}
+		return there(ctx, node.Labels[corev1.LabelTopologyZone])
+	}
+}

@@ -1,0 +1,216 @@
+package bindingpass
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// memory is what passes keep of bindings for the next. The zero value is ready to use.
+type memory struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]kept
+}
+
+// kept is what is kept of a binding.
+type kept struct {
+	uid       types.UID
+	protected bool // it has had our finalizer
+	// marked is the binding as the cache showed it last, and when it got our finalizer, for a time after that; see vanished.
+	marked   *v1beta1.TargetGroupBinding
+	markedAt time.Time
+	group    *elbtypes.TargetGroup // that its spec is completed from, or compared with, as it was read
+	read     int64                 // the generation for which AWS last described the group
+	// unanswered: AWS did not describe the group when a pass asked last.
+	unanswered bool
+	// unidentified are the keys of endpoints without QUIC server id that are counted.
+	unidentified map[string]bool
+	served       registrar.Group // the target group, and the scope in which it is reached, of the last pass that served it
+	ending
+}
+
+// ending is how far the deletion of a binding has come.
+type ending struct {
+	cleared    bool // nothing of it is left in AWS
+	successors []v1beta1.TargetGroupBinding
+	opened     bool // the gates of its pods
+}
+
+// get is what is kept of a binding.
+func (m *memory) get(o *v1beta1.TargetGroupBinding) kept {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.of[client.ObjectKeyFromObject(o)]; k.uid == o.UID {
+		return k
+	}
+	return kept{uid: o.UID}
+}
+
+func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil {
+		m.of = map[types.NamespacedName]kept{}
+	}
+	m.of[client.ObjectKeyFromObject(o)] = k
+}
+
+// markedFor is for how long after the write of its finalizer a binding may turn out to be gone in that moment. What is gone
+// later proves nothing: it was released by hand, or an older state of the cluster was restored.
+const markedFor = 15 * time.Second
+
+// vanished is a binding that is gone although it got our finalizer, with it; nil = there is none of that name. The API server looks for
+// finalizers first and deletes then, whatever was written between the two.
+func (m *memory) vanished(name types.NamespacedName, now time.Time) *v1beta1.TargetGroupBinding {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.of[name]
+	if k.marked == nil || !k.protected || !k.cleared && now.Sub(k.markedAt) > markedFor {
+		return nil
+	}
+	o := k.marked.DeepCopy()
+	controllerutil.AddFinalizer(o, naming.BindingFinalizer)
+	return o
+}
+
+func (m *memory) forget(binding types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, binding)
+}
+
+func (m *memory) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.of)
+}
+
+// ChangeTimes keeps, by binding, when the informers delivered the first change of its endpoints that no pass has taken over yet. It is safe for concurrent use; a nil
+// ChangeTimes keeps nothing.
+type ChangeTimes struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	of map[types.NamespacedName]time.Time
+}
+
+// NewChangeTimes makes an empty ChangeTimes.
+func NewChangeTimes(now func() time.Time) *ChangeTimes {
+	return &ChangeTimes{now: now, of: map[types.NamespacedName]time.Time{}}
+}
+
+// note notes a change.
+func (c *ChangeTimes) note(binding types.NamespacedName) {
+	if c != nil {
+		c.restore(binding, c.now())
+	}
+}
+
+// restore notes a change of which the time is known, as when a pass that took it over could not carry it out.
+func (c *ChangeTimes) restore(binding types.NamespacedName, at time.Time) {
+	if c == nil || at.IsZero() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if before, ok := c.of[binding]; !ok || at.Before(before) {
+		c.of[binding] = at
+	}
+}
+
+// take is the time of the first change that the pass takes over which is about to read the endpoints; zero if there is none.
+func (c *ChangeTimes) take(binding client.ObjectKey) time.Time {
+	if c == nil {
+		return time.Time{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.of[binding]
+	delete(c.of, binding)
+	return at
+}
+
+// missingNodesReader answers endpoint resolution from the caches, and notes which nodes they do not have.
+type missingNodesReader struct {
+	notingCluster
+	names []string
+}
+
+// Node implements registrar.Cluster.
+func (c *missingNodesReader) Node(ctx context.Context, name string) (*corev1.Node, bool) {
+	n, ok := c.notingCluster.Node(ctx, name)
+	if !ok && name != "" {
+		c.names = append(c.names, name)
+	}
+	return n, ok
+}
+
+// waits are the bindings that left out endpoints because of what the cache did not have, such as nodes; by name. The zero value is usable.
+type waits struct {
+	mu sync.Mutex
+	of map[types.NamespacedName][]string
+}
+
+// note replaces the names of what a binding misses; none: it misses nothing.
+func (w *waits) note(binding types.NamespacedName, names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(names) == 0 {
+		delete(w.of, binding)
+		return
+	}
+	if w.of == nil {
+		w.of = map[types.NamespacedName][]string{}
+	}
+	w.of[binding] = names
+}
+
+// missing are the bindings of a namespace, or of all if it is empty, that miss what has a name.
+func (w *waits) missing(namespace, name string) (out []types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for binding, names := range w.of {
+		if (namespace == "" || binding.Namespace == namespace) && slices.Contains(names, name) {
+			out = append(out, binding)
+		}
+	}
+	return out
+}
+
+// bindingSet is a set of bindings. The zero value is usable.
+type bindingSet struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]bool
+}
+
+func (s *bindingSet) set(binding types.NamespacedName, in bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !in:
+		delete(s.of, binding)
+	case s.of == nil:
+		s.of = map[types.NamespacedName]bool{binding: true}
+	default:
+		s.of[binding] = true
+	}
+}
+
+// all are the bindings of the set, unordered.
+func (s *bindingSet) all() []types.NamespacedName {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.of))
+}

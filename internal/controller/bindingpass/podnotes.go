@@ -1,0 +1,62 @@
+package bindingpass
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// podNotes are notes on the Service of a binding about its pods: those that end before the load balancer stops sending requests to them, and those without a
+// readiness gate, as far as their namespace asks for either. The texts have no names or numbers of pods, so that a rolling update repeats no event.
+func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (found diag.List) {
+	ns, svc := &corev1.Namespace{}, &corev1.Service{}
+	if *o.Spec.TargetType != v1beta1.TargetTypeIP || b.Client.Get(ctx, client.ObjectKey{Name: o.Namespace}, ns) != nil {
+		return nil
+	}
+	drains, gates := ns.Labels[drain.NamespaceLabel] == drain.Enabled, ns.Labels[readiness.NamespaceLabel] == readiness.Enabled
+	if !drains && !gates || b.Client.Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}, svc) != nil {
+		return nil
+	}
+	var seconds int64
+	if drains && b.DrainSeconds != nil {
+		seconds = b.DrainSeconds(ctx, o)
+	}
+	ends, ungated := map[string]bool{}, false
+	for _, e := range endpoints {
+		pod, ok := (readable.Cluster{Reader: b.Client}).Pod(ctx, e.Namespace, e.Pod)
+		if !ok {
+			continue
+		}
+		if _, declared := pod.Annotations[drain.SecondsAnnotation]; !declared {
+			if how, abrupt := drain.Abrupt(pod, seconds); abrupt {
+				ends[how] = true
+			}
+		}
+		ungated = ungated || !readiness.Has(pod, readiness.Gate(o.Name))
+	}
+	note := func(code diag.Code, text, remedy string) {
+		found = append(found, diag.New(owner.Object(svc), "spec.selector", code, text, remedy))
+	}
+	if len(ends) > 0 {
+		note(diag.PodsEndEarly, fmt.Sprintf("pods may lose requests at their end: load balancers may send some for %d seconds after a pod is asked to end, and %s", seconds, strings.Join(slices.Sorted(maps.Keys(ends)), "; ")),
+			fmt.Sprintf("set terminationGracePeriodSeconds to more than %d, and no shorter preStop sleep; or the annotation %s of the pods to how long they are to serve", seconds, drain.SecondsAnnotation))
+	}
+	if gates && ungated {
+		note(diag.PodsUngated, "pods have no readiness gate of TargetGroupBinding "+o.Name+": they were created before it, before the label of their namespace, or while no webhook answered; rolling updates do not wait for their targets",
+			"recreate them: kubectl rollout restart")
+	}
+	return found
+}

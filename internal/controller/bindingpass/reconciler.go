@@ -1,0 +1,426 @@
+// Package bindingpass makes the passes over TargetGroupBindings: which endpoints a binding has, which of several bindings of a target group
+// serves it, what is completed in its spec, its status and finalizer, and its end. targets registers; controller/networking and
+// controller/targethealth do what follows from it. It does not import controller, which wires it.
+package bindingpass
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/aws/smithy-go"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// Reconciler registers the endpoints of bindings. A pass never waits for work on load balancers. It waits for AWS only where a binding
+// ends, names its target group by name, or shares it with another binding.
+type Reconciler struct {
+	Client    client.Client
+	APIReader client.Reader // the API server; nil = caches are believed
+	ELBV2     awsclient.ELBV2
+	Scope     awsclient.Scope // of ELBV2
+	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such bindings.
+	Assumed func(awsclient.Scope) (awsclient.ELBV2, error)
+	Roles   iamroles.Roles
+	// Bindable are the target groups without tags of this cluster that bindings may name; nil = none.
+	Bindable allowlist.List
+	// Podless are the addresses that endpoints without Pod may have; nil = none.
+	Podless   allowlist.Addresses
+	Preceding *Preceding
+	// ZoneThere is the name that a zone of the own account has in that of a scope, empty while that is not known. It does not wait for AWS; nil = it is never known.
+	ZoneThere          func(ctx context.Context, in awsclient.Scope, zone string) string
+	Inventory          *inventory.Inventory
+	Registry           *registrar.Registry
+	Networking         *networking.Reconciler
+	OtherNamespaces    *OtherNamespaces // nil = the caches show all namespaces
+	Reporter           *reporting.Reporter
+	Metrics            *metrics.Metrics
+	Health             *targethealth.Watch
+	Drains             *networking.Drains
+	DeletedByStack     func(binding client.ObjectKey) bool // by its stack, which needs it no more
+	Gates              *targethealth.Gates
+	Writes             *objectwriter.Writer // of statuses, finalizers and completed specs
+	Counts             *Counts              // nil = none are shown
+	memory             memory
+	healthPorts        healthPorts
+	Waker              queue.Waker[reconcile.Request]
+	FailOpen           bool
+	ExcludedNodes      bool   // pods on nodes with the label that excludes these from load balancers are no targets
+	QUICVariable       string // the environment variable with the server ids of pods
+	MaxTargets         int
+	Now                func() time.Time
+	RequeueAfter       time.Duration
+	RereadAtResync     bool // the periodic resync has target groups read again
+	RegisteredTargets  *ConfigMaps
+	Pods               *Pods                                         // nil = the cache has all pods
+	Traces             *tracing.Passes[reconcile.Request]            // nil = none
+	Waiting            *waiting.Board                                // nil = what waits is not counted, and not woken
+	Begin              func(context.Context) (end func(), err error) // a pass begins: what an earlier process left is read
+	missingNodes       waits
+	evidence           evidence
+	nodesRead          nodeReads // by which passes choose among the endpoints of pods
+	nodesHeld          nodeReads // by which passes keep instances that are not wanted any more
+	Unavailable        queue.UnavailableUnits[reconcile.Request]
+	Changes            *ChangeTimes
+	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
+	TargetGroupDeleted func(arn string) bool                   // the target group was deleted by this process
+	OnGone             func()                                  // a binding is gone, and its rules with it
+	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
+	Contested func(arn string) bool
+	// DrainSeconds is for how many seconds the load balancer of a binding may need a pod that ends; nil = it is not known.
+	DrainSeconds func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64
+	// DrainTime is the deregistration delay that is declared for the target group of a binding, 0 if none is; nil = it is not asked for.
+	DrainTime func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration
+	// Dropped reports whether the stack of a binding declares it no more, so that what its Service lacks is no news; nil = it is not asked.
+	Dropped func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool
+	// OnTargetGroupLost is called when the target group of a stack does not exist any more.
+	OnTargetGroupLost func(key stack.Key, arn string)
+}
+
+// Reconcile makes one pass over a binding, which is one trace. What it reads of AWS goes before the calls of all others, as its writes do.
+func (b *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx, trace := b.Traces.Start(ctx, req, metrics.BindingControllerLabel)
+	if trace.Recorded() {
+		trace.Set("lbc.target_group_binding", req.String())
+	}
+	ctx, note := waiting.Start(ctx)
+	r, err := b.reconcile(ctx, req)
+	trace.End(queue.Failure(err))
+	b.Unavailable.Note(req, err)
+	return b.noteWaiting(ctx, req, note, r, err)
+}
+
+func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	ctx = awsclient.WithPriority(ctx, awsclient.Vital)
+	end, err := b.Begin(ctx)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	defer end()
+	b.Metrics.CountPass(metrics.BindingControllerLabel, req.Namespace, req.Name)
+	defer b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingReconcile)()
+	o := &v1beta1.TargetGroupBinding{}
+	spent := b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingLoad)
+	loading, trace := tracing.Start(ctx, "load")
+	err = b.Client.Get(loading, req.NamespacedName, o)
+	trace.End(client.IgnoreNotFound(err))
+	spent()
+	if err != nil {
+		if apierrors.IsNotFound(err) {
+			if ended, err := b.endVanished(ctx, req.NamespacedName); !ended {
+				return reconcile.Result{}, err
+			}
+			b.Forget(req.NamespacedName)
+			b.Networking.Review(ctx) // others may have waited for it
+			b.OnGone()
+			again, err := b.Gates.Absent(ctx, req.NamespacedName)
+			return reconcile.Result{RequeueAfter: again}, err
+		}
+		return reconcile.Result{}, err
+	}
+	if o.DeletionTimestamp != nil {
+		waiting.NoteOf(ctx).Leaving = o.DeletionTimestamp.Time
+		return reconcile.Result{}, b.cleanUp(ctx, o)
+	}
+	spent = b.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingFinalizer)
+	protected, err := b.protect(o)
+	spent()
+	unwritten := notWritten(o, diag.FinalizerNotAdded, err)
+	if !protected { // its end brings the binding back
+		b.reportPartial(ctx, o, unwritten)
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, nil
+	}
+	complete, d := b.complete(ctx, o)
+	switch {
+	case complete && d != nil:
+		unwritten = append(unwritten, *d)
+	case d != nil:
+		b.suspend(ctx, o, diag.List{*d})
+		return b.retryLater(*d)
+	case !complete:
+		return reconcile.Result{}, nil // our own edit brings us back
+	}
+	d, again := b.verify(ctx, o)
+	if d != nil {
+		b.suspend(ctx, o, diag.List{*d})
+		return b.retryLater(*d)
+	}
+	res, err := b.serve(ctx, o, unwritten)
+	if again && err == nil && res.RequeueAfter == 0 {
+		res.RequeueAfter = b.RequeueAfter
+	}
+	return res, err
+}
+
+func unitOf(o *v1beta1.TargetGroupBinding) string {
+	return "binding:" + o.Namespace + "/" + o.Name
+}
+
+// report reports a pass over a binding, unless it ends with the process.
+func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, a reporting.Report) {
+	if ctx.Err() == nil {
+		waiting.NoteOf(ctx).Found = a.Found
+		b.Metrics.CountBindingFindings(a.Found)
+		b.Reporter.Report(unitOf(o), a)
+	}
+}
+
+// retryLater retries what may get right by itself; what only an edit cures waits for the edit.
+func (b *Reconciler) retryLater(d diag.Diagnostic) (reconcile.Result, error) {
+	if d.Class == diag.Invalid {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+}
+
+// serve brings target group and security groups to the endpoints that there are. It reports in addition what the API server does not take.
+func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, unwritten diag.List) (reconcile.Result, error) {
+	others, err := b.binders(ctx, o)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	owner, err := b.ownerOf(ctx, o, others)
+	if err != nil {
+		b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, err
+	}
+	if d := bindings.Superseded(owner, o, others); d != nil {
+		var again reconcile.Result
+		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
+			again.RequeueAfter = PollInterval
+		}
+		b.suspend(ctx, o, diag.List{*d})
+		return again, nil
+	}
+	if d, err := b.unbindable(ctx, o); d != nil || err != nil {
+		if d == nil {
+			b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
+			b.Networking.Retain(ctx, o)
+			return reconcile.Result{}, err
+		}
+		b.suspend(ctx, o, diag.List{*d})
+		return reconcile.Result{}, nil
+	}
+	since := b.Changes.take(client.ObjectKeyFromObject(o))
+	resolving, trace := tracing.Start(ctx, "endpoints")
+	var endpoints []registrar.Endpoint
+	var found diag.List
+	known := false
+	if err = b.Pods.require(resolving, o, b.Client, b.APIReader); err == nil {
+		endpoints, found, known, err = b.Endpoints(resolving, o)
+	}
+	trace.SetCount("lbc.endpoints", len(endpoints))
+	trace.End(err)
+	if err != nil { // what is registered stays
+		b.Changes.restore(client.ObjectKeyFromObject(o), since)
+		if errors.Is(err, reads.ErrListing) || errors.Is(err, errUnconfirmed) {
+			b.Networking.Retain(ctx, o)
+			return reconcile.Result{RequeueAfter: listingPause}, nil
+		}
+		if ctx.Err() == nil {
+			b.countFailure(o, metrics.ResolveEndpoints)
+			b.reportPartial(ctx, o, diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), diag.ObjectsUnread, err)})
+		}
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, err
+	}
+	unserved := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+	if unserved && b.Dropped != nil && b.Dropped(ctx, o) { // an edit of the Service is seen here before its stack deletes the binding
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+	}
+	if !known {
+		b.suspend(ctx, o, found)
+		return reconcile.Result{}, nil
+	}
+	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
+	b.moveScope(o)
+	preceding, precedingKnown, err := b.precedingOf(ctx, o, endpoints)
+	if err != nil { // nothing is registered before it is known what is not the binding's
+		b.Changes.restore(client.ObjectKeyFromObject(o), since)
+		b.countFailure(o, workOf(err))
+		b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
+		b.Networking.Retain(ctx, o)
+		return reconcile.Result{}, err
+	}
+	zone, zonesKnown := b.Zones(ctx, o)
+	unseen, ownerKnown := b.mayServe(ctx, o)
+	if !precedingKnown || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
+		unseen, ownerKnown = true, false // what others registered stays, without a note on the binding
+	}
+	request := registrar.Request{
+		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
+		Withheld: len(b.memory.get(o).unidentified) > 0,
+		Record:   b.registeredOf(o), Preceding: preceding,
+		Zone: zone, HomeZone: b.homeZone(o),
+	}
+	if b.DrainTime != nil {
+		request.DrainTime = b.DrainTime(ctx, o)
+	}
+	held := b.heldTargets(ctx, o, request, found)
+	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
+	staying := slices.Concat(held, b.Registry.Moved(request))
+	b.Networking.Want(ctx, o, request.Group, append(slices.Clip(b.Registry.Taken(request.Group, endpoints)), staying...))
+	syncing, trace := tracing.Start(ctx, "targets") // its calls may end after it
+	change, err := b.Registry.Sync(syncing, request)
+	trace.End(err)
+	if draining, known := b.Registry.FoundDraining(request.Group); known || err != nil {
+		b.Networking.Read(ctx, o, draining)
+	}
+	gatesErr := b.Gates.Observe(ctx, o, request.Group, answered(endpoints, change), change)
+	if gatesErr != nil && ctx.Err() == nil {
+		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
+	}
+	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(id) { // it was shared until now
+		if err := b.RegisteredTargets.Delete(ctx, id); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	unadmitted, settled := b.Networking.Findings(o)
+	if change.Pending && err == nil { // the end of each call brings the binding back
+		return reconcile.Result{}, gatesErr
+	}
+	missing := err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound
+	key, owned := bindingobject.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
+	lost := missing && owned && !b.TargetGroupDeleted(o.Spec.TargetGroupARN)
+	if lost {
+		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
+	}
+	atWork := lost && b.Failures.NumRequeues(client.ObjectKeyFromObject(o)) == 0
+	if err != nil && (b.TargetGroupDeleted(o.Spec.TargetGroupARN) || len(endpoints) == 0 && missing) {
+		err = nil // the group went with its load balancer, and the binding is about to follow
+	}
+	if err != nil && !atWork {
+		b.countFailure(o, workOf(err))
+		found = append(found, bindings.Problem(o, "spec.targetGroupARN", err))
+	}
+	found = append(append(append(found, unadmitted...), unwritten...), b.podNotes(ctx, o, endpoints)...)
+	if len(held) > 0 {
+		found = append(found, targetsHeld(o, held))
+	}
+	if len(change.NotOurs) > 0 && ownerKnown {
+		found = append(found, b.OtherNamespaces.registeredByOthers(o, change.NotOurs))
+	}
+	if len(preceding) > 0 {
+		found = append(found, keptTargets(o, preceding))
+	}
+	if len(change.Elsewhere) > 0 {
+		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), change.Elsewhere, len(endpoints))...)
+	}
+	if change.LeftOut > 0 {
+		found = append(found, bindings.LeftOut(o, change.LeftOut, b.MaxTargets))
+	}
+	if change.Registered+change.Deregistered > 0 {
+		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
+		about := b.about(ctx, o)
+		b.Health.Expect(request.Group, about[0], about[1:]...)
+	}
+	b.Metrics.SetTargetGroup(o)
+	about := reporting.Report{Objects: []diag.Object{bindingobject.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
+	if about.Found = found; (settled || found.HasErrors()) && !atWork {
+		about.Found = b.withStatus(o, found)
+	} else { // its rules wake it when they are written, and its stack ends what it waits for
+		about.Objects, about.Waiting = nil, about.Objects
+	}
+	b.report(ctx, o, about)
+	if err != nil {
+		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, nil
+	}
+	b.Failures.Forget(client.ObjectKeyFromObject(o))
+	if gatesErr != nil || len(held)+len(change.NotOurs) == 0 {
+		return reconcile.Result{}, gatesErr
+	}
+	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
+}
+
+// countFailure counts what kept targets of a binding from being as they should.
+func (b *Reconciler) countFailure(o *v1beta1.TargetGroupBinding, work metrics.BindingWork) {
+	b.Metrics.CountBindingFailure(o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeInstance, work)
+}
+
+// workOf is the part of a pass that an error is of: the operation of AWS that failed, or else the record of targets in a shared target group.
+func workOf(err error) metrics.BindingWork {
+	var call *smithy.OperationError
+	if errors.As(err, &call) {
+		return metrics.BindingWork(call.OperationName)
+	}
+	if apierrors.ReasonForError(err) != metav1.StatusReasonUnknown {
+		return metrics.RecordTargets
+	}
+	return ""
+}
+
+// notWritten is the finding that the API server did not take a write; none if another writer was faster, or the object is gone.
+func notWritten(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
+	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), code, err)}
+}
+
+// suspend leaves targets as they are, and the rules that may be theirs, of a binding that cannot be understood: a typing mistake must not
+// cut off what serves. An edit of what is wrong brings the binding back.
+func (b *Reconciler) suspend(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
+	b.report(ctx, o, reporting.Report{Waiting: []diag.Object{bindingobject.BindingObject(o)}, Found: b.withStatus(o, found)})
+	b.Networking.Retain(ctx, o)
+}
+
+// registeredOf stores the targets of a binding whose target group is shared among clusters; nil if it is not.
+func (b *Reconciler) registeredOf(o *v1beta1.TargetGroupBinding) registrar.RegisteredTargets {
+	if !o.Spec.MultiClusterTargetGroup {
+		return nil
+	}
+	return b.RegisteredTargets
+}
+
+// reportPartial reports what a pass found that ended early.
+func (b *Reconciler) reportPartial(ctx context.Context, o *v1beta1.TargetGroupBinding, found diag.List) {
+	b.report(ctx, o, reporting.Report{Found: found, Partial: true})
+}
+
+// Forget drops what is kept of a binding that is gone.
+func (b *Reconciler) Forget(key client.ObjectKey) {
+	b.Health.Forget(key)
+	b.missingNodes.note(key, nil)
+	b.evidence.forget(key)
+	b.nodesRead.forget(key)
+	b.nodesHeld.forget(key)
+	b.Failures.Forget(key)
+	b.Changes.take(key)
+	b.Writes.Forget(key)
+	b.Counts.Forget(key)
+	b.memory.forget(key)
+	b.Preceding.forget(key)
+	b.Pods.forget(key)
+	b.Reporter.End("binding:" + key.Namespace + "/" + key.Name)
+}

@@ -1,0 +1,46 @@
+package bindingpass
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// Pauses between attempts at targets that AWS did not take: of what may pass by itself, such as a time-out or an error of the
+// service, and of what stays until something is changed, such as a permission.
+var (
+	TransientFailure = backoff.Policy{First: 200 * time.Millisecond, Longest: 30 * time.Second, Jitter: 0.5}
+	lastingFailure   = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
+)
+
+// listingPause is the pause before the next pass over a binding for whose namespace the first list of pods is under way.
+const listingPause = 2 * time.Second
+
+// retryAfter counts a failure to register or deregister, and is the pause before the next attempt: AWS's own time if it refused
+// for its limits. An address whose zone is not known yet may be refused for that.
+func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {
+	n, pause := b.Failures.Failed(binding)
+	switch {
+	case limited > 0:
+		return limited
+	case awsclient.Passing(err), !zonesKnown:
+		return pause
+	case awsclient.OfRole(err): // one question to STS for all bindings of the role
+		return lastingFailure.First
+	}
+	return lastingFailure.Pause(n)
+}
+
+// answered are the endpoints without those that a call under way registers.
+func answered(endpoints []registrar.Endpoint, change registrar.Change) []registrar.Endpoint {
+	if len(change.Unanswered) == 0 {
+		return endpoints
+	}
+	open := registrar.KeySet(change.Unanswered)
+	return slices.DeleteFunc(slices.Clone(endpoints), func(e registrar.Endpoint) bool { return open[e.Key()] })
+}

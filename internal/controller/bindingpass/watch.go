@@ -1,0 +1,216 @@
+package bindingpass
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/front/admission"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// ByService is the cache index of bindings by the Service that they name.
+const ByService = "spec.serviceRef.name"
+
+// ServiceOf is the key of a binding in the index ByService.
+func ServiceOf(o client.Object) []string {
+	if t, ok := o.(*v1beta1.TargetGroupBinding); ok {
+		return []string{t.Spec.ServiceRef.Name}
+	}
+	return nil
+}
+
+// SlicesByService is the cache index of EndpointSlices by the Service that they belong to. Without it each pass would look at every slice of the namespace.
+const SlicesByService = "metadata.labels.service-name"
+
+// ServiceOfSlice is the key of an EndpointSlice in the index SlicesByService.
+func ServiceOfSlice(o client.Object) []string {
+	return []string{o.GetLabels()[discoveryv1.LabelServiceName]}
+}
+
+// PodsByGate is the cache index of pods by the bindings that their readiness gates name.
+const PodsByGate = "spec.readinessGates"
+
+// SetUp indexes what passes read and has the manager run them: workers at a time, and after failures in a row with pauses of up to longest.
+func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int, longest time.Duration) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByService, ServiceOf); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByTargetGroup, TargetGroupOf); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, ByNodeSelector, NodeSelectorOf); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &discoveryv1.EndpointSlice{}, SlicesByService, ServiceOfSlice); err != nil {
+		return err
+	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, PodsByGate, func(o client.Object) []string {
+		if p, ok := o.(*corev1.Pod); ok {
+			return readiness.Bindings(p)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	c := queue.NewController(queue.Options[reconcile.Request]{
+		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject,
+		Retries: queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest), Units: &b.Unavailable},
+	})
+	for o, h := range map[client.Object]handler.TypedEventHandler[client.Object, reconcile.Request]{
+		&v1beta1.TargetGroupBinding{}: b.BindingEvent(),
+		&corev1.Service{}:             b.ServiceEvent(func(o client.Object) string { return o.GetName() }, PortsChanged),
+		&discoveryv1.EndpointSlice{}:  b.ServiceEvent(func(o client.Object) string { return o.GetLabels()[discoveryv1.LabelServiceName] }, EndpointsChanged),
+		&corev1.Node{}:                b.NodeEvent(),
+		&corev1.Pod{}:                 b.PodEvent(),
+	} {
+		c.Watch(queue.Kind(mgr.GetCache(), o, h))
+	}
+	c.Watch(b.Waker.Source())
+	return mgr.Add(c)
+}
+
+func requestFor(o client.Object) reconcile.Request {
+	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)}
+}
+
+// noteCause notes the object whose event is about to queue a binding.
+func (b *Reconciler) noteCause(req reconcile.Request, kind string, o client.Object) {
+	b.Traces.Note(req, kind, o.GetNamespace(), o.GetName())
+}
+
+// BindingEvent has a pass made over a binding that changed, and over those that have its target group if it begins or ends to share it.
+func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if resharing(before, after) {
+			var list v1beta1.TargetGroupBindingList
+			if b.Client.List(ctx, &list, client.MatchingFields{ByTargetGroup: TargetGroupOf(after)[0]}, client.UnsafeDisableDeepCopy) == nil {
+				b.handOver(list.Items)
+			}
+		}
+		if after == nil || !queue.IsResync(before, after) && !queue.Relevant(before, after) {
+			if after == nil {
+				q.Add(requestFor(before))
+			}
+			return
+		}
+		if t, ok := after.(*v1beta1.TargetGroupBinding); ok && b.RereadAtResync && queue.IsResync(before, after) {
+			b.Registry.Invalidate(b.group(t))
+		}
+		b.noteCause(requestFor(after), "TargetGroupBinding", after)
+		if queue.IsResync(before, after) {
+			q.Add(requestFor(after)) // as urgent as resyncs are
+			return
+		}
+		queue.Add(q, 0, queue.Urgent, requestFor(after))
+	})
+}
+
+// ServiceEvent wakes the bindings of a Service when something of it changed.
+func (b *Reconciler) ServiceEvent(name func(client.Object) string, changed func(before, after client.Object) bool) handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		if queue.IsResync(before, after) || before != nil && after != nil && !changed(before, after) {
+			return
+		}
+		o := queue.Newest(before, after)
+		_, endpoints := o.(*discoveryv1.EndpointSlice)
+		b.wakeService(ctx, o, name(o), endpoints, q)
+	})
+}
+
+// wakeService wakes the bindings of a Service for a change of it or, noted for each of them, of its endpoints.
+func (b *Reconciler) wakeService(ctx context.Context, changed client.Object, service string, endpoints bool, q queue.Of[reconcile.Request]) {
+	if service == "" {
+		return
+	}
+	var list v1beta1.TargetGroupBindingList
+	if b.Client.List(ctx, &list, client.InNamespace(changed.GetNamespace()), client.MatchingFields{ByService: service}, client.UnsafeDisableDeepCopy) != nil {
+		return
+	}
+	for i := range list.Items {
+		req, kind := requestFor(&list.Items[i]), "Service"
+		if endpoints {
+			kind = "EndpointSlice"
+			b.Changes.note(req.NamespacedName)
+		}
+		b.noteCause(req, kind, changed)
+		q.AddAfter(req, queue.Coalesce)
+	}
+}
+
+// CallEnded brings a binding back when a call for its targets has ended. The calls of one change end at about the same time, and one pass reports all.
+func (b *Reconciler) CallEnded(binding stack.ID) {
+	b.Waker.WakeAfter(queue.Coalesce, queue.CallEnded, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name}})
+}
+
+// PortsChanged reports whether an update of a Service may change which ports are targets.
+func PortsChanged(before, after client.Object) bool {
+	o, okO := before.(*corev1.Service)
+	n, okN := after.(*corev1.Service)
+	return !okO || !okN || o.Spec.Type != n.Spec.Type || !equality.Semantic.DeepEqual(o.Spec.Ports, n.Spec.Ports)
+}
+
+// EndpointsChanged reports whether an update of an EndpointSlice changes its endpoints or ports.
+func EndpointsChanged(before, after client.Object) bool {
+	o, okO := before.(*discoveryv1.EndpointSlice)
+	n, okN := after.(*discoveryv1.EndpointSlice)
+	return !okO || !okN || !equality.Semantic.DeepEqual(o.Ports, n.Ports) || !equality.Semantic.DeepEqual(o.Endpoints, n.Endpoints)
+}
+
+// PodEvent wakes the bindings that a pod's readiness gates name, when its containers become ready or stop being so, as an
+// endpoint that only waits for a gate is registered already, and when it is asked to end, which its EndpointSlice shows later. Conditions that this process writes cause no pass, unless another writer takes them back.
+func (b *Reconciler) PodEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
+	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
+		was, _ := before.(*corev1.Pod)
+		is, _ := after.(*corev1.Pod)
+		b.wakeHeld(was, is, q)
+		b.wakeClaiming(ctx, was, is, q)
+		p, ok := queue.Newest(before, after).(*corev1.Pod)
+		if !ok || len(p.Spec.ReadinessGates) == 0 {
+			return
+		}
+		for _, name := range readiness.Bindings(p) {
+			if was == nil || after == nil || gateMatters(was, p, readiness.Gate(name)) {
+				key := types.NamespacedName{Namespace: p.Namespace, Name: name}
+				b.Changes.note(key)
+				b.noteCause(reconcile.Request{NamespacedName: key}, "Pod", p)
+				q.AddAfter(reconcile.Request{NamespacedName: key}, queue.Coalesce)
+			}
+		}
+	})
+}
+
+// gateMatters reports whether an update of a pod can change whether it is an endpoint, or what its gate waits for.
+func gateMatters(was, is *corev1.Pod, gate corev1.PodConditionType) bool {
+	return readiness.Of(was, corev1.ContainersReady).Status != readiness.Of(is, corev1.ContainersReady).Status ||
+		(was.DeletionTimestamp == nil) != (is.DeletionTimestamp == nil) ||
+		readiness.Of(was, gate).Status == corev1.ConditionTrue && readiness.Waits(is, gate)
+}
+
+// TargetGroups are the target groups of bindings that are not on their way out.
+func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]registrar.Group {
+	var list v1beta1.TargetGroupBindingList
+	if b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy) != nil {
+		return nil
+	}
+	out := make(map[types.NamespacedName]registrar.Group, len(list.Items))
+	for i := range list.Items {
+		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && admission.Role(b.Roles, o) == nil {
+			out[client.ObjectKeyFromObject(o)] = b.group(o)
+		}
+	}
+	return out
+}

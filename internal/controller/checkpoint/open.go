@@ -1,0 +1,281 @@
+package checkpoint
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+)
+
+// format is the version of the format; entries of another one are ignored.
+const format = "1"
+
+// mostBytes bounds the size of one ConfigMap; the API server accepts one MiB.
+const mostBytes = 900 << 10
+
+// Keys of the data of headers and shards.
+const (
+	formatKey = "format"
+	scopeKey  = "scope"
+	termKey   = "term"
+	stateKey  = "state"
+	holderKey = "holder"
+	timeKey   = "time"
+)
+
+// States of a header.
+const (
+	running = "running"
+	ended   = "ended" // the last flush of the term has succeeded
+)
+
+// Restored are the checkpoints of earlier processes.
+type Restored struct {
+	Entries map[ID]json.RawMessage
+	// Complete reports whether the last leader wrote everything before it ended; else its last seconds may be missing.
+	Complete bool
+	// At is when the checkpoints were written last, by the clock of the process that wrote them; zero = never.
+	At time.Time
+	// Damaged is how many entries could not be read.
+	Damaged int
+}
+
+// Open begins a term: it reads the entries of earlier terms and fences their writers off. After an error everything has to be read from
+// AWS. Open may be called again, unless Enabled is false then. It calls headed as soon as it has read whether the last leader wrote everything before it ended.
+func (s *Store) Open(ctx context.Context, headed func(complete bool)) (Restored, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if !s.Enabled() {
+		return Restored{}, nil
+	}
+	restored, err := s.open(ctx, headed)
+	if err != nil {
+		s.fatal(err)
+		return Restored{}, fmt.Errorf("reading checkpoints: %w", err)
+	}
+	return restored, nil
+}
+
+func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored Restored, err error) {
+	header, err := s.get(ctx, s.cfg.Name)
+	if err != nil {
+		return restored, err
+	}
+	complete := header != nil && s.readable(header) && header.Data[stateKey] == ended
+	headed(complete)
+	objects := make([]*corev1.ConfigMap, len(allShards()))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for n, id := range allShards() {
+		g.Go(func() (err error) { objects[n], err = s.get(gctx, id.name(s.cfg.Name)); return err })
+	}
+	if err := g.Wait(); err != nil {
+		return restored, err
+	}
+	restored = Restored{Entries: map[ID]json.RawMessage{}, Complete: complete}
+	for _, m := range append(objects, header) {
+		if m != nil {
+			s.term = max(s.term, termOf(m))
+			if t, err := time.Parse(time.RFC3339, m.Data[timeKey]); err == nil && t.After(restored.At) {
+				restored.At = t
+			}
+		}
+	}
+	s.term++
+	if err := s.writeHeader(ctx, header, running); err != nil {
+		return Restored{}, err
+	}
+	if !complete { // the process of the last term may still be writing
+		g, gctx := errgroup.WithContext(ctx)
+		g.SetLimit(8)
+		for n, m := range objects {
+			if m != nil {
+				g.Go(func() (err error) { objects[n], err = s.takeOver(gctx, m); return err })
+			}
+		}
+		if err := g.Wait(); err != nil {
+			return Restored{}, err
+		}
+	}
+	loaded := map[ID]*entry{}
+	for n, id := range allShards() {
+		m := objects[n]
+		sh := s.shards[id]
+		if sh.version = versionOf(m); m == nil {
+			continue
+		}
+		if !s.readable(m) {
+			sh.dirty = true
+			continue
+		}
+		restored.Damaged += s.load(id, m, loaded, restored.Entries)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, e := range loaded {
+		if newer := s.entries[id]; newer == nil {
+			s.entries[id] = e
+		} else if newer.packed == nil {
+			newer.packed, newer.sum = e.packed, e.sum
+		}
+	}
+	s.state, s.began = opened, s.cfg.Now()
+	return restored, nil
+}
+
+// load reads the entries of a shard and counts the damaged ones, which the next write of the shard omits.
+func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
+	for key, packed := range m.BinaryData {
+		of, value, sum, err := unpack(id, key, packed)
+		if err != nil {
+			damaged++
+			s.shards[id].dirty = true
+			continue
+		}
+		loaded[of], values[of] = &entry{packed: packed, sum: sum}, value
+	}
+	return damaged
+}
+
+// get returns nil for an object that does not exist.
+func (s *Store) get(ctx context.Context, name string) (*corev1.ConfigMap, error) {
+	m := &corev1.ConfigMap{}
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.cfg.Namespace, Name: name}, m)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// takeOver writes a shard unchanged under this term, so that a late write of an earlier term gets a conflict.
+func (s *Store) takeOver(ctx context.Context, m *corev1.ConfigMap) (*corev1.ConfigMap, error) {
+	for {
+		m = m.DeepCopy()
+		if m.Data == nil {
+			m.Data = map[string]string{}
+		}
+		m.Data[termKey] = strconv.FormatInt(s.term, 10)
+		err := s.client.Update(ctx, m)
+		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+			return m, err
+		}
+		if err := s.fenced(ctx); err != nil {
+			return nil, err
+		}
+		if m, err = s.get(ctx, m.Name); m == nil || err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *Store) writeHeader(ctx context.Context, have *corev1.ConfigMap, state string) error {
+	m := &corev1.ConfigMap{Data: s.data()}
+	m.Namespace, m.Name = s.cfg.Namespace, s.cfg.Name
+	m.Data[stateKey], m.Data[holderKey] = state, s.cfg.Holder
+	if err := s.put(ctx, m, versionOf(have)); err != nil {
+		return err
+	}
+	s.header = m
+	return nil
+}
+
+// fenced returns ErrFenced if another process has begun a newer term.
+func (s *Store) fenced(ctx context.Context) error {
+	m, err := s.get(ctx, s.cfg.Name)
+	if err != nil {
+		return err
+	}
+	if m != nil && termOf(m) > s.term {
+		return ErrFenced
+	}
+	return nil
+}
+
+// Close writes what is left, and marks the checkpoints as complete for the next leader.
+func (s *Store) Close(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	if !s.opened() {
+		return nil
+	}
+	err := s.writeHeader(ctx, s.header, ended)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		err = errors.Join(err, s.fenced(ctx))
+	}
+	s.stop()
+	return err
+}
+
+// data are the fields that headers and shards have in common.
+func (s *Store) data() map[string]string {
+	return map[string]string{
+		formatKey: format, scopeKey: s.cfg.Scope, termKey: strconv.FormatInt(s.term, 10), timeKey: s.cfg.Now().UTC().Format(time.RFC3339),
+	}
+}
+
+// readable reports whether an object is of this scope and format.
+func (s *Store) readable(m *corev1.ConfigMap) bool {
+	return m.Data[formatKey] == format && m.Data[scopeKey] == s.cfg.Scope
+}
+
+func termOf(m *corev1.ConfigMap) int64 {
+	n, err := strconv.ParseInt(m.Data[termKey], 10, 64)
+	if err != nil || n < 0 || n > 1<<40 { // damaged
+		return 0
+	}
+	return n
+}
+
+// versionOf is the version of an object; empty = it does not exist.
+func versionOf(m *corev1.ConfigMap) string {
+	if m == nil {
+		return ""
+	}
+	return m.ResourceVersion
+}
+
+// object is a shard with its entries. If they are too large together, the largest are left out.
+func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
+	m = &corev1.ConfigMap{Data: s.data(), BinaryData: map[string][]byte{}}
+	m.Namespace, m.Name = s.cfg.Namespace, id.name(s.cfg.Name)
+	type item struct {
+		key    string
+		packed []byte
+	}
+	var items []item
+	s.mu.Lock()
+	for of, e := range s.entries {
+		if e.packed != nil && shardOf(of) == id {
+			items = append(items, item{dataKey(of), e.packed})
+		}
+	}
+	s.mu.Unlock()
+	sorting.By(items, func(a, b item) int {
+		return cmp.Or(cmp.Compare(len(a.packed), len(b.packed)), cmp.Compare(a.key, b.key))
+	})
+	size := 0
+	for _, i := range items {
+		if size += len(i.key) + len(i.packed); size > mostBytes {
+			left++
+			continue
+		}
+		m.BinaryData[i.key] = i.packed
+	}
+	return m, left
+}

@@ -1,0 +1,341 @@
+// Package checkpoint stores state of the controller in ConfigMaps, so that the next leader need not read it from AWS again.
+// Entries are JSON by kind and name; their meaning is not known here. What is restored is an assumption until it is verified.
+package checkpoint
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Config is the location and the scope of checkpoints.
+type Config struct {
+	Namespace string
+	// Name is the name of the header and the beginning of the names of the shards; two controllers in a namespace need two.
+	Name string
+	// Scope names the cluster, VPC and Region. Checkpoints of another scope are ignored.
+	Scope string
+	// Holder names this process; it is only shown in the header.
+	Holder string
+	Now    func() time.Time
+	Log    logr.Logger
+	// Fenced is called once another process has begun a newer term; nil = nothing is called.
+	Fenced func()
+}
+
+// Client has the calls to the API server that the store needs. The role of the existing controller's chart permits them.
+type Client interface {
+	Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error
+	Create(ctx context.Context, obj client.Object, opts ...client.CreateOption) error
+	Update(ctx context.Context, obj client.Object, opts ...client.UpdateOption) error
+}
+
+// state is the state of a store.
+type state int
+
+const (
+	unopened state = iota
+	opened
+	off // without permissions, or fenced: nothing is written any more
+)
+
+// Store has the entries in memory and writes those that changed. It is safe for concurrent use.
+type Store struct {
+	cfg    Config
+	client Client
+
+	// writing serialises flushes and protects term, header, shards and began.
+	writing sync.Mutex
+	term    int64
+	header  *corev1.ConfigMap
+	shards  map[shardID]*shard
+	began   time.Time
+
+	zip sync.Pool // of gzip writers, most of a MiB each, which garbage collection takes while nothing is written
+
+	// mu protects the rest. It is never locked during a call.
+	mu      sync.Mutex
+	state   state
+	entries map[ID]*entry
+}
+
+// ID names an entry.
+type ID struct {
+	Kind Kind
+	Name string
+}
+
+// entry is one entry as it is to be written.
+type entry struct {
+	value   any  // the newest value, if it is pending; nil = the entry is to be removed
+	pending bool // value is not encoded yet
+	touched bool // by this process
+	packed  []byte
+	sum     [32]byte // of the JSON text in packed
+}
+
+// shard is one ConfigMap.
+type shard struct {
+	version string // resourceVersion as last read or written; empty = it does not exist
+	dirty   bool
+	left    int // entries that did not fit when it was written last
+}
+
+// ErrFenced means that another process has begun a newer term.
+var ErrFenced = errors.New("a newer leader writes the checkpoints")
+
+// New returns a store. Nothing is read or written before Open; entries may be put before.
+func New(c Client, cfg Config) *Store {
+	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
+	for _, id := range allShards() {
+		s.shards[id] = &shard{}
+	}
+	return s
+}
+
+// Put replaces an entry. The value must not be modified afterwards: Flush encodes it later.
+func (s *Store) Put(id ID, value any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == off {
+		return
+	}
+	e := s.entries[id]
+	if e == nil {
+		e = &entry{}
+		s.entries[id] = e
+	}
+	e.value, e.pending, e.touched = value, true, true
+}
+
+// Delete removes an entry.
+func (s *Store) Delete(id ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.entries[id]; e != nil {
+		e.value, e.pending, e.touched = nil, true, true
+	}
+}
+
+// Replace replaces all entries of a kind.
+func (s *Store) Replace(kind Kind, values map[string]any) {
+	s.mu.Lock()
+	var gone []ID
+	for id := range s.entries {
+		if _, ok := values[id.Name]; id.Kind == kind && !ok {
+			gone = append(gone, id)
+		}
+	}
+	s.mu.Unlock()
+	for _, id := range gone {
+		s.Delete(id)
+	}
+	for name, v := range values {
+		s.Put(ID{kind, name}, v)
+	}
+}
+
+// Enabled reports whether anything may still be written.
+func (s *Store) Enabled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state != off
+}
+
+func (s *Store) opened() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == opened
+}
+
+// stop ends all writing and frees the entries.
+func (s *Store) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.entries = off, map[ID]*entry{}
+}
+
+// untouchedLifetime is how long after a start entries stay that are not put again: their objects may be gone.
+const untouchedLifetime = time.Hour
+
+// dropUntouched removes the entries of earlier processes that this one has not put since it began.
+func (s *Store) dropUntouched() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if !e.touched {
+			e.pending, e.touched = true, true
+		}
+	}
+}
+
+// Rewrite has the next Flush write all entries, also those that have not changed: the API server went back to older ones.
+func (s *Store) Rewrite() {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.entries {
+		s.shards[shardOf(id)].dirty = true
+	}
+	for _, sh := range s.shards {
+		sh.dirty = sh.dirty || sh.version != "" // entries that were removed are there again
+	}
+}
+
+// Flush writes what changed. Each shard that changed costs one write.
+func (s *Store) Flush(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.flush(ctx)
+}
+
+func (s *Store) flush(ctx context.Context) error {
+	if !s.opened() {
+		return nil
+	}
+	if !s.began.IsZero() && s.cfg.Now().Sub(s.began) > untouchedLifetime {
+		s.began = time.Time{}
+		s.dropUntouched()
+	}
+	s.encode()
+	var errs []error
+	for id, sh := range s.shards {
+		if !sh.dirty {
+			continue
+		}
+		if err := s.write(ctx, id, sh); err != nil {
+			errs = append(errs, fmt.Errorf("writing checkpoint %s: %w", id.name(s.cfg.Name), err))
+			if s.fatal(err) {
+				return errors.Join(errs...)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// encode encodes the pending values, and marks the shards that differ from what was written last.
+func (s *Store) encode() {
+	pending := map[ID]any{}
+	s.mu.Lock()
+	for id, e := range s.entries {
+		if e.pending {
+			pending[id] = e.value
+			e.value, e.pending = nil, false
+		}
+	}
+	s.mu.Unlock()
+	for id, value := range pending {
+		var packed []byte
+		var sum [32]byte
+		if value != nil {
+			var err error
+			if packed, sum, err = s.pack(id, value); err != nil {
+				s.cfg.Log.Error(err, "an entry cannot be written to a checkpoint; the next start reads it from AWS", "kind", id.Kind, "name", id.Name)
+				value = nil
+			}
+		}
+		s.mu.Lock()
+		e, sh := s.entries[id], s.shards[shardOf(id)]
+		switch {
+		case e == nil:
+		case value == nil && !e.pending:
+			sh.dirty = sh.dirty || e.packed != nil
+			delete(s.entries, id)
+		case packed != nil:
+			e.packed, e.sum, sh.dirty = packed, sum, true
+		}
+		s.mu.Unlock()
+	}
+}
+
+// pack encodes a value; packed is nil if the text has not changed.
+func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) {
+	text, err := json.Marshal(value)
+	if err == nil {
+		text, err = json.Marshal(content{id.Kind, id.Name, text})
+	}
+	if err != nil {
+		return nil, sum, fmt.Errorf("encoding %s of %s: %w", id.Kind, id.Name, err)
+	}
+	sum = sha256.Sum256(text)
+	s.mu.Lock()
+	e := s.entries[id]
+	same := e != nil && e.packed != nil && e.sum == sum
+	s.mu.Unlock()
+	if same {
+		return nil, sum, nil
+	}
+	w, _ := s.zip.Get().(*gzip.Writer)
+	defer s.zip.Put(w)
+	packed, err = compress(w, text)
+	return packed, sum, err
+}
+
+// write writes the entries of one ConfigMap.
+func (s *Store) write(ctx context.Context, id shardID, sh *shard) error {
+	m, left := s.object(id)
+	if left > sh.left {
+		s.cfg.Log.Info("entries do not fit into a checkpoint; the next start reads them from AWS", "configMap", m.Name, "entries", left)
+	}
+	if sh.version == "" {
+		if err := s.fenced(ctx); err != nil { // a creation has no version that could conflict
+			return err
+		}
+	}
+	err := s.put(ctx, m, sh.version)
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err) && sh.version != "" {
+		if err := s.fenced(ctx); err != nil {
+			return err
+		}
+		have, getErr := s.get(ctx, m.Name) // after an edit, a deletion, or a late write of an earlier leader: this term wins
+		if getErr != nil {
+			return getErr
+		}
+		err = s.put(ctx, m, versionOf(have))
+	}
+	if err != nil {
+		return err
+	}
+	sh.version, sh.dirty, sh.left = m.ResourceVersion, false, left
+	return nil
+}
+
+func (s *Store) put(ctx context.Context, m *corev1.ConfigMap, version string) error {
+	m.ResourceVersion = version
+	if version == "" {
+		return s.client.Create(ctx, m)
+	}
+	return s.client.Update(ctx, m)
+}
+
+// fatal reports whether an error ends all writing of this process; it logs that once.
+func (s *Store) fatal(err error) bool {
+	switch {
+	case errors.Is(err, ErrFenced):
+		s.cfg.Log.Info("another leader writes the checkpoints now; this process writes none any more", "term", s.term)
+		if s.cfg.Fenced != nil {
+			s.cfg.Fenced()
+		}
+	case apierrors.IsForbidden(err):
+		s.cfg.Log.Info("no checkpoints are written, so a restart reads each load balancer from AWS; to have them, grant get, create and update of ConfigMaps in the controller's namespace",
+			"namespace", s.cfg.Namespace, "cause", err.Error())
+	case apierrors.IsNotFound(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		s.cfg.Log.Info("no checkpoints are written: their namespace does not exist", "namespace", s.cfg.Namespace, "cause", err.Error())
+	default:
+		return false
+	}
+	s.stop()
+	return true
+}

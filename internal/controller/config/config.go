@@ -1,0 +1,334 @@
+// Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement, serverid and tagkey, and console only.
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
+	"github.com/k8s-lbc/lbc/internal/model/policy/consent"
+	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
+	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
+	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
+	"github.com/k8s-lbc/lbc/internal/model/tagkey"
+	"github.com/k8s-lbc/lbc/internal/view/console"
+)
+
+// Config is a parsed and validated command line.
+type Config struct {
+	ClusterName         string
+	LogLevel            string
+	DefaultTags         map[string]string
+	ExternalManagedTags []string
+	DefaultTargetType   string
+	DefaultScheme       string
+	DefaultSSLPolicy    string
+
+	EnableBackendSG        bool
+	EnableManageBackendSG  bool
+	BackendSecurityGroup   string
+	DisableRestrictedRules bool
+	EnableEndpointSlices   bool
+	TargetENISecurityTags  map[string]string
+	NodeSecurityGroup      string
+	RulesPerSecurityGroup  int
+	MaxTargetsPerGroup     int
+	QUICVariable           string   // environment variable with the QUIC server id of a container
+	AssumableRoles         []string // as iamroles.Parse reads them
+	ExistingLoadBalancers  []string // as consent.Parse reads them
+	// Lists of target groups as allowlist.TargetGroups reads them: those that TargetGroupBindings may name, those without tags of this cluster that
+	// rules may forward to, and those with them to which rules of other namespaces may forward.
+	BindableTargetGroups, ExternalTargetGroups, CrossNamespaceTargetGroups []string
+	// BindingNetworking is what spec.networking of bindings may open beyond its limits.
+	BindingNetworking []string
+
+	EndpointsWithoutPods []string // as allowlist.AddressRanges reads them
+
+	BindingRequeue         time.Duration
+	BindingMaxBackoff      time.Duration
+	StabilizationInterval  time.Duration
+	RequiredSecretsLabel   string
+	IngressClass           string
+	TolerateMissingService bool
+	TolerateMissingAction  bool
+	AllowedCAs             []string
+	DefaultPCA             string
+	ImportTLSSecrets       bool
+	TrustStores            TrustStores
+	LoadBalancerClass      string
+	EnableWAFv2            bool
+	EnableShield           bool
+	EnableReadinessGates   bool
+	OpenGatesAfter         time.Duration // 0 = never
+	NodeDrainCondition     bool
+	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
+	StrictGroups           bool
+	DeregistrationBrake    int           // 0 = none
+	DeletionBrake          int           // 0 = none
+	DeleteOrphansAfter     time.Duration // 0 = they stay
+	DriftInterval          time.Duration // 0 = no background sweep
+	DriftPolicy            string
+	ReplacementPolicy      string
+	PublishAddress         PublishAddress
+	Checkpoints            bool // store last good versions and observations for the next leader
+	// Passes at once. Where a flag is not given, they are those of defaultWorkers instead of the flag's default, 3, which is that of
+	// the existing controller.
+	IngressWorkers, ServiceWorkers, BindingWorkers int
+	Gateways                                       Gateways
+	Accelerators                                   Accelerators
+
+	Region       string
+	VPC          string
+	VPCTags      map[string]string
+	MaxRetries   int
+	APIEndpoints map[string]string
+	Throttle     Throttle
+
+	Kubeconfig              string
+	MetricsAddr             string
+	MetricsSecure           bool   // HTTPS, for clients only whom the API server permits to read metrics
+	MetricsCertDir          string // of tls.crt and tls.key; empty = self-signed
+	HealthAddr              string
+	PprofAddr               string // empty = none
+	ConsoleAddr             string // a loopback address with a port; empty = none
+	Traces                  Traces
+	LeaderElection          bool
+	LeaderElectionID        string
+	LeaderElectionNamespace string
+	WatchNamespace          string
+	SyncPeriod              time.Duration
+	Webhooks                Webhooks
+
+	Gates Gates
+
+	Version string // of the running binary, as the linker sets it; no flag
+
+	// Notices are sentences to log at start, about settings that are accepted and have no effect in this version.
+	Notices []string
+}
+
+// PublishAddress is when objects show the address of a new load balancer.
+type PublishAddress string
+
+// Values of PublishAddress.
+const (
+	WhenCreated PublishAddress = "created"
+	WhenActive  PublishAddress = "active"
+)
+
+// Gateways are the settings of the Gateway API.
+type Gateways struct {
+	// ALB, NLB and Auto are names of controllers that GatewayClasses name.
+	ALB, NLB, Auto                       string
+	ALBWorkers, NLBWorkers, ClassWorkers int // passes at once, as the others
+}
+
+// Roles are those that TargetGroupBindings may name.
+func (c *Config) Roles() iamroles.Roles {
+	roles, err := iamroles.Parse(c.AssumableRoles)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return roles
+}
+
+// AllowedTargetGroups is one of the lists of target groups.
+func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
+	l, err := allowlist.TargetGroups(list)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
+// AddressesWithoutPods are those that endpoints without Pod may have.
+func (c *Config) AddressesWithoutPods() allowlist.Addresses {
+	l, err := allowlist.AddressRanges(c.EndpointsWithoutPods)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
+// AllowedNetworking is what spec.networking of bindings may open beyond its limits, by namespace.
+func (c *Config) AllowedNetworking() allowlist.List {
+	l, err := allowlist.Networking(c.BindingNetworking)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return l
+}
+
+// LoadBalancersOfOthers are those that objects may share or take over.
+func (c *Config) LoadBalancersOfOthers() consent.Balancers {
+	balancers, err := consent.Parse(c.ExistingLoadBalancers)
+	if err != nil {
+		return nil // Validate refuses it
+	}
+	return balancers
+}
+
+// ServesGateways reports whether Gateways of any class are served.
+func (c *Config) ServesGateways() bool {
+	return c.Gates.Enabled(ALBGatewayAPI) || c.Gates.Enabled(NLBGatewayAPI)
+}
+
+// ServesAutoGateways reports whether Gateways of the third controller name are served, of which each may be of either family.
+func (c *Config) ServesAutoGateways() bool {
+	return c.Gates.Enabled(AutoGatewayAPI) && c.Gates.Enabled(ALBGatewayAPI) && c.Gates.Enabled(NLBGatewayAPI)
+}
+
+// Accelerators are the settings of Global Accelerator.
+type Accelerators struct {
+	Workers    int           // passes at once, at least 1
+	MaxBackoff time.Duration // longest pause between attempts, more than 0
+}
+
+// withoutAccelerators are the beginnings of the regions whose partitions have no AWS Global Accelerator: all but those of partition aws.
+var withoutAccelerators = []string{"cn-", "us-gov-", "us-iso", "eu-isoe-", "eu-isof-", "eusc-"}
+
+// ServesAccelerators reports whether GlobalAccelerators are served: by the gate, in a Region whose partition has AWS Global Accelerator. While the
+// Region is not known yet, the gate alone decides.
+func (c *Config) ServesAccelerators() bool {
+	return c.Gates.Enabled(GlobalAcceleratorController) && !c.lacksAccelerators()
+}
+
+func (c *Config) lacksAccelerators() bool {
+	return slices.ContainsFunc(withoutAccelerators, func(p string) bool { return strings.HasPrefix(strings.ToLower(c.Region), p) })
+}
+
+// AcceleratorNotice says that the gate has no effect in the Region; empty: it is off, or works there.
+func (c *Config) AcceleratorNotice() string {
+	if !c.Gates.Enabled(GlobalAcceleratorController) || !c.lacksAccelerators() {
+		return ""
+	}
+	return fmt.Sprintf("--feature-gates=%s=true has no effect: AWS Global Accelerator does not exist in the partition of region %s", GlobalAcceleratorController, c.Region)
+}
+
+// ImportsCertificates reports whether Secrets may be imported into ACM: those of Ingresses if the flag permits it, those that listeners of Gateways name always.
+func (c *Config) ImportsCertificates() bool {
+	return c.ImportTLSSecrets || c.ServesGateways()
+}
+
+// Validate returns the first setting that is not admissible.
+func (c *Config) Validate() error {
+	if c.ClusterName == "" {
+		return errors.New("kubernetes cluster name must be specified: set --cluster-name")
+	}
+	if err := cmp.Or(
+		noReservedKeys(slices.Sorted(maps.Keys(c.DefaultTags)), "default-tags", tagkey.Reserved),
+		noReservedKeys(c.ExternalManagedTags, "external-managed-tags", tagkey.Controller),
+		c.notInBoth(),
+		oneOf(c.DefaultTargetType, "default target type", "--default-target-type", "instance", "ip"),
+		oneOf(c.DefaultScheme, "default scheme", "--default-load-balancer-scheme", "internal", "internet-facing"),
+	); err != nil {
+		return err
+	}
+	key, value, _ := strings.Cut(c.RequiredSecretsLabel, "=")
+	if g := c.Gateways; g.ALB != "" && (g.ALB == g.NLB || g.ALB == g.Auto) || g.NLB != "" && g.NLB == g.Auto {
+		return fmt.Errorf("the controller names of Gateways are %s, %s and %s: --alb-gateway-controller-name, --nlb-gateway-controller-name and --auto-gateway-controller-name must differ", g.ALB, g.NLB, g.Auto)
+	}
+	switch {
+	case c.BackendSecurityGroup != "" && !strings.HasPrefix(c.BackendSecurityGroup, "sg-"):
+		return fmt.Errorf("invalid value %s for backend security group id: --backend-security-group takes an id that starts with sg-", c.BackendSecurityGroup)
+	case c.NodeSecurityGroup != "" && !strings.HasPrefix(c.NodeSecurityGroup, "sg-"):
+		return fmt.Errorf("invalid value %s for --node-security-group: it takes an id that starts with sg-", c.NodeSecurityGroup)
+	case c.EnableManageBackendSG && !c.EnableBackendSG:
+		return errors.New("backend security group must be enabled when manage backend security group rule is enabled: " +
+			"set --enable-backend-security-group=true or --enable-manage-backend-security-group-rules=false")
+	case c.RequiredSecretsLabel != "" && (key == "" || value == ""):
+		return fmt.Errorf("invalid value %q for --required-secrets-label: must be in key=value format", c.RequiredSecretsLabel)
+	case c.DriftInterval != 0 && c.DriftInterval < 10*time.Second:
+		return fmt.Errorf("invalid value %s for --drift-check-interval: must be 0 (off) or at least 10s", c.DriftInterval)
+	}
+	if _, err := iamroles.Parse(c.AssumableRoles); err != nil {
+		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
+	}
+	for flag, list := range map[string][]string{
+		"bindable-target-groups": c.BindableTargetGroups, "external-target-groups": c.ExternalTargetGroups, "cross-namespace-target-groups": c.CrossNamespaceTargetGroups,
+	} {
+		if _, err := allowlist.TargetGroups(list); err != nil {
+			return fmt.Errorf("invalid value for --%s: %w", flag, err)
+		}
+	}
+	if _, err := allowlist.AddressRanges(c.EndpointsWithoutPods); err != nil {
+		return fmt.Errorf("invalid value for --endpoints-without-pods: %w", err)
+	}
+	if _, err := allowlist.Networking(c.BindingNetworking); err != nil {
+		return fmt.Errorf("invalid value for --binding-networking: %w", err)
+	}
+	if _, err := consent.Parse(c.ExistingLoadBalancers); err != nil {
+		return fmt.Errorf("invalid value for --existing-load-balancers: %w", err)
+	}
+	if _, err := drift.Parse(c.DriftPolicy); err != nil {
+		return fmt.Errorf("invalid value %q for --drift-policy: %w; %s", c.DriftPolicy, err, drift.Remedy())
+	}
+	if _, err := replacement.Parse(c.ReplacementPolicy); err != nil {
+		return fmt.Errorf("invalid value %q for --replacement-policy: %w; %s", c.ReplacementPolicy, err, replacement.Remedy())
+	}
+	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
+		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
+	}
+	return cmp.Or(c.validateMetrics(), c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+}
+
+// validateMetrics refuses a certificate that nothing would serve.
+func (c *Config) validateMetrics() error {
+	if c.MetricsCertDir != "" && !c.MetricsSecure {
+		return errors.New("--metrics-cert-dir has no effect without --metrics-secure: set both or neither")
+	}
+	return nil
+}
+
+// validateConsole refuses addresses of the console that others than the processes of the pod reach.
+func (c *Config) validateConsole() error {
+	if c.ConsoleAddr == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(c.ConsoleAddr); err != nil {
+		return fmt.Errorf("invalid value %q for --console-bind-addr: it takes a loopback address with a port, such as 127.0.0.1:9090", c.ConsoleAddr)
+	}
+	if !console.IsLoopback(c.ConsoleAddr) {
+		return fmt.Errorf("invalid value %q for --console-bind-addr: the console has no login, so that it listens on loopback addresses only; use such as 127.0.0.1:9090, which kubectl port-forward reaches", c.ConsoleAddr)
+	}
+	return nil
+}
+
+// noReservedKeys refuses tag keys that the controller reserves for itself. Keys of other programs may be managed externally.
+func noReservedKeys(keys []string, flag string, reserved func(string) bool) error {
+	for _, k := range keys {
+		if reserved(k) {
+			return fmt.Errorf("tag key %s cannot be specified in %s flag: the controller finds its own resources by tags of that kind", k, flag)
+		}
+	}
+	return nil
+}
+
+func (c *Config) notInBoth() error {
+	for _, k := range slices.Sorted(maps.Keys(c.DefaultTags)) {
+		if slices.Contains(c.ExternalManagedTags, k) {
+			return fmt.Errorf("tag key %s cannot be specified in both default-tags and external-managed-tags flag", k)
+		}
+	}
+	return nil
+}
+
+func oneOf(v, what, flag string, admitted ...string) error {
+	if slices.Contains(admitted, v) {
+		return nil
+	}
+	return fmt.Errorf("invalid value %s for %s: %s must be one of %s", v, what, flag, strings.Join(admitted, ", "))
+}
+
+// TrustStores say where the authorities are uploaded of which AWS makes trust stores.
+type TrustStores struct {
+	Bucket string // empty = none are made
+	Prefix string // of keys
+}

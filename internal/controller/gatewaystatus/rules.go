@@ -1,0 +1,179 @@
+package gatewaystatus
+
+import (
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/api/gateway/v1"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// none is the stack of what no pass over a Gateway decides.
+var none = stack.Key{}
+
+// departed is the stack of what is taken away of routes and ListenerSets whose Gateway is gone. It comes after what passes decided before that.
+var departed = stack.Key{Owner: "departed"}
+
+func departedLast(a, b stack.Key) int {
+	if x, y := a == departed, b == departed; x != y {
+		if x {
+			return 1
+		}
+		return -1
+	}
+	return a.Compare(b)
+}
+
+// rulesOf are the rules of one of Kinds.
+func rulesOf(kind objects.Kind) rules {
+	if slices.Contains(objects.RouteKinds, kind) {
+		return rules{
+			controller: "aws-lbc-" + strings.ToLower(string(kind)) + "-controller",
+			status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
+				return gateway.LeftByGateways(v, cfg, kind, o), nil
+			},
+			reading: []objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet},
+		}
+	}
+	return byKind[kind]
+}
+
+// byKind has the rules of the other kinds.
+var byKind = map[objects.Kind]rules{
+	objects.GatewayClass: {
+		controller: "aws-lbc-gateway-class-controller", finalizer: "gateway.k8s.aws/gatewayclass",
+		managed: func(r *Reconciler, o client.Object) bool {
+			c, ok := o.(*gatewayv1.GatewayClass)
+			return ok && r.Config.Manages(c)
+		},
+		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
+			return first(objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, reference(objects.GatewayClass, o)))
+		},
+		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
+			c, ok := o.(*gatewayv1.GatewayClass)
+			if !ok {
+				return gateway.Change{}, nil
+			}
+			change, _ := gateway.Class(v, cfg, c)
+			return change, nil
+		},
+		reading: []objects.Kind{objects.Gateway, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration},
+	},
+	objects.LoadBalancerConfiguration: {
+		controller: "aws-lbc-loadbalancerconfiguration-controller", finalizer: "gateway.k8s.aws/loadbalancerconfigurations",
+		user:    configurationUser,
+		reading: []objects.Kind{objects.Gateway, objects.GatewayClass},
+	},
+	objects.TargetGroupConfiguration: {
+		controller: "aws-lbc-targetgroupconfiguration-controller", finalizer: "gateway.k8s.aws/targetgroupconfigurations",
+		user:    targetGroupUser,
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service}, objects.RouteKinds...),
+	},
+	objects.ListenerRuleConfiguration: {
+		controller: "aws-lbc-listenerruleconfiguration-controller", finalizer: "gateway.k8s.aws/listenerruleconfigurations",
+		user: func(v *objects.View, _ gateway.Config, o client.Object) (string, bool) {
+			if user, ok := first(objects.Naming[*gatewayv1.HTTPRoute](v, objects.HTTPRoute, reference(objects.ListenerRuleConfiguration, o))); ok {
+				return user, true
+			}
+			return first(objects.Naming[*gatewayv1.GRPCRoute](v, objects.GRPCRoute, reference(objects.ListenerRuleConfiguration, o)))
+		},
+		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
+			c, ok := o.(*v1.ListenerRuleConfiguration)
+			if !ok {
+				return gateway.Change{}, nil
+			}
+			return gateway.RuleConfiguration(v, c), nil
+		},
+		reading: []objects.Kind{objects.HTTPRoute, objects.GRPCRoute},
+	},
+	objects.ListenerSet: {
+		controller: "aws-lbc-listenerset-controller",
+		status: func(v *objects.View, _ gateway.Config, o client.Object) (gateway.Change, diag.List) {
+			s, ok := o.(*gatewayv1.ListenerSet)
+			if !ok {
+				return gateway.Change{}, nil
+			}
+			return gateway.Orphaned(v, s), nil
+		},
+		reading: []objects.Kind{objects.Gateway},
+	},
+	objects.BackendTLSPolicy: {
+		controller: "aws-lbc-backendtlspolicy-controller",
+		status: func(v *objects.View, cfg gateway.Config, o client.Object) (gateway.Change, diag.List) {
+			p, ok := o.(*gatewayv1.BackendTLSPolicy)
+			if !ok {
+				return gateway.Change{}, nil
+			}
+			return gateway.BackendTLSPolicy(v, cfg, p)
+		},
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet}, objects.RouteKinds...),
+	},
+}
+
+func reference(kind objects.Kind, o metav1.Object) objects.Ref {
+	return objects.Ref{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// first names the first of objects.
+func first[T metav1.Object](all []T) (string, bool) {
+	if len(all) == 0 {
+		return "", false
+	}
+	kind, _ := objects.KindOf(all[0])
+	return string(kind) + " " + all[0].GetNamespace() + "/" + all[0].GetName(), true
+}
+
+// configurationUser is a class of ours, or a Gateway of one, that names a LoadBalancerConfiguration. A Gateway that is being deleted counts too.
+func configurationUser(v *objects.View, cfg gateway.Config, o client.Object) (string, bool) {
+	to := reference(objects.LoadBalancerConfiguration, o)
+	classes := objects.Naming[*gatewayv1.GatewayClass](v, objects.GatewayClass, to)
+	classes = slices.DeleteFunc(slices.Clone(classes), func(c *gatewayv1.GatewayClass) bool { return !cfg.Manages(c) })
+	if user, ok := first(classes); ok {
+		return user, true
+	}
+	for _, g := range objects.Naming[*gatewayv1.Gateway](v, objects.Gateway, to) {
+		c, ok := objects.Lookup[*gatewayv1.GatewayClass](v, objects.GatewayClass, "", string(g.Spec.GatewayClassName))
+		if ok && cfg.Manages(c) || slices.ContainsFunc(g.Finalizers, gateway.IsFinalizer) {
+			return first([]*gatewayv1.Gateway{g})
+		}
+	}
+	return "", false
+}
+
+// targetGroupUser is a LoadBalancerConfiguration in use that names a TargetGroupConfiguration as its default; or, of one with a targetReference, a
+// route that names the same object as a backend, while that exists.
+func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (string, bool) {
+	c, ok := o.(*v1.TargetGroupConfiguration)
+	if !ok {
+		return "", false
+	}
+	if c.Spec.TargetReference == nil {
+		for _, lbc := range objects.Naming[*v1.LoadBalancerConfiguration](v, objects.LoadBalancerConfiguration, reference(objects.TargetGroupConfiguration, o)) {
+			if _, used := configurationUser(v, cfg, lbc); used {
+				return first([]*v1.LoadBalancerConfiguration{lbc})
+			}
+		}
+		return "", false
+	}
+	of := objects.Ref{Kind: objects.Kind(ptr.Deref(c.Spec.TargetReference.Kind, string(objects.Service))), Namespace: o.GetNamespace(), Name: c.Spec.TargetReference.Name}
+	if of.Kind != objects.Service && of.Kind != objects.Gateway {
+		return "", false
+	}
+	if _, exists := objects.Lookup[metav1.Object](v, of.Kind, of.Namespace, of.Name); !exists {
+		return "", false
+	}
+	for _, kind := range objects.RouteKinds {
+		if user, ok := first(objects.Naming[metav1.Object](v, kind, of)); ok {
+			return user, true
+		}
+	}
+	return "", false
+}

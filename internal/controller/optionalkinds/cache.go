@@ -1,0 +1,252 @@
+package optionalkinds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+)
+
+// syncTimeout bounds how long a read waits for the first list of a kind, which may not be permitted.
+const syncTimeout = 5 * time.Second
+
+// startPauses are the pauses between attempts to start an informer.
+var startPauses = backoff.Policy{First: time.Second, Longest: 30 * time.Second}
+
+// Kinds are the optional kinds of readable.Kinds with their versions.
+func Kinds(scheme *runtime.Scheme) (map[objects.Kind]schema.GroupVersionKind, error) {
+	out := map[objects.Kind]schema.GroupVersionKind{}
+	for kind, k := range readable.Kinds {
+		if !k.Optional {
+			continue
+		}
+		gvk, err := apiutil.GVKForObject(k.Object, scheme)
+		if err != nil {
+			return nil, err
+		}
+		out[kind] = gvk
+	}
+	return out, nil
+}
+
+// DiscoverFrom asks an API server.
+func DiscoverFrom(client rest.Interface) Discover {
+	return func(ctx context.Context, version schema.GroupVersion) (*metav1.APIResourceList, error) {
+		list := &metav1.APIResourceList{}
+		err := client.Get().AbsPath("apis", version.Group, version.Version).Do(ctx).Into(list)
+		return list, err
+	}
+}
+
+// Cache is a cache of a manager that also holds optional kinds. Clients and event sources use it as any other. Of a kind that was
+// never served it has no objects; of one that was, and is not any more, reads fail with a RemovedError. Event handlers may be added before a
+// kind is served. Waiting for the sync of the cache does not wait for optional kinds: reads wait, and fail after a while.
+type Cache struct {
+	cache.Cache // of the kinds that each cluster serves
+	optional    cache.Cache
+	definitions *Definitions
+	log         logr.Logger
+	informers   map[objects.Kind]*informer
+	lists       map[reflect.Type]objects.Kind
+}
+
+// NewCache makes a cache of both sorts of kinds. It is a cache.NewCacheFunc once definitions and log are given.
+func NewCache(rc *rest.Config, o cache.Options, d *Definitions, log logr.Logger) (*Cache, error) {
+	common, err := cache.New(rc, o)
+	if err != nil {
+		return nil, err
+	}
+	o.ByObject = nil
+	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		kind, _ := objects.KindOf(example)
+		if readable.Kinds[kind].Required {
+			return toolscache.NewSharedIndexInformer(lw, example, resync, indexers)
+		}
+		return toolscache.NewSharedIndexInformer(newGuard(lw, kind, d), example, resync, indexers)
+	}
+	own, err := cache.New(rc, o)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{Cache: common, optional: own, definitions: d, log: log, informers: map[objects.Kind]*informer{}, lists: map[reflect.Type]objects.Kind{}}
+	for kind := range d.kinds {
+		c.informers[kind] = &informer{started: make(chan struct{}), indexes: []index{{readable.References, readable.ReferenceValues}}}
+		c.lists[reflect.TypeOf(readable.Kinds[kind].List)] = kind
+	}
+	return c, nil
+}
+
+// Start implements cache.Cache.
+func (c *Cache) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	all.Go(func() { c.definitions.Run(ctx) })
+	all.Go(func() {
+		if err := c.optional.Start(ctx); err != nil {
+			c.log.Error(err, "the caches of optional kinds ended")
+		}
+	})
+	for kind := range c.informers {
+		all.Go(func() { c.start(ctx, kind) })
+	}
+	return c.Cache.Start(ctx)
+}
+
+// start starts the informer of a kind when it is served.
+func (c *Cache) start(ctx context.Context, kind objects.Kind) {
+	for failures := 0; c.definitions.await(ctx, kind, served, ending) == nil; {
+		err := c.begin(ctx, kind)
+		if err == nil {
+			return
+		}
+		failures++
+		c.log.Info("the informer of a kind could not be started; it is tried again", "kind", kind, "cause", err.Error())
+		select {
+		case <-ctx.Done():
+		case <-time.After(startPauses.Pause(failures)):
+		}
+	}
+}
+
+func (c *Cache) begin(ctx context.Context, kind objects.Kind) error {
+	object := readable.Kinds[kind].Object
+	i, err := c.optional.GetInformer(ctx, object, cache.BlockUntilSynced(false))
+	if err != nil {
+		return err
+	}
+	own := c.informers[kind]
+	own.mu.Lock()
+	for len(own.indexes) > 0 {
+		if err := c.optional.IndexField(ctx, object, own.indexes[0].field, own.indexes[0].of); err != nil {
+			own.mu.Unlock()
+			return err
+		}
+		own.indexes = own.indexes[1:]
+	}
+	own.mu.Unlock()
+	return own.attach(i)
+}
+
+// await waits until the informer of a kind is started; exists is false if the kind was never served.
+func (c *Cache) await(ctx context.Context, kind objects.Kind) (exists bool, err error) {
+	if s, _ := c.definitions.state(kind); s == unknown {
+		if c.definitions.await(ctx, kind, absent, served, ending, removed) != nil {
+			return false, errUnknown
+		}
+	}
+	if s, _ := c.definitions.state(kind); s == absent {
+		return false, nil
+	} else if s == removed {
+		return false, &RemovedError{c.definitions.kinds[kind]}
+	}
+	select {
+	case <-c.informers[kind].started:
+		return true, nil
+	case <-ctx.Done():
+		return false, fmt.Errorf("the informer of %s is not started: %w", kind, ctx.Err())
+	}
+}
+
+func (c *Cache) optionalKind(o any) (objects.Kind, bool) {
+	kind, ok := objects.KindOf(o)
+	if !ok {
+		kind = c.lists[reflect.TypeOf(o)]
+	}
+	_, ok = c.informers[kind]
+	return kind, ok
+}
+
+// Get implements client.Reader.
+func (c *Cache) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	kind, ok := c.optionalKind(o)
+	if !ok {
+		return c.Cache.Get(ctx, key, o, opts...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	exists, err := c.await(ctx, kind)
+	if err != nil {
+		return err
+	}
+	if !exists {
+		return apierrors.NewNotFound(schema.GroupResource{Group: c.definitions.kinds[kind].Group, Resource: strings.ToLower(string(kind))}, key.Name)
+	}
+	return c.optional.Get(ctx, key, o, opts...)
+}
+
+// List implements client.Reader.
+func (c *Cache) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	kind, ok := c.optionalKind(list)
+	if !ok {
+		return c.Cache.List(ctx, list, opts...)
+	}
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	exists, err := c.await(ctx, kind)
+	if err != nil || !exists {
+		return err
+	}
+	return c.optional.List(ctx, list, opts...)
+}
+
+// GetInformer implements cache.Informers.
+func (c *Cache) GetInformer(ctx context.Context, o client.Object, opts ...cache.InformerGetOption) (cache.Informer, error) {
+	if kind, ok := c.optionalKind(o); ok {
+		return c.informers[kind], nil
+	}
+	return c.Cache.GetInformer(ctx, o, opts...)
+}
+
+// GetInformerForKind implements cache.Informers.
+func (c *Cache) GetInformerForKind(ctx context.Context, gvk schema.GroupVersionKind, opts ...cache.InformerGetOption) (cache.Informer, error) {
+	if kind := objects.Kind(gvk.Kind); c.definitions.kinds[kind] == gvk {
+		return c.informers[kind], nil
+	}
+	return c.Cache.GetInformerForKind(ctx, gvk, opts...)
+}
+
+// errFixed is the error of calls that would change what is cached of an optional kind.
+var errFixed = errors.New("informers of optional kinds get their indexes before they start, and last as long as the process")
+
+// RemoveInformer implements cache.Informers.
+func (c *Cache) RemoveInformer(ctx context.Context, o client.Object) error {
+	if _, ok := c.optionalKind(o); ok {
+		return errFixed
+	}
+	return c.Cache.RemoveInformer(ctx, o)
+}
+
+// IndexField implements client.FieldIndexer. Of optional kinds it is called before the cache starts.
+func (c *Cache) IndexField(ctx context.Context, o client.Object, field string, f client.IndexerFunc) error {
+	if kind, ok := c.optionalKind(o); ok {
+		i := c.informers[kind]
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if i.of != nil {
+			return errFixed
+		}
+		i.indexes = append(i.indexes, index{field, f})
+		return nil
+	}
+	return c.Cache.IndexField(ctx, o, field, f)
+}

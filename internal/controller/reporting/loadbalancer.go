@@ -1,0 +1,181 @@
+package reporting
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Bounds of a LoadBalancer object, which keep it well below the size limit of the API server.
+const (
+	maxRules        = 400
+	maxTargetGroups = 200
+	maxFindings     = 50
+	maxPlanSteps    = 20
+	maxText         = 1024
+	maxName         = 253
+)
+
+// shardPrefix begins the names of objects of the further load balancers of groups.
+const shardPrefix = "shard-"
+
+// Member is an object of a stack in the version of a pass.
+type Member struct {
+	Object     diag.Object
+	Generation int64
+}
+
+// Pass is the result of one pass over a stack.
+type Pass struct {
+	Key stack.Key
+	// Members declare the load balancer; without any, the stack is being deleted.
+	Members []Member
+	// Observed is the state of AWS after the pass; nil = not known.
+	Observed *awsop.Observed
+	// Desired is the desired stack, and Origins are the objects that declare each of its resources. They give the owners of observed
+	// resources.
+	Desired *stack.Stack
+	Origins map[stack.Ref][]diag.Object
+	Found   diag.List
+	// Summary, Steps and Failed are those of the pass's plan; an empty Summary means that the plan was empty.
+	Summary string
+	Steps   []string
+	Failed  bool
+	// Waiting are the operations of AWS that the rest of the plan waits for.
+	Waiting []string
+	// Drifted are the fields that were changed in AWS and stay so, each with its group and the change that is withheld.
+	Drifted []string
+	Now     time.Time
+}
+
+// ObjectName is the name of the LoadBalancer object of a stack: ingress-NAME, service-NAME, or group-NAME of an explicit Ingress
+// group, shard-NAME-N of a further load balancer of a group. One that is too long ends in a hash.
+func ObjectName(key stack.Key) string {
+	kind := owner.Of(key.Owner)
+	prefix := kind.Prefix
+	if key.ID.Namespace == "" {
+		prefix = kind.GroupPrefix
+	}
+	if _, n := naming.ShardOf(key.ID); n > 0 && key.Owner == stack.Ingress { // a group may be called NAME-N
+		prefix = shardPrefix
+	}
+	name := prefix + strings.ReplaceAll(key.ID.Name, "_", "-") // of a shortened name
+	if len(name) > maxName {
+		sum := sha256.Sum256([]byte(name))
+		name = strings.TrimRight(name[:maxName-11], "-.") + "-" + hex.EncodeToString(sum[:5])
+	}
+	return name
+}
+
+// KeyOf is the stack that a LoadBalancer object is for, by its status and its name, which is different for each owner; ok is false if it is for none.
+func KeyOf(o *v1alpha1.LoadBalancer) (key stack.Key, ok bool) {
+	for _, k := range owner.Kinds {
+		key = stack.Key{Owner: k.Owner, ID: stack.ParseID(o.Status.Stack)}
+		if o.Status.Stack != "" && o.Status.Owner == k.Kind && o.Name == ObjectName(key) {
+			return key, true
+		}
+	}
+	return stack.Key{}, false
+}
+
+// LoadBalancer is the status of a stack after a pass. before is the status of the former pass: fields that a pass does not determine are
+// kept, so that equal passes give equal statuses.
+func LoadBalancer(p Pass, before v1alpha1.LoadBalancerStatus) v1alpha1.LoadBalancerStatus {
+	s := *before.DeepCopy()
+	s.Owner, s.Stack = owner.Of(p.Key.Owner).Kind, p.Key.ID.String()
+	s.Members = membersOf(p)
+	if p.Observed != nil {
+		observe(&s, p, before)
+	}
+	if p.Summary != "" {
+		s.LastPlan = planOf(p, before.LastPlan)
+	}
+	s.Findings = nil
+	for _, d := range p.Found {
+		if len(s.Findings) < maxFindings {
+			s.Findings = append(s.Findings, findingOf(d))
+		}
+	}
+	if d, ok := worst(p.Found); ok {
+		f := findingOf(d)
+		if s.LastError == nil || s.LastError.Finding != withRequest(f, s.LastError.RequestID) || !failing(before) {
+			s.LastError = &v1alpha1.LastError{Finding: withRequest(f, d.RequestID), Time: metav1.NewTime(p.Now.Truncate(time.Second))}
+		}
+	}
+	conditions(&s, p)
+	return s
+}
+
+func withRequest(f v1alpha1.Finding, id string) v1alpha1.Finding {
+	f.RequestID = id
+	return f
+}
+
+func failing(s v1alpha1.LoadBalancerStatus) bool {
+	return slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool { return f.Class != string(diag.Note) })
+}
+
+func membersOf(p Pass) []v1alpha1.Member {
+	var out []v1alpha1.Member
+	for _, m := range p.Members {
+		out = append(out, v1alpha1.Member{ObjectReference: reference(m.Object), ObservedGeneration: m.Generation, Accepted: !fails(m.Object, p.Found)})
+	}
+	return out
+}
+
+func reference(o diag.Object) v1alpha1.ObjectReference {
+	return v1alpha1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+}
+
+// short truncates a text between characters.
+func short(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit-len("…")], "") + "…"
+}
+
+func planOf(p Pass, before *v1alpha1.PlanStatus) *v1alpha1.PlanStatus {
+	out := &v1alpha1.PlanStatus{Time: metav1.NewTime(p.Now.Truncate(time.Second)), Summary: p.Summary, Result: "Done"}
+	switch {
+	case p.Failed:
+		out.Result = "Failed"
+	case len(p.Waiting) > 0:
+		out.Result = "Waiting"
+	}
+	for _, step := range p.Steps[:min(len(p.Steps), maxPlanSteps)] {
+		out.Steps = append(out.Steps, short(step, 256))
+	}
+	if before != nil && before.Summary == out.Summary && before.Result == out.Result && slices.Equal(before.Steps, out.Steps) && out.Result != "Done" {
+		return before // the same attempt again: the status keeps the time of the first one
+	}
+	return out
+}
+
+func findingOf(d diag.Diagnostic) v1alpha1.Finding {
+	d.RequestID = "" // it changes with every attempt
+	return v1alpha1.Finding{Object: reference(d.Object), Code: string(d.Code), Class: string(d.Class), Field: d.Path, Message: short(d.Message(), maxText)}
+}
+
+// Owners are the owner references by which an object is garbage collected after its last member: to members in its own namespace.
+func Owners(members []Member, namespace, apiVersion string) []metav1.OwnerReference {
+	var out []metav1.OwnerReference
+	for _, m := range members {
+		if m.Object.Namespace == namespace && m.Object.UID != "" {
+			out = append(out, metav1.OwnerReference{APIVersion: apiVersion, Kind: m.Object.Kind, Name: m.Object.Name, UID: types.UID(m.Object.UID)})
+		}
+	}
+	return out
+}

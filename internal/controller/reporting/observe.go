@@ -1,0 +1,172 @@
+package reporting
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// observe fills in the observed state of AWS.
+func observe(s *v1alpha1.LoadBalancerStatus, p Pass, before v1alpha1.LoadBalancerStatus) {
+	s.Name, s.ARN, s.DNSName, s.HostedZoneID, s.Type, s.Scheme, s.State, s.OtherARNs = "", "", "", "", "", "", "", nil
+	var main *awsop.LoadBalancer
+	for i := range p.Observed.LoadBalancers {
+		lb := &p.Observed.LoadBalancers[i]
+		if main == nil || rank(lb) < rank(main) {
+			main = lb
+		}
+	}
+	for i := range p.Observed.LoadBalancers {
+		if lb := &p.Observed.LoadBalancers[i]; lb != main {
+			s.OtherARNs = append(s.OtherARNs, lb.ARN)
+		}
+	}
+	slices.Sort(s.OtherARNs)
+	if main != nil {
+		s.Name, s.ARN, s.DNSName, s.HostedZoneID = main.Name, main.ARN, strings.ToLower(main.DNSName), main.HostedZone
+		s.Type, s.Scheme, s.State = string(main.Type), main.Scheme, main.State
+	}
+	rulesPerListener := map[string]int32{}
+	ports := map[string]int32{}
+	forward := newForwards(p.Observed, p.Desired)
+	s.Listeners, s.Rules, s.TargetGroups = nil, nil, nil
+	for _, r := range p.Observed.Rules {
+		rulesPerListener[r.Listener.Literal]++
+	}
+	for _, l := range p.Observed.Listeners {
+		ports[l.ARN] = l.Port
+		s.Listeners = append(s.Listeners, v1alpha1.ListenerStatus{
+			Port: l.Port, Protocol: l.Protocol, ARN: l.ARN, Rules: rulesPerListener[l.ARN], Forward: forward.of(l.DefaultActions),
+		})
+	}
+	sorting.By(s.Listeners, func(a, b v1alpha1.ListenerStatus) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.ARN, b.ARN))
+	})
+	byMatch := map[string]string{} // by content and not by tag, since moved rules keep their tags
+	if p.Desired != nil {
+		for _, r := range slices.Backward(p.Desired.Rules) { // of equal rules the first one applies
+			byMatch[ruleKey(r.Listener.ID, r.Conditions)] = r.ID
+		}
+	}
+	for _, r := range p.Observed.Rules {
+		port := ports[r.Listener.Literal]
+		id, wanted := byMatch[ruleKey(strconv.Itoa(int(port)), r.Conditions)]
+		if !wanted {
+			id = r.ID
+		}
+		owner := ownerOf(p, stack.KindRule, id)
+		s.Rules = append(s.Rules, v1alpha1.RuleStatus{
+			Port: port, Priority: r.Priority, ARN: r.ARN, Match: short(stack.ConditionsText(r.Conditions), 256), Owner: owner,
+			ObservedGeneration: generationOf(p, owner, before.Rules, r.ARN), Forward: forward.of(r.Actions),
+		})
+	}
+	sorting.By(s.Rules, func(a, b v1alpha1.RuleStatus) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ARN, b.ARN))
+	})
+	s.Rules = s.Rules[:min(len(s.Rules), maxRules)]
+	for _, tg := range p.Observed.TargetGroups {
+		g := v1alpha1.TargetGroupStatus{Name: tg.Name, ARN: tg.ARN, Owner: ownerOf(p, stack.KindTargetGroup, tg.ID)}
+		for _, old := range before.TargetGroups {
+			if old.ARN == tg.ARN {
+				g.Targets = old.Targets
+			}
+		}
+		s.TargetGroups = append(s.TargetGroups, g)
+	}
+	sorting.By(s.TargetGroups, func(a, b v1alpha1.TargetGroupStatus) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ARN, b.ARN))
+	})
+	s.TargetGroups = s.TargetGroups[:min(len(s.TargetGroups), maxTargetGroups)]
+	countTargets(s)
+}
+
+// generationOf is the generation of its owner that a rule carries out: that of the pass if all of it is in effect, or else that of the pass before.
+func generationOf(p Pass, owner *v1alpha1.ObjectReference, before []v1alpha1.RuleStatus, arn string) int64 {
+	if owner != nil && !p.Failed && len(p.Waiting) == 0 {
+		for _, m := range p.Members {
+			if reference(m.Object) == *owner && !fails(m.Object, p.Found) {
+				return m.Generation
+			}
+		}
+	}
+	for _, r := range before {
+		if r.ARN == arn && owner != nil && r.Owner != nil && *r.Owner == *owner {
+			return r.ObservedGeneration
+		}
+	}
+	return 0
+}
+
+// forwards are target groups, by ARN, as places that forward to them show them.
+type forwards map[string]v1alpha1.ForwardStatus
+
+func newForwards(o *awsop.Observed, desired *stack.Stack) forwards {
+	bindings := map[string]stack.Binding{} // by identity of the target group
+	if desired != nil {
+		for _, b := range desired.Bindings {
+			bindings[b.ID] = b
+		}
+	}
+	out := make(forwards, len(o.TargetGroups))
+	for _, g := range o.TargetGroups {
+		f := v1alpha1.ForwardStatus{TargetGroup: g.Name}
+		if b, ok := bindings[g.ID]; ok {
+			f.Service, f.ServicePort = &v1alpha1.ObjectReference{Kind: "Service", Namespace: b.Namespace, Name: b.ServiceName}, b.ServicePort
+		}
+		out[g.ARN] = f
+	}
+	return out
+}
+
+// of is where actions forward to, by name of the target group. One that is not of the stack has its ARN for a name.
+func (all forwards) of(actions []stack.Action) (out []v1alpha1.ForwardStatus) {
+	for _, a := range actions {
+		if a.Forward == nil {
+			continue
+		}
+		for _, t := range a.Forward.TargetGroups {
+			f, ok := all[t.TargetGroup.Literal]
+			if !ok {
+				f.TargetGroup = t.TargetGroup.Literal
+			}
+			if f.Weight = 1; t.Weight != nil {
+				f.Weight = *t.Weight
+			}
+			out = append(out, f)
+		}
+	}
+	sorting.By(out, func(a, b v1alpha1.ForwardStatus) int { return cmp.Compare(a.TargetGroup, b.TargetGroup) })
+	return out
+}
+
+// rank orders the load balancers of a stack: its own one before a frontend, and active ones first. The first one is in the status.
+func rank(lb *awsop.LoadBalancer) int {
+	n := 0
+	if lb.ID != stack.LoadBalancerIdentity {
+		n += 2
+	}
+	if lb.State != "active" {
+		n++
+	}
+	return n
+}
+
+func ownerOf(p Pass, kind stack.Kind, id string) *v1alpha1.ObjectReference {
+	objects := p.Origins[stack.Ref{Kind: kind, ID: id}]
+	if len(objects) == 0 {
+		return nil
+	}
+	r := reference(objects[0])
+	return &r
+}
+
+// ruleKey identifies a rule of a load balancer by its port and conditions.
+func ruleKey(port string, conditions []stack.Condition) string {
+	return port + " " + stack.ConditionsText(conditions)
+}

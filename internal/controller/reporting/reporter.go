@@ -1,0 +1,229 @@
+// Package reporting computes what users see of passes: events from diagnostics, and the status of LoadBalancer objects. What the status of Ingresses
+// and Services shows is in owner. Everything here but Reporter is pure; nothing here writes to Kubernetes except through an event recorder.
+package reporting
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// repeatAfter is the interval at which the event of a lasting finding is repeated, so that it stays in the event history (one hour by
+// default).
+const repeatAfter = 20 * time.Minute
+
+// prefixes begin event messages, per reason, as in the existing controller.
+var prefixes = map[diag.EventReason]string{
+	diag.FailedLoadGroupID:   "failed load groupID due to ",
+	diag.FailedBuildModel:    "Failed build model due to ",
+	diag.FailedDeployModel:   "Failed deploy model due to ",
+	diag.FailedReconcile:     "Failed reconcile due to ",
+	diag.FailedCleanup:       "Failed cleanup due to ",
+	diag.FailedAdd:           "Failed add finalizer due to ",
+	diag.FailedRemove:        "Failed remove finalizer due to ",
+	diag.FailedStatus:        "Failed update status due to ",
+	diag.FailedCleanupStatus: "Failed cleanup status due to ",
+}
+
+// Event is one event to record.
+type Event struct {
+	Type    string // corev1.EventTypeNormal or corev1.EventTypeWarning
+	Reason  string
+	Message string
+}
+
+// EventOf is the event of a diagnostic. The event of a note is Normal, unless its reason says otherwise, as that of an unknown annotation.
+func EventOf(d diag.Diagnostic) Event {
+	reason := d.Reason()
+	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {
+		reason = diag.FailedReconcile // bindings have this reason only
+	}
+	if d.Object.Kind == "GlobalAccelerator" {
+		reason = cmp.Or(acceleratorReasons[reason], reason)
+	}
+	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
+	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {
+		e.Type = corev1.EventTypeNormal
+	}
+	return e
+}
+
+// acceleratorReasons are the reasons of events of GlobalAccelerators that others of the existing controller do not have.
+var acceleratorReasons = map[diag.EventReason]diag.EventReason{diag.FailedDeployModel: diag.FailedDeploy, diag.FailedLoadGroupID: diag.FailedEndpointLoad}
+
+// Record records an event about an object, which is given by name.
+type Record func(object diag.Object, e Event)
+
+// Reporter records an event for each finding, repeats it at intervals while the finding lasts, and records success after failure. It is
+// safe for concurrent use.
+type Reporter struct {
+	record Record
+	now    func() time.Time
+
+	mu sync.Mutex
+	// reported are the events of objects by unit, such as an Ingress group or a binding.
+	reported map[string]map[diag.Object]*history
+}
+
+// history is what was recorded of one object.
+type history struct {
+	messages map[string]time.Time
+	ok       bool // success was recorded since the last failure
+	failing  bool
+	member   bool // the object is one of the unit's own, for which the caller calls Forget
+}
+
+// NewReporter makes a reporter.
+func NewReporter(record Record, now func() time.Time) *Reporter {
+	return &Reporter{record: record, now: now, reported: map[string]map[diag.Object]*history{}}
+}
+
+// Report is the report of a pass over a unit.
+type Report struct {
+	// Objects are the unit's own objects whose declarations are in effect unless there is a finding about them. Success is recorded on
+	// each, if something was changed for it, or at its first or first recovered pass.
+	Objects []diag.Object
+	// Waiting are the unit's own objects that wait for others. No success is recorded on them.
+	Waiting []diag.Object
+	Found   diag.List
+	Changed bool // something was changed, and all of it succeeded
+	// Unedited reports that the objects have not changed since the last pass. A finding that comes and goes is then recorded once until
+	// the object succeeds.
+	Unedited bool
+	// Partial reports that the pass ended early: there may be further findings, and no object has succeeded.
+	Partial bool
+}
+
+// Report records the events of a pass over a unit. Recovery is also recorded on objects that are not the unit's own, such as the Service
+// behind an Ingress.
+func (r *Reporter) Report(unit string, a Report) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	about := slices.Concat(a.Objects, a.Waiting)
+	for _, d := range a.Found {
+		if !slices.Contains(about, d.Object) {
+			about = append(about, d.Object)
+		}
+	}
+	if r.reported[unit] == nil {
+		r.reported[unit] = map[diag.Object]*history{}
+	}
+	for _, o := range about {
+		r.object(unit, o, a)
+	}
+	if a.Partial {
+		return
+	}
+	for o, t := range r.reported[unit] {
+		if t.member || slices.Contains(about, o) {
+			continue
+		}
+		if t.failing {
+			r.succeeded(o)
+		}
+		delete(r.reported[unit], o)
+	}
+	if len(r.reported[unit]) == 0 {
+		delete(r.reported, unit)
+	}
+}
+
+func (r *Reporter) succeeded(o diag.Object) {
+	r.record(o, Event{Type: corev1.EventTypeNormal, Reason: string(diag.SuccessfullyDone), Message: "Successfully reconciled"})
+}
+
+func (r *Reporter) object(unit string, o diag.Object, a Report) {
+	t := r.reported[unit][o]
+	if t == nil {
+		t = &history{messages: map[string]time.Time{}}
+		r.reported[unit][o] = t
+	}
+	due := slices.Contains(a.Objects, o)
+	t.member = t.member || due || slices.Contains(a.Waiting, o)
+	now := r.now()
+	t.failing = t.failing && a.Partial
+	current := map[string]time.Time{}
+	if a.Partial || a.Unedited && (!due || fails(o, a.Found)) {
+		// The object has not succeeded since, so that a former finding which recurs is not recorded again.
+		current = maps.Clone(t.messages)
+		maps.DeleteFunc(current, func(_ string, last time.Time) bool { return now.Sub(last) >= repeatAfter })
+	}
+	found := map[string]bool{}
+	for _, d := range a.Found {
+		if d.Object != o {
+			continue
+		}
+		t.failing = t.failing || d.Class != diag.Note
+		e := EventOf(d)
+		key := identity(e.Reason, d)
+		if found[key] {
+			continue
+		}
+		found[key] = true
+		last, again := t.messages[key]
+		if !again || now.Sub(last) >= repeatAfter {
+			r.record(o, e)
+			last = now
+		}
+		current[key] = last
+	}
+	t.messages = current
+	if t.failing {
+		t.ok = false
+		return
+	}
+	if due && !a.Partial && (a.Changed || !t.ok) {
+		r.succeeded(o)
+		t.ok = true
+	}
+}
+
+func fails(o diag.Object, found diag.List) bool {
+	return slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Object == o && d.Class != diag.Note })
+}
+
+// identity identifies a finding. AWS's request id is not part of it.
+func identity(reason string, d diag.Diagnostic) string {
+	text := d.Text
+	if d.RequestID != "" {
+		text = strings.ReplaceAll(text, d.RequestID, "")
+	}
+	return strings.Join([]string{reason, string(d.Code), d.Path, text}, "\x00")
+}
+
+// Forget drops the history of a deleted object; without a UID, of every object of that name.
+func (r *Reporter) Forget(unit string, o diag.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.reported[unit], o)
+	for known := range r.reported[unit] {
+		named := known
+		named.UID = ""
+		if named == o {
+			delete(r.reported[unit], known)
+		}
+	}
+	if len(r.reported[unit]) == 0 {
+		delete(r.reported, unit)
+	}
+}
+
+// End drops the history of a unit that no longer exists.
+func (r *Reporter) End(unit string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.reported, unit)
+}
+
+// APIRefusal is the diagnostic of a refused request to the API server that is tried again.
+func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
+	return diag.New(o, "", code, awsclient.SteadyText(err.Error()), "the request is tried again; if the error lasts, check the permissions of the controller's service account")
+}

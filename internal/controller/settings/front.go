@@ -1,0 +1,89 @@
+// Package settings says what flags mean to each package: it turns them into the configuration of front ends, compiler, planner and inventory, for
+// the controller and the command line alike.
+package settings
+
+import (
+	"time"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Loaders are the front ends of all kinds of owners that are served, as flags configure them. With includeDryRun objects under dry run count as if they were not.
+func Loaders(c *config.Config, includeDryRun bool) map[stack.Owner]front.Loader {
+	ing := Ingress(c)
+	ing.Config.IncludeDryRun = includeDryRun
+	out := map[stack.Owner]front.Loader{stack.Ingress: ing, stack.Service: Service(c)}
+	if c.Gates.Enabled(config.ALBGatewayAPI) {
+		out[stack.GatewayALB] = gatewayLoader(c, attachment.Application, includeDryRun)
+	}
+	if c.Gates.Enabled(config.NLBGatewayAPI) {
+		out[stack.GatewayNLB] = gatewayLoader(c, attachment.Network, includeDryRun)
+	}
+	return out
+}
+
+func gatewayLoader(c *config.Config, family attachment.Family, includeDryRun bool) front.Gateway {
+	f := Gateway(c, family)
+	f.Config.IncludeDryRun = includeDryRun
+	return f
+}
+
+// Ingress is the front end of Ingress groups as flags configure it.
+func Ingress(c *config.Config) front.Ingress {
+	return front.Ingress{References: References(c), Config: ingress.Config{
+		IngressClass: c.IngressClass, TolerateMissingService: c.TolerateMissingService, TolerateMissingAction: c.TolerateMissingAction,
+		DefaultTargetType: c.DefaultTargetType, IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType),
+		RequiredSecretsLabel: c.RequiredSecretsLabel,
+		RequestCertificates:  c.Gates.Enabled(config.EnableCertificateManagement), DefaultAuthority: c.DefaultPCA,
+		CapacityOff:   !c.Gates.Enabled(config.LBCapacityReservation),
+		ImportSecrets: c.ImportTLSSecrets, Now: time.Now,
+	}}
+}
+
+// Service is the front end of Services as flags configure it.
+func Service(c *config.Config) front.Service {
+	return front.Service{References: References(c), Config: service.Config{
+		LoadBalancerClass: c.LoadBalancerClass, Off: !c.Gates.Enabled(config.EnableServiceController), DefaultTargetType: c.DefaultTargetType,
+		IPTargetTypeDisabled: !c.Gates.Enabled(config.EnableIPTargetType), LoadBalancerTypeOnly: c.Gates.Enabled(config.ServiceTypeLoadBalancerOnly),
+		TCPUDPListener: c.Gates.Enabled(config.EnableTCPUDPListener), BasicHealthCheck: !c.Gates.Enabled(config.NLBHealthCheckAdvancedConfig),
+		CapacityOff: !c.Gates.Enabled(config.LBCapacityReservation),
+	}}
+}
+
+// GatewayConfig is the configuration of both front ends of Gateways.
+func GatewayConfig(c *config.Config) gateway.Config {
+	out := gateway.Config{ListenerSets: c.Gates.Enabled(config.GatewayListenerSet), TrustStores: c.TrustStores.Bucket != "", WatchNamespace: c.WatchNamespace, Route: route.Config{DefaultTargetType: c.DefaultTargetType}, Now: time.Now}
+	for _, of := range []struct {
+		served bool
+		to     *gatewayv1.GatewayController
+		name   string
+	}{
+		{c.Gates.Enabled(config.ALBGatewayAPI), &out.ALB, c.Gateways.ALB},
+		{c.Gates.Enabled(config.NLBGatewayAPI), &out.NLB, c.Gateways.NLB},
+		{c.ServesAutoGateways(), &out.Auto, c.Gateways.Auto},
+	} {
+		if of.served {
+			*of.to = gatewayv1.GatewayController(of.name)
+		}
+	}
+	return out
+}
+
+// Gateway is the front end of the Gateways of a family as flags configure it.
+func Gateway(c *config.Config, f attachment.Family) front.Gateway {
+	return front.Gateway{Config: GatewayConfig(c), Family: f, References: References(c)}
+}
+
+// References are the kinds that a controller with such flags reads.
+func References(c *config.Config) front.References {
+	return front.References{Grants: c.ServesGateways() || c.ServesAccelerators(), Namespaces: c.WatchNamespace == ""}
+}

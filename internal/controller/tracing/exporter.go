@@ -1,0 +1,172 @@
+package tracing
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-logr/logr"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+)
+
+// firstPause is the pause before a refused export is tried again; the next ones are twice as long each.
+const firstPause = 500 * time.Millisecond
+
+// exporter sends spans by OTLP over HTTP. OpenTelemetry's own exporter is not used: it links gRPC (decision 23). The SDK calls it in one goroutine, drops spans
+// while the queue before it is full, and calls nothing else meanwhile.
+type exporter struct {
+	to      config.Traces
+	client  *http.Client
+	log     logr.Logger
+	failing bool // the last export failed, which has been logged
+}
+
+func newExporter(o Options) (*exporter, error) {
+	secured := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the authorities of the collector of traces (OTEL_EXPORTER_OTLP_CERTIFICATE): %w", err)
+		}
+		if secured.RootCAs = x509.NewCertPool(); !secured.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("reading the authorities of the collector of traces (OTEL_EXPORTER_OTLP_CERTIFICATE): %s has no certificate", o.CAFile)
+		}
+	}
+	if o.CertificateFile != "" {
+		own := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // read for each connection, as it may be renewed
+			c, err := tls.LoadX509KeyPair(o.CertificateFile, o.KeyFile)
+			return &c, err
+		}
+		if _, err := own(nil); err != nil {
+			return nil, fmt.Errorf("reading the certificate for the collector of traces (OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, OTEL_EXPORTER_OTLP_CLIENT_KEY): %w", err)
+		}
+		secured.GetClientCertificate = own
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secured, MaxIdleConns: 1, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
+	return &exporter{to: o.Traces, client: &http.Client{Transport: transport}, log: o.Log}, nil
+}
+
+// ExportSpans implements sdktrace.SpanExporter. It logs the first failure in a row, and the success after it; it returns no error, which the SDK
+// would write past the log.
+func (e *exporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, e.to.Timeout, fmt.Errorf("no answer within %s", e.to.Timeout))
+	defer cancel()
+	body, err := e.encode(spans)
+	if err == nil {
+		err = e.send(ctx, body)
+	}
+	switch {
+	case err != nil && !e.failing:
+		e.log.Info("traces are lost until the collector takes them; nothing else depends on it", "endpoint", Shown(e.to.Endpoint), "reason", err.Error(), "remedy", e.remedy())
+	case err == nil && e.failing:
+		e.log.Info("the collector takes traces again", "endpoint", Shown(e.to.Endpoint))
+	}
+	e.failing = err != nil
+	return nil
+}
+
+// Shutdown implements sdktrace.SpanExporter.
+func (e *exporter) Shutdown(context.Context) error {
+	e.client.CloseIdleConnections()
+	return nil
+}
+
+// Shown is an endpoint without a password, for the log.
+func Shown(endpoint string) string {
+	if u, err := url.Parse(endpoint); err == nil {
+		return u.Redacted()
+	}
+	return ""
+}
+
+// remedy is what to check. Port 4317 answers a request of HTTP with an error that does not show why.
+func (e *exporter) remedy() string {
+	if u, err := url.Parse(e.to.Endpoint); err == nil && u.Port() == "4317" {
+		return "4317 is usually the collector's port of gRPC: name that of HTTP, usually 4318"
+	}
+	return "check --otlp-traces-endpoint or OTEL_EXPORTER_OTLP_ENDPOINT, and that the collector has a receiver of OTLP over HTTP"
+}
+
+func (e *exporter) encode(spans []sdktrace.ReadOnlySpan) ([]byte, error) {
+	data, err := proto.Marshal(message(spans))
+	if err != nil || !e.to.Gzip {
+		return data, err
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err = w.Write(data)
+	err = errors.Join(err, w.Close())
+	return b.Bytes(), err
+}
+
+// errAgain marks a refusal that OTLP has clients try again.
+var errAgain = errors.New("the collector is busy")
+
+// send sends a message until the collector takes it, refuses it for good, does not answer, or ctx ends.
+func (e *exporter) send(ctx context.Context, body []byte) error {
+	for pause := firstPause; ; pause *= 2 {
+		after, err := e.post(ctx, body)
+		if !errors.Is(err, errAgain) {
+			return err
+		}
+		timer := time.NewTimer(max(pause, after))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// post makes one request. after is the pause that the collector asks for.
+func (e *exporter) post(ctx context.Context, body []byte) (after time.Duration, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, e.to.Endpoint, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header.Set("Content-Type", "application/x-protobuf")
+	if e.to.Gzip {
+		r.Header.Set("Content-Encoding", "gzip")
+	}
+	for k, v := range e.to.Headers {
+		r.Header.Set(k, v)
+	}
+	resp, err := e.client.Do(r)
+	if err != nil {
+		var at *url.Error
+		if errors.As(err, &at) { // without the address, which is named beside it and may have a password
+			err = at.Err
+		}
+		return 0, err
+	}
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 512)) // for the log
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	_ = resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return 0, nil
+	}
+	err = fmt.Errorf("answered %s %q", resp.Status, answer)
+	if again := []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}; slices.Contains(again, resp.StatusCode) {
+		seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		return time.Duration(seconds) * time.Second, fmt.Errorf("%w: %w", errAgain, err)
+	}
+	return 0, err
+}

@@ -1,0 +1,202 @@
+package annotation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+)
+
+// serviceLoadBalancerPrefix is the prefix of the keys of load balancers on a Service. Other keys below ServicePrefix belong to other
+// controllers, except for those of the table.
+const serviceLoadBalancerPrefix = ServicePrefix + "aws-load-balancer-"
+
+// foreign are keys with that prefix that the cloud provider's own controller reads for Classic Load Balancers.
+var foreign = map[Key]bool{
+	service("connection-draining-enabled"):     true,
+	service("connection-draining-timeout"):     true,
+	service("connection-idle-timeout"):         true,
+	service("access-log-emit-interval"):        true,
+	service("extra-security-groups"):           true,
+	service("security-group-rule-description"): true,
+}
+
+// Check reports the keys of one object that are unknown, those that this version does not act on, and those without effect on the kind
+// of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService for a Service with a load balancer, OnGateway
+// for a Gateway, OnRoute for a route of any kind.
+func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if !claims(on, k) {
+			continue
+		}
+		key := Key(k)
+		e, ok := Lookup(key)
+		switch {
+		case !ok && foreign[key]:
+			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
+				fmt.Sprintf("annotation %s belongs to Classic Load Balancers and has no effect", k), "remove it"))
+		case !ok:
+			f.Add(unknown(o, key))
+		case !applies(e.Scope, on):
+			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
+				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), elsewhere(on)))
+		}
+	}
+}
+
+// elsewhere is what to do about an annotation that such an object does not have.
+func elsewhere(on Scope) string {
+	if on == OnGateway || on == OnRoute {
+		return "remove it; what it means for a Gateway is a field of a LoadBalancerConfiguration, TargetGroupConfiguration or ListenerRuleConfiguration"
+	}
+	return "move it there, or remove it"
+}
+
+// OfIngress reports whether an object has an annotation with the prefix of those of Ingresses.
+func OfIngress(annotations map[string]string) bool {
+	for k := range annotations {
+		if strings.HasPrefix(k, IngressPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// claims reports whether a key has a prefix of the keys that are read on such objects.
+func claims(on Scope, k string) bool {
+	if on == OnGateway || on == OnRoute {
+		return strings.HasPrefix(k, GatewayPrefix) || strings.HasPrefix(k, IngressPrefix) || strings.HasPrefix(k, serviceLoadBalancerPrefix)
+	}
+	if on != OnService {
+		return strings.HasPrefix(k, IngressPrefix)
+	}
+	_, known := Lookup(Key(k))
+	return strings.HasPrefix(k, serviceLoadBalancerPrefix) || known && strings.HasPrefix(k, ServicePrefix)
+}
+
+func applies(scope, on Scope) bool {
+	return scope == on || scope == Written || scope == OnBoth && on == OnIngress
+}
+
+func unknown(o diag.Object, k Key) diag.Diagnostic {
+	remedy := "remove it, or look it up in the list of annotations"
+	if best := Nearest(k); best != "" {
+		remedy = fmt.Sprintf("did you mean %s?", best)
+	}
+	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k), remedy)
+}
+
+// longestName is the maximum length of the part of a key after the slash (Kubernetes, "Annotations": 63 characters).
+const longestName = 63
+
+// Misspelt is the known key that an unknown one most likely stands for; empty if the key is known, belongs to another controller or
+// resembles none.
+func Misspelt(k Key) Key {
+	if _, ok := Lookup(k); ok || foreign[k] || prefix(k) != IngressPrefix && !strings.HasPrefix(string(k), serviceLoadBalancerPrefix) {
+		return ""
+	}
+	return Nearest(k)
+}
+
+// MisspeltFor is the first key of an object that most likely stands for a known one, which the object lacks.
+func MisspeltFor(meant Key, annotations map[string]string) (k Key, ok bool) {
+	if _, there := annotations[string(meant)]; there {
+		return "", false
+	}
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if Misspelt(Key(k)) == meant {
+			return Key(k), true
+		}
+	}
+	return "", false
+}
+
+// Misspellings are the keys of an object, in order, that most likely stand for an annotation that the object lacks and whose absence
+// deletes, replaces or opens something.
+func Misspellings(o diag.Object, on Scope, annotations map[string]string) []intent.Misspelling {
+	var out []intent.Misspelling
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if !claims(on, k) {
+			continue
+		}
+		meant := Misspelt(Key(k))
+		e, _ := Lookup(meant)
+		if _, there := annotations[string(meant)]; there || e.Setting == "" || !applies(e.Scope, on) {
+			continue
+		}
+		out = append(out, intent.Misspelling{Setting: e.Setting, Key: k, Meant: string(meant), Source: intent.At(o, Key(k).Path())})
+	}
+	return out
+}
+
+// Nearest is the known key that a misspelt one most likely stands for; empty if none is near. Of a family, the rest of the key
+// is kept. For a name that is too long for the API server, which only files can have, the result is empty: comparing it could take seconds.
+func Nearest(k Key) Key {
+	if len(suffix(k)) > longestName {
+		return ""
+	}
+	var best Key
+	bestDistance := 3 + len(suffix(k))/10
+	for _, e := range entries {
+		candidate := e.Key
+		if e.Family != "" {
+			// Compare as many dots as the family has; the rest is a name of the user.
+			dots := strings.Count(string(e.Key[len(prefix(e.Key)):]), ".")
+			rest := cutDots(suffix(k), dots)
+			if rest == "" {
+				continue
+			}
+			candidate += Key(rest)
+		}
+		// The difference in length is a lower bound of the distance.
+		if lengths := len(candidate) - len(k); prefix(candidate) != prefix(k) || max(lengths, -lengths) >= bestDistance {
+			continue
+		}
+		if d := Distance(strings.ToLower(suffix(k)), strings.ToLower(suffix(candidate))); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+func prefix(k Key) string { return string(k[:strings.IndexByte(string(k), '/')+1]) }
+
+func suffix(k Key) string { return string(k[strings.IndexByte(string(k), '/')+1:]) }
+
+// cutDots is what follows the n-th dot; empty if there are fewer.
+func cutDots(s string, n int) string {
+	for ; n > 0; n-- {
+		_, rest, ok := strings.Cut(s, ".")
+		if !ok {
+			return ""
+		}
+		s = rest
+	}
+	return s
+}
+
+// Distance is the Levenshtein distance of two strings, with a swap of neighbours counted as one edit.
+func Distance(a, b string) int {
+	previous2, previous, current := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range previous {
+		previous[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		current[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			current[j] = min(previous[j]+1, current[j-1]+1, previous[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				current[j] = min(current[j], previous2[j-2]+1)
+			}
+		}
+		previous2, previous, current = previous, current, previous2
+	}
+	return previous[len(b)]
+}

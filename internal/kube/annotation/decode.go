@@ -1,0 +1,216 @@
+package annotation
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/model/planjson"
+)
+
+// The decoders return the first error of a value, in the words of the existing controller.
+
+func decodeString(e Entry, _ Key, raw string) (string, error) {
+	if e.Values != nil && !slices.Contains(e.Values, raw) {
+		return "", fmt.Errorf("%s: %s", e.Complaint, raw)
+	}
+	return raw, nil
+}
+
+func decodeBool(_ Entry, k Key, raw string) (bool, error) {
+	b, err := strconv.ParseBool(raw)
+	if err != nil {
+		return false, fmt.Errorf("failed to parse bool annotation, %s: %s: neither true nor false", k, raw)
+	}
+	return b, nil
+}
+
+func decodeInt32(e Entry, k Key, raw string) (int32, error) {
+	n, err := decodeInt(e, k, raw, 32)
+	return int32(n), err
+}
+
+func decodeInt64(e Entry, k Key, raw string) (int64, error) { return decodeInt(e, k, raw, 64) }
+
+func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
+	n, err := strconv.ParseInt(raw, 10, bits)
+	if err != nil {
+		return 0, fmt.Errorf("failed to parse int%d annotation, %s: %s: %s", bits, k, raw, notANumber(err))
+	}
+	if e.Min != e.Max && (n < e.Min || n > e.Max) {
+		return 0, fmt.Errorf("annotation %s: %d is outside %d to %d, which is what AWS admits", k, n, e.Min, e.Max)
+	}
+	return n, nil
+}
+
+// notANumber is why a number does not parse, without the names of Go's functions.
+func notANumber(err error) string {
+	if errors.Is(err, strconv.ErrRange) {
+		return "too large"
+	}
+	return "not a whole number"
+}
+
+// decodeList splits at commas, trims items and drops empty ones. Order and duplicates are kept; there is no escaping.
+func decodeList(_ Entry, _ Key, raw string) ([]string, error) {
+	out := []string{}
+	for item := range strings.SplitSeq(raw, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out, nil
+}
+
+// decodeMap reads key=value items; see items. Keys and values are trimmed, values may be empty and may contain "=", the last
+// of several equal keys counts.
+func decodeMap(_ Entry, k Key, raw string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, item := range items(raw) {
+		key, value, ok := strings.Cut(item, "=")
+		key = strings.TrimSpace(key)
+		if !ok || key == "" {
+			return nil, fmt.Errorf("failed to parse stringMap annotation, %s: %s", k, raw)
+		}
+		out[key] = strings.TrimSpace(value)
+	}
+	return out, nil
+}
+
+// items splits the value of a map at commas. A backslash takes the byte after it literally, so \, is a comma in a value. If no
+// "=" follows a comma, all that follows it is one item. A comma at the very end is ignored, while the existing controller makes it part
+// of the last value.
+func items(raw string) []string {
+	var out []string
+	var item []byte
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '\\' && i+1 < len(raw):
+			i++
+			item = append(item, raw[i])
+		case c == ',':
+			rest := strings.TrimSpace(raw[i+1:])
+			current := strings.TrimSpace(string(item))
+			switch {
+			case strings.Contains(rest, "="):
+				out, item = append(out, current), nil
+			case rest != "":
+				return append(out, current, rest)
+			case current == "":
+				item = append(item, c)
+			default:
+				return append(out, current)
+			}
+		default:
+			item = append(item, c)
+		}
+	}
+	if len(item) > 0 {
+		out = append(out, strings.TrimSpace(string(item)))
+	}
+	return out
+}
+
+func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
+	var v T
+	if err := json.Unmarshal([]byte(raw), &v); err != nil {
+		return v, fmt.Errorf("failed to parse json annotation, %s: %s: %w", k, raw, JSONError(err))
+	}
+	return v, nil
+}
+
+// JSONError describes an error of encoding/json in the terms of JSON instead of Go types.
+func JSONError(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	return fmt.Errorf("%s must not be a JSON %s (offset %d)", cmp.Or(wrong.Field, "the whole"), wrong.Value, wrong.Offset)
+}
+
+// remedy describes a valid value.
+func (e Entry) remedy() string {
+	if e.Values != nil {
+		return "write " + join(e.Values)
+	}
+	switch e.Syntax {
+	case Bool:
+		return "write true or false"
+	case Int32, Int64:
+		if e.Min != e.Max {
+			return fmt.Sprintf("write a whole number from %d to %d", e.Min, e.Max)
+		}
+		return "write a whole number"
+	case Map:
+		return "write key=value pairs separated by commas, such as " + e.Example
+	case JSON:
+		return "correct it; an example is " + e.Example
+	default:
+		return "write a value such as " + e.Example
+	}
+}
+
+// join is "a, b or c".
+func join(values []string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return strings.Join(values[:len(values)-1], ", ") + " or " + values[len(values)-1]
+}
+
+// ValidHealthCheckPath reports whether AWS admits a health check path: 1 to 1024 characters, starting with a slash.
+func ValidHealthCheckPath(path string) bool {
+	return strings.HasPrefix(path, "/") && len(path) <= 1024
+}
+
+// ValidCodes reports whether a matcher is a list of codes and ranges of codes, such as 200,301-302, all within low and high.
+func ValidCodes(matcher string, low, high int) bool {
+	for item := range strings.SplitSeq(matcher, ",") {
+		from, to, isRange := strings.Cut(strings.TrimSpace(item), "-")
+		if !isRange {
+			to = from
+		}
+		a, errA := strconv.Atoi(from)
+		b, errB := strconv.Atoi(to)
+		if errA != nil || errB != nil || a > b || a < low || b > high {
+			return false
+		}
+	}
+	return true
+}
+
+// Action is the value of annotations Actions and ServiceActions. Services have forwards only.
+type Action struct {
+	Type            string                  `json:"type"`
+	TargetGroupARN  *string                 `json:"targetGroupARN"`
+	TargetGroupName *string                 `json:"targetGroupName"`
+	FixedResponse   *planjson.FixedResponse `json:"fixedResponseConfig"`
+	Redirect        *planjson.Redirect      `json:"redirectConfig"`
+	Forward         *Forward                `json:"forwardConfig"`
+}
+
+// Forward is a forward to several target groups.
+type Forward struct {
+	BaseWeight   *int32        `json:"baseServiceWeight"` // of the annotated Service's own target group
+	TargetGroups []TargetGroup `json:"targetGroups"`
+	Stickiness   *struct {
+		Enabled         *bool  `json:"enabled"`
+		DurationSeconds *int32 `json:"durationSeconds"` // of Ingresses
+	} `json:"targetGroupStickinessConfig"`
+}
+
+// TargetGroup is one target of a forward: a target group of the user, by ARN or name, or that of a Service's port.
+type TargetGroup struct {
+	ARN         *string             `json:"targetGroupARN"`
+	Name        *string             `json:"targetGroupName"` // of Ingresses
+	ServiceName *string             `json:"serviceName"`
+	ServicePort *intstr.IntOrString `json:"servicePort"`
+	Decrypt     *bool               `json:"decrypt"` // of Services: targets of a TLS listener are reached by TCP
+	Weight      *int32              `json:"weight"`
+}

@@ -1,0 +1,133 @@
+package annotation
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// Syntax is the grammar of a value.
+type Syntax string
+
+// The grammars; decode.go defines them.
+const (
+	String Syntax = "string" // taken as it is, not trimmed
+	Bool   Syntax = "bool"   // as strconv.ParseBool
+	Int32  Syntax = "int32"  // decimal
+	Int64  Syntax = "int64"  // decimal
+	List   Syntax = "list"   // comma separated
+	Map    Syntax = "map"    // key=value, comma separated
+	JSON   Syntax = "json"   // member names without regard to case, unknown members ignored
+)
+
+// Scope is the kinds of objects on which an annotation is read.
+type Scope string
+
+// The scopes.
+const (
+	OnIngress Scope = "Ingress"
+	OnBoth    Scope = "Ingress, backend Service" // the Service's value wins
+	OnService Scope = "Service"
+	OnPod     Scope = "Pod"
+	OnGateway Scope = "Gateway"
+	OnRoute   Scope = "route" // no annotation is
+	Written   Scope = "written by the controller"
+)
+
+// Entry is the row of one annotation.
+type Entry struct {
+	Key    Key
+	Family string // what follows a Key that ends in a dot, for documentation: "<protocol>-<port>"
+	Syntax Syntax
+	Scope  Scope
+	// Costs is the scope of an invalid value: what is not made or changed because of it.
+	Costs diag.Scope
+	// Setting names what the annotation sets if its absence deletes, replaces or opens something. A misspelt key in the place of the annotation
+	// then counts as an invalid value. Empty = its absence has no such effect.
+	Setting string
+	// Class is the field of IngressClassParams that takes precedence; empty = none.
+	Class string
+	// Default is the value if the annotation is absent, for documentation; empty = the feature is not used.
+	Default string
+	// Merge is how the values of a group's members combine; empty = they do not.
+	Merge string
+	// Values are the valid values, if they are enumerated. Complaint begins the message about another one.
+	Values    []string
+	Complaint string
+	// Min and Max are AWS's bounds of a number, if they differ.
+	Min, Max int64
+	Doc      string
+	Example  string
+}
+
+// Merge rules.
+const (
+	agree   = "members must agree"
+	perPort = "members must agree, per port"
+	perKey  = "members must agree, per key"
+	union   = "union, per port"
+)
+
+// entries is the table, and table its index. Both are constant.
+var (
+	entries = slices.Concat(ingressEntries(), serviceEntries(), gatewayEntries())
+	table   = index()
+)
+
+func index() map[Key]Entry {
+	m := make(map[Key]Entry, len(entries))
+	for _, e := range entries {
+		m[e.Key] = e
+	}
+	return m
+}
+
+// Entries returns the table: Ingress annotations, then those of Services and of Gateways, in reading order.
+func Entries() []Entry { return slices.Clone(entries) }
+
+// Lookup returns the entry of a key, or of the longest family that the key belongs to.
+func Lookup(k Key) (Entry, bool) {
+	if e, ok := table[k]; ok && !strings.HasSuffix(string(k), ".") {
+		return e, true
+	}
+	for i := strings.LastIndexByte(string(k), '.'); i > 0; i = strings.LastIndexByte(string(k[:i]), '.') {
+		if e, ok := table[k[:i+1]]; ok && i+1 < len(k) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// gatewayEntries are the annotations with prefix gateway.k8s.aws/.
+func gatewayEntries() []Entry {
+	return []Entry{
+		{Key: GatewayExisting, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Example: "arn:aws:elasticloadbalancing:us-west-2:123456789012:loadbalancer/app/platform/0123456789abcdef",
+			Doc: "ARN or name of the load balancer of others that ownership `shared` ([sharing-existing.md](tasks/sharing-existing.md)) or `adopted` ([ownership.md](tasks/ownership.md)) is about."},
+		{Key: GatewayOwnership, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`managed`", Example: "observed",
+			Doc: "What the controller may do with the load balancer: `managed`, everything that the object declares; `shared`, only listeners and rules, with their target groups, on the load balancer of others that `existing-load-balancer` names; `adopted`, everything, once what deletes or changes on that load balancer is approved of by `approved-plan`; `observed`, nothing: it shows the address and what would be done, and writes nothing of it to AWS ([ownership.md](tasks/ownership.md)). Annotation elbv2.k8s.aws/ownership of its LoadBalancerConfigurations takes precedence."},
+		{Key: GatewayDeletionPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "`Delete`", Example: "Retain",
+			Doc: "What becomes of the load balancer when the object is deleted, or the last one of its group: `Delete` deletes it, `Retain` leaves it in AWS with its target groups, whose targets are kept up to date as long as their Services exist; the object, created again, takes it over. `RetainWithoutTags` leaves it and takes our tags off, so that somebody else may own it ([deletion-policy.md](tasks/deletion-policy.md))."},
+		{Key: GatewayApprovedPlan, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "every plan is carried out", Example: "none",
+			Doc: "Nothing of the load balancer is changed in AWS but towards the state whose digest this is: `none`, or what `lbc plan` and event `PlanNotApproved` print. Targets are registered all the same ([approve.md](tasks/approve.md))."},
+		{Key: GatewayAllowDeletion, Syntax: Bool, Scope: OnGateway, Costs: diag.AddOn, Default: "false", Example: "true",
+			Doc: "Whether the load balancer may be deleted, once the object no longer declares it, although --deletion-brake holds its deletion."},
+		{Key: GatewayDeleteDuplicates, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "sg-0123456789abcdef0",
+			Doc: "ARNs of load balancers and target groups, and ids of security groups, that carry the tags of this load balancer, do not serve, and may be deleted."},
+		{Key: GatewayDriftPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "that of the class, else --drift-policy (correct)", Example: "report,tags=ignore",
+			Doc: "What becomes of changes made in AWS by hand: `correct`, `report` or `ignore`, or `GROUP=POLICY` for groups of fields, separated by commas ([by-hand.md](tasks/by-hand.md)). Annotation elbv2.k8s.aws/drift-policy of its LoadBalancerConfigurations takes precedence, per group."},
+		{Key: GatewayReplacementPolicy, Syntax: String, Scope: OnGateway, Costs: diag.AddOn, Default: "that of the class, else --replacement-policy (allow)", Example: "refuse,except=k8s-shop-web-0123456789",
+			Doc: "What becomes of an edit that would replace the load balancer by another one, with another DNS name, as one of the scheme: `allow` or `refuse`; `,except=NAME` admits the replacement of one load balancer, and `,keep=1h` keeps the former one so long ([replacement.md](tasks/replacement.md)). Annotation elbv2.k8s.aws/replacement-policy of its LoadBalancerConfigurations takes precedence."},
+		{Key: GatewayDryRun, Syntax: Bool, Scope: OnGateway, Costs: diag.LoadBalancer, Default: "false", Example: "true",
+			Doc: "Whether the Gateway is only planned: nothing of it, its ListenerSets and its routes is deployed, its stack is written to dry-run-plan, and an event counts the planned changes. What is already deployed stays as it is. Only the value true counts."},
+		{Key: GatewayDryRunPlan, Syntax: JSON, Scope: Written, Costs: diag.LoadBalancer, Example: "{}",
+			Doc: "Stack of the Gateway under dry run. Not read."},
+		{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Costs: diag.LoadBalancer, Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA=",
+			Doc: "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
+		{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard"}, Complaint: "unknown rule construction", Scope: OnGateway, Costs: diag.Route, Example: "standard",
+			Default: "compatible, if AWS held a load balancer of the Gateway when it was first seen, else standard",
+			Doc:     "How rules are made of routes: as the AWS Load Balancer Controller makes them, or as the Gateway API defines. The controller records its choice here; write the other one to change over."},
+		{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "platform,team-a", Default: "only the namespace of the Gateway",
+			Doc: "Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at the Gateway. ListenerSets of other namespaces lose such a hostname ([decision 2](decisions/0002-quarantine.md#listenersets-of-other-namespaces))."},
+	}
+}

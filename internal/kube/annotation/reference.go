@@ -1,0 +1,83 @@
+package annotation
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference is the reference page of all annotations, in Markdown.
+func Reference() string {
+	var b strings.Builder
+	b.WriteString(`# Annotations
+
+This page is generated from the controller's own table (` + "`internal/kube/annotation`" + `) by ` + "`make generate`" + `.
+
+How values are written:
+
+| Syntax | Grammar |
+|---|---|
+| string | taken as it is, not trimmed |
+| bool | ` + "`true`, `false`, `1`, `0`, `t`, `f`, `T`, `F`, `TRUE`, `FALSE`, `True`, `False`" + ` |
+| int32, int64 | a decimal number without blanks |
+| list | items separated by commas; blanks around items and empty items are dropped; there is no escaping |
+| map | ` + "`key=value`" + ` items separated by commas; blanks around keys and values are dropped; a backslash takes the next character literally, so ` + "`\\,`" + ` is a comma in a value; the last of several equal keys applies; a comma at the end is ignored |
+| json | JSON; member names are matched without regard to case, unknown members are ignored |
+
+An invalid value is reported as an event on its object, with the annotation's name and the form of a valid value.
+The other members of the object's group are not affected. An unknown key with one of the prefixes below is reported with the most
+similar known key.
+
+"Class field" is the field of IngressClassParams that takes precedence: if it is set, the annotation is not read (attributes and
+tags: per key). "In a group" is how the values of several Ingresses of a group combine. "A mistake costs" is what is not created or
+changed while the value is invalid: the member's own routes, a listener, the load balancer that the group shares, the network load
+balancer in front of it, a certificate, or an add-on that traffic does not depend on.
+`)
+	section := func(title string, entries []Entry) {
+		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title)
+		for _, e := range entries {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", name(e), syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, description(e))
+		}
+	}
+	section("Ingresses, and Services behind them: `"+IngressPrefix+"…`", ingressEntries())
+	section("Services of type LoadBalancer: `"+ServicePrefix+"…`", serviceEntries())
+	section("Gateways: `"+GatewayPrefix+"…`", gatewayEntries())
+	b.WriteString(`
+All other settings of Gateways are fields of [their configurations](gateway-reference.md). Annotations of Ingresses and Services have no effect on Gateways, and no annotation has any on
+routes; a note says so. Behind a Gateway, annotations of a Service that is a backend have no effect either. Annotations with prefix ` + "`gateway.k8s.aws.addon.`" + ` are records of the
+controller: which add-ons it has to take away once the configuration has them no more.
+`)
+	return b.String()
+}
+
+func name(e Entry) string { return suffix(e.Key) + e.Family }
+
+func syntax(e Entry) string {
+	s := string(e.Syntax)
+	if e.Values != nil {
+		quoted := make([]string, len(e.Values))
+		for i, v := range e.Values {
+			quoted[i] = code(v)
+		}
+		return strings.Join(quoted, ", ")
+	}
+	if e.Min != e.Max {
+		s += fmt.Sprintf(", %d to %d", e.Min, e.Max)
+	}
+	return s
+}
+
+func description(e Entry) string {
+	return cell(e.Doc) + " Example: " + code(e.Example)
+}
+
+// cell keeps text from ending a table cell or opening a tag.
+func cell(s string) string {
+	return strings.NewReplacer("|", "\\|", "<", "&lt;", ">", "&gt;").Replace(s)
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.ReplaceAll(s, "|", "\\|") + "`"
+}

@@ -1,0 +1,94 @@
+// Package naming holds the formulas for names, identities, tags, labels and finalizers, one function each. Their results equal those of
+// the existing controller byte for byte, so that its resources are adopted; what is too long for it is shortened. Callers decide when a name is used.
+package naming
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+)
+
+// clean deletes every character outside ASCII [0-9A-Za-z].
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// short cleans s and keeps its first n characters; shorter results are not padded.
+func short(s string, n int) string {
+	s = clean(s)
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// hash10 is the first 10 lower-case hex digits of the SHA-256 of the parts, concatenated without separators.
+func hash10(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "")))
+	return hex.EncodeToString(sum[:5])
+}
+
+// readable is k8s-<8 of namespace>-<8 of name>-<hash>, at most 32 characters.
+func readable(namespace, name, hash string) string {
+	return "k8s-" + short(namespace, 8) + "-" + short(name, 8) + "-" + hash
+}
+
+// NthSecurityGroup is the GroupName of the managed security group of a load balancer with a number from 1, of which the first has that name.
+func NthSecurityGroup(name string, n int) string {
+	if n == 1 {
+		return name
+	}
+	return name + "-" + strconv.Itoa(n)
+}
+
+// OfTargetGroup is the name in a target group's ARN (…:targetgroup/NAME/ID); "" if the ARN is not one of a target group.
+func OfTargetGroup(arn string) string {
+	return objects.TargetGroupName(arn)
+}
+
+// NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…): that of its binding, except for target groups of
+// routes, whose bindings are with the backend; "" if the identity has none, such as that of a frontend's target group.
+func NamespaceOfTargetGroup(id string) string {
+	namespace, _, ok := strings.Cut(id, "/")
+	if !ok {
+		return ""
+	}
+	return namespace
+}
+
+// BindsIn reports whether the binding of a target group belongs to a namespace, by the identity of the group. The identity of one of a route
+// has NAMESPACE-NAME of the backend, so that several namespaces may be meant where names have dashes.
+func BindsIn(id, namespace string) bool {
+	if backend, ok := backendOfRoute(id); ok {
+		return namespace != "" && strings.HasPrefix(backend, namespace+"-")
+	}
+	return namespace == NamespaceOfTargetGroup(id)
+}
+
+// backendOfRoute is NAMESPACE-NAME of the backend in the identity of a target group of a route.
+func backendOfRoute(id string) (backend string, ok bool) {
+	parts := strings.Split(id, ":")
+	if len(parts) != strings.Count(GatewayTargetGroup{}.ID(), ":")+1 {
+		return "", false
+	}
+	_, backend, ok = strings.Cut(parts[2], "-")
+	return backend, ok
+}
+
+// generatedName is the form of the names that controllers generate for load balancers and target groups, and for the load
+// balancers in front of them. AWS does not regard the case of names.
+var generatedName = regexp.MustCompile(`(?i)^k8s-[0-9a-z-]*-([0-9a-f]{10}|[0-9a-f]{6,10}-nlb)$`)
+
+// Generated reports whether a name has the form of generated ones. Nobody may declare such a name: many of them follow from
+// public values, so that a tenant could take the name of another's resource in advance.
+func Generated(name string) bool { return len(name) <= 32 && generatedName.MatchString(name) }

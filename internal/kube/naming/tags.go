@@ -1,0 +1,168 @@
+package naming
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Tag keys.
+const (
+	ClusterTag = "elbv2.k8s.aws/cluster"
+	// BackendResourceTag is the resource tag of the shared backend security group, which belongs to no stack.
+	BackendResourceTag = "elbv2.k8s.aws/resource"
+	// ReplacesTag is of a target group that got a declared name, which does not follow from that of the group whose place it takes: the value is
+	// that name. It goes with the other group.
+	ReplacesTag = "elbv2.k8s.aws/replaces"
+	// SharedWithTag is the tag by which a load balancer of others consents to be shared or taken over, DeletableByTag that by which one that was taken
+	// over consents to be deleted. Each names clusters, or namespaces of clusters (package consent). The controller reads and never writes them.
+	SharedWithTag  = "elbv2.k8s.aws/shared-with"
+	DeletableByTag = "elbv2.k8s.aws/deletable-by"
+	// AdoptedTag marks a load balancer that was taken over, from then on.
+	AdoptedTag = "elbv2.k8s.aws/adopted"
+	// RoleELBTag and RoleInternalELBTag mark the subnets of internet-facing and internal load balancers; value "" or "1".
+	RoleELBTag         = "kubernetes.io/role/elb"
+	RoleInternalELBTag = "kubernetes.io/role/internal-elb"
+	// SubnetClusterTagPrefix + cluster name marks what belongs to a cluster; value "owned" or "shared".
+	SubnetClusterTagPrefix = "kubernetes.io/cluster/"
+)
+
+// StackTag is the key of the tag whose value is the stack ID string.
+func StackTag(o stack.Owner) string { return string(o) + "/stack" }
+
+// ResourceTag is the key of the tag whose value is the resource identity.
+func ResourceTag(o stack.Owner) string { return string(o) + "/resource" }
+
+// Tracking is the set of tags that identify a resource. stackID is the string form of the stack's ID.
+func Tracking(owner stack.Owner, cluster, stackID, resourceID string) map[string]string {
+	return map[string]string{
+		ClusterTag:         cluster,
+		StackTag(owner):    stackID,
+		ResourceTag(owner): resourceID,
+	}
+}
+
+// OwnTags are the keys of all tags that say to whom a resource belongs, in a fixed order: without them it belongs to none.
+func OwnTags(owner stack.Owner) []string {
+	return []string{ClusterTag, LegacyClusterTag, StackTag(owner), ResourceTag(owner), ReplacesTag, RetainedTag, AdoptedTag}
+}
+
+// ConsentTags are the keys of the tags by which others consent.
+func ConsentTags() []string { return []string{SharedWithTag, DeletableByTag} }
+
+// ManagedBy names the cluster, stack or controller that manages a load balancer by its tags, of whatever cluster and version; empty = none does. One that is managed
+// is never shared or taken over.
+func ManagedBy(cluster string, tags map[string]string) string {
+	if key, _, ours := StackOf(cluster, "", tags); ours {
+		return key.String()
+	}
+	for _, k := range []string{ClusterTag, LegacyClusterTag, "eks:eks-cluster-name"} {
+		if v, tagged := tags[k]; tagged {
+			return "cluster " + v
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(tags)) {
+		if k == "kubernetes.io/service-name" || strings.HasSuffix(k, "/stack") && (strings.Contains(k, ".k8s.aws") || strings.Contains(k, ".eks.amazonaws.com")) {
+			return fmt.Sprintf("%s (tag %s)", tags[k], k)
+		}
+	}
+	return ""
+}
+
+// BackendTracking is the set of tags that identify the cluster's shared backend security group.
+func BackendTracking(cluster string) map[string]string {
+	return map[string]string{ClusterTag: cluster, BackendResourceTag: stack.BackendSecurityGroup}
+}
+
+// LegacyTags are keys of tags that earlier controllers wrote. They are never removed from load balancers, target groups and security
+// groups.
+func LegacyTags(cluster string) []string {
+	return []string{
+		SubnetClusterTagPrefix + cluster, "kubernetes.io/cluster-name", "kubernetes.io/namespace", "kubernetes.io/ingress-name",
+		"kubernetes.io/service-name", "kubernetes.io/service-port", LegacyClusterTag,
+	}
+}
+
+// LegacyClusterTag is the cluster tag that the first ALB ingress controller wrote (value: cluster name).
+const LegacyClusterTag = "ingress.k8s.aws/cluster"
+
+// RetainedTag is the tag of a load balancer that stays though its objects are deleted, as they ask for.
+const RetainedTag = "elbv2.k8s.aws/retained"
+
+// Labels are the labels of the TargetGroupBindings of a stack, and the selector that finds them.
+// An explicit Ingress group: <owner>/stack=<group>; anything else: <owner>/stack-namespace and <owner>/stack-name, shortened if it is too long.
+func Labels(k stack.Key) map[string]string {
+	if k.ID.Namespace == "" {
+		return map[string]string{string(k.Owner) + "/stack": k.ID.Name}
+	}
+	return map[string]string{
+		string(k.Owner) + "/stack-namespace": k.ID.Namespace,
+		string(k.Owner) + "/stack-name":      shorten(k.ID.Name, maxLabelValue),
+	}
+}
+
+// ClaimsConfigMap is the name of the ConfigMap, in the namespace of a TargetGroupBinding, that lists the targets which this
+// cluster registered in a target group shared among clusters.
+func ClaimsConfigMap(binding string) string { return "aws-lbc-targets-" + binding }
+
+// Descriptions of managed security groups; AWS does not permit to change them later.
+const (
+	ManagedSecurityGroupDescription = "[k8s] Managed SecurityGroup for LoadBalancer"
+	BackendSecurityGroupDescription = "[k8s] Shared Backend SecurityGroup for LoadBalancer"
+)
+
+// BackendSecurityGroup is the GroupName of the cluster-wide backend security group:
+// k8s-traffic-<first 232 of the cleaned cluster name>-<hash of the cluster name>. EC2 admits 255 characters.
+func BackendSecurityGroup(cluster string) string {
+	return "k8s-traffic-" + short(cluster, 232) + "-" + hash10(cluster)
+}
+
+// BindingFinalizer is the finalizer of TargetGroupBindings.
+const BindingFinalizer = "elbv2.k8s.aws/resources"
+
+// OriginalBinding is an annotation of a TargetGroupBinding outside of the namespace of its stack whose target group is about to be deleted:
+// NAMESPACE/NAME of the object itself.
+const OriginalBinding = "elbv2.k8s.aws/original"
+
+// AllowDeregistration is the annotation of a TargetGroupBinding that allows the deregistrations which --deregistration-brake holds.
+const AllowDeregistration = "elbv2.k8s.aws/allow-deregistration"
+
+// Finalizer is the finalizer of the objects that declare a stack: that of their kind, such as ingress.k8s.aws/resources; for an explicit
+// group group.ingress.k8s.aws/<group>. Kubernetes limits the part after the slash to 63 characters.
+func Finalizer(k stack.Key) string {
+	kind := owner.Of(k.Owner)
+	if k.ID.Namespace == "" {
+		return kind.GroupFinalizer + k.ID.Name
+	}
+	return kind.Finalizer
+}
+
+// StacksOfFinalizers are the stacks of a kind of owner whose finalizers an object carries, in their order.
+func StacksOfFinalizers(o stack.Owner, object metav1.Object) (out []stack.ID) {
+	kind := owner.Of(o)
+	for _, f := range object.GetFinalizers() {
+		group, grouped := strings.CutPrefix(f, kind.GroupFinalizer)
+		switch {
+		case f == kind.Finalizer:
+			out = append(out, StackID(object.GetNamespace(), object.GetName()))
+		case kind.GroupFinalizer != "" && grouped && group != "":
+			out = append(out, stack.ID{Name: group})
+		}
+	}
+	return out
+}
+
+// ProtectionName is the name of the Shield Advanced protections that the controller makes; it is not unique.
+const ProtectionName = "managed by aws-load-balancer-controller"
+
+// legacyProtectionName is the name that the first generation of the controller used.
+const legacyProtectionName = "managed by aws-alb-ingress-controller"
+
+// OurProtection reports whether a controller made a protection of that name.
+func OurProtection(name string) bool { return name == ProtectionName || name == legacyProtectionName }

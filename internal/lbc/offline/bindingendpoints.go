@@ -1,0 +1,129 @@
+package offline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// resolve finds what a binding wants registered.
+func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
+	if b.State != Served {
+		return nil
+	}
+	o := b.Object
+	others := p.others(b)
+	of, known := p.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	if len(others) > 0 && !known {
+		var err error
+		if of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil {
+			return err
+		}
+	}
+	if d := bindings.Superseded(of, o, others); d != nil {
+		b.refuse(Unserved, *d)
+		return nil //nolint:nilerr // it is a finding of the binding
+	}
+	if err := p.Unread(o.Namespace); err != nil {
+		b.unplanned("its endpoints cannot be read: "+err.Error(), "let your user list endpointslices, pods and nodes")
+		return nil //nolint:nilerr // it is a note of the binding
+	}
+	svc, ok := objects.Lookup[*corev1.Service](p.View, objects.Service, o.Namespace, o.Spec.ServiceRef.Name)
+	if !ok {
+		b.Diagnostics = append(b.Diagnostics, bindings.ServiceMissing(o))
+		if !p.Live { // the cluster may have it
+			b.State = Unknown
+		}
+		return nil
+	}
+	port, d := registrar.Backend(o, svc)
+	if d != nil {
+		b.Diagnostics = append(b.Diagnostics, *d)
+		if d.Code != diag.ServiceMissing {
+			b.State = Unserved
+		}
+		return nil
+	}
+	b.Port = port
+	about := []diag.Object{bindingobject.BindingObject(o), owner.Object(svc)}
+	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
+		p.addresses(ctx, b, about)
+	} else {
+		p.instances(ctx, b, about)
+	}
+	return nil
+}
+
+// unplanned: what a binding wants registered is not known.
+func (b *plannedBinding) unplanned(why, remedy string) {
+	b.refuse(Unknown, note(diag.New(bindingobject.BindingObject(b.Object), "spec.serviceRef", diag.EndpointNotResolved, "its targets are not planned: "+why, remedy)))
+}
+
+// addresses are the targets of type ip.
+func (p *bindingPlanner) addresses(ctx context.Context, b *plannedBinding, about []diag.Object) {
+	o := b.Object
+	slicesOf := p.workloads.slices[stack.ID{Namespace: o.Namespace, Name: o.Spec.ServiceRef.Name}]
+	if len(slicesOf) == 0 && !p.Live {
+		b.unplanned("the files have no EndpointSlice of Service "+o.Namespace+"/"+o.Spec.ServiceRef.Name, "add the EndpointSlices, and the pods and nodes behind them, or read a cluster with --context")
+		return
+	}
+	ipv6 := *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
+	pods, machines := registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, ipv6), registrar.PodlessCandidates(b.Port, slicesOf, ipv6)
+	x := bindings.Endpoints{
+		Binding: o, Cluster: p.workloads, ExcludedNodes: p.Config.ExcludedNodes, QUICVariable: p.Config.QUICVariable,
+		Pods:    registrar.Serving(pods, p.Config.Gates.Enabled(config.EndpointsFailOpen)),
+		Refused: registrar.Refused(pods), Podless: registrar.PodlessEndpoints(b.Port, slicesOf, ipv6),
+		Allowed: p.Config.AddressesWithoutPods(), Nodes: p.workloads.nodes,
+		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return p.Inventory.VPCAtHand(ctx, o.Spec.VpcID) }),
+		About: func() []diag.Object { return about },
+	}
+	wanted, found, _ := x.Addresses(ctx)
+	b.wanted, b.Diagnostics = wanted, append(b.Diagnostics, found...)
+	b.Endpoints = x.Judge(ctx, append(pods, machines...), wanted)
+	for _, c := range append(registrar.PodCandidates(ctx, p.workloads, b.Port, slicesOf, !ipv6), registrar.PodlessCandidates(b.Port, slicesOf, !ipv6)...) {
+		b.Endpoints = append(b.Endpoints, bindings.Judgement{Endpoint: c.Endpoint, Why: fmt.Sprintf("its address is not of family %s, which the target group takes", *o.Spec.IPAddressType)})
+	}
+}
+
+// instances are the targets of type instance.
+func (p *bindingPlanner) instances(ctx context.Context, b *plannedBinding, about []diag.Object) {
+	o := b.Object
+	if len(p.workloads.nodes) == 0 && !p.Live {
+		b.unplanned("the files have no nodes", "add the nodes, or read a cluster with --context")
+		return
+	}
+	wanted, found, known := bindings.Instances(o, p.workloads.nodes, b.Port, p.Config.Gates.Enabled(config.EndpointsFailOpen))
+	b.Diagnostics = append(b.Diagnostics, found...)
+	if !known {
+		b.State = Unserved
+		return
+	}
+	all, _ := registrar.NodeCandidates(p.workloads.nodes, o.Spec.NodeSelector, b.Port.NodePort) // the selector can be parsed
+	if o.Spec.VpcID != p.Config.VPC && len(wanted) > 0 {                                        // AWS refuses the instances of the cluster's VPC
+		ids := make([]string, 0, len(wanted))
+		for _, e := range wanted {
+			ids = append(ids, e.ID)
+		}
+		b.Diagnostics = append(b.Diagnostics, bindings.InOtherVPC(o, about, ids, len(wanted))...)
+		for i := range all {
+			all[i].Why = cmp.Or(all[i].Why, "its instance is not in "+o.Spec.VpcID)
+		}
+		wanted = nil
+	}
+	b.wanted = wanted
+	b.Endpoints = bindings.Endpoints{Binding: o, Cluster: p.workloads, VPC: func() (*facts.VPC, bool) { return nil, false }}.Judge(ctx, all, wanted)
+}

@@ -1,0 +1,121 @@
+package offline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// readsAtOnce is how many target groups are read side by side.
+const readsAtOnce = 8
+
+// syncAll finds what would be registered and deregistered for all bindings that are shown.
+func (p *bindingPlanner) syncAll(ctx context.Context) error {
+	p.zones = p.workloads.zones()
+	var reads errgroup.Group
+	reads.SetLimit(readsAtOnce)
+	for _, b := range p.all {
+		if !b.shown {
+			continue
+		}
+		reads.Go(func() error {
+			err := p.sync(ctx, b)
+			if err != nil && b.OfStack() { // the plan of its stack counts all the same
+				b.Unread = true
+				b.Diagnostics = append(b.Diagnostics, note(bindings.Problem(b.Object, "spec.targetGroupARN", fmt.Errorf("its targets are not planned: %w", err))))
+				err = nil
+			}
+			if err != nil {
+				err = fmt.Errorf("%s: reading what is registered: %w", bindingobject.BindingObject(b.Object), err)
+			}
+			return err
+		})
+	}
+	return reads.Wait()
+}
+
+// sync finds what would be registered and deregistered: the controller's registry does, with writes that are not carried out.
+func (p *bindingPlanner) sync(ctx context.Context, b *plannedBinding) error {
+	if b.State == Unserved || b.Object.Spec.TargetGroupARN == "" || b.Object.Spec.IamRoleArnToAssume != "" {
+		return nil
+	}
+	o, did := b.Object, &collector{}
+	registry := registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: p.Balancing, Write: did.write, Fresh: func(string) bool { return false }}, nil
+	})
+	registry.Clock = stopped{time.Now()}
+	registry.Seen = func(_ string, health []registrar.Health) { b.Health = health }
+	request := registrar.Request{Group: registrar.Group{Scope: p.scope, ARN: o.Spec.TargetGroupARN}, Binding: b.ID(), Want: b.wanted, Max: p.Config.MaxTargetsPerGroup}
+	if b.State == Unknown {
+		if !p.Explained {
+			return nil
+		}
+		var err error
+		b.Health, err = registry.Health(ctx, request.Group)
+		return err
+	}
+	if o.Spec.MultiClusterTargetGroup {
+		recorded := record(p.Recorded)
+		request.Record = recorded
+		keys, _, err := recorded.Load(ctx, b.ID())
+		if err != nil {
+			return fmt.Errorf("which targets are this cluster's: %w", err)
+		}
+		b.Recorded = keys
+	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
+		if vpc, known := p.Inventory.VPCAtHand(ctx, o.Spec.VpcID); known {
+			request.Zone = bindings.ZoneOf(vpc)
+		}
+	}
+	request.HomeZone = func(_ context.Context, e registrar.Endpoint) string { return p.zones[e.Node] }
+	change, err := registry.Sync(ctx, request)
+	if err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound {
+		if !b.OfStack() { // a stack makes another one
+			b.refuse(Unserved, bindings.Problem(o, "spec.targetGroupARN", err))
+		}
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	if change.LeftOut > 0 {
+		b.Diagnostics = append(b.Diagnostics, bindings.LeftOut(o, change.LeftOut, p.Config.MaxTargetsPerGroup))
+	}
+	b.draining, _ = registry.FoundDraining(request.Group)
+	for _, op := range did.ops {
+		switch op := op.(type) {
+		case awsop.RegisterTargets:
+			for _, t := range op.Targets {
+				b.Register = append(b.Register, registrar.Target(t))
+			}
+		case awsop.DeregisterTargets:
+			for _, t := range op.Targets {
+				b.Deregister = append(b.Deregister, registrar.Target(t))
+			}
+		}
+	}
+	for _, l := range [][]registrar.Target{b.Register, b.Deregister} {
+		slices.SortFunc(l, func(x, y registrar.Target) int { return strings.Compare(x.Key(), y.Key()) })
+	}
+	return nil
+}
+
+// TargetGroupName is the name of the target group, empty if it is not known.
+func (b *Binding) TargetGroupName() string {
+	return cmp.Or(aws.ToString(b.TargetGroup.TargetGroupName), naming.OfTargetGroup(b.Object.Spec.TargetGroupARN), b.Object.Spec.TargetGroupName)
+}

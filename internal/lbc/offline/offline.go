@@ -1,0 +1,286 @@
+// Package offline makes plans without a running controller, from objects of a view and the state of AWS in an inventory, by the same
+// packages as the controller. It writes nothing.
+package offline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/compile/shard"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+	"github.com/k8s-lbc/lbc/internal/plan/diff"
+	"github.com/k8s-lbc/lbc/internal/plan/policy"
+)
+
+// Account is the state of AWS, as the inventory provides it.
+type Account interface {
+	front.FactSource
+	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error)
+	Registered(ctx context.Context, targetGroup string) ([]awsop.Target, error)
+}
+
+// Cluster is what a cluster holds of stacks that the objects of a view do not show.
+type Cluster struct {
+	// Bindings are the existing TargetGroupBindings of a stack; nil = there are none.
+	Bindings func(stack.Key) []awsop.Binding
+	// Recorded are the keys of the targets that the cluster registered through a binding of a target group that clusters share. Where it is nil,
+	// which of them are other clusters' is not known, and none counts as theirs.
+	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+	// Applied are the fields that the controller applied last to a stack; nil = they are not known of any.
+	Applied func(ctx context.Context, key stack.Key) (fields policy.Fields, known bool)
+}
+
+// Result is the plan of one stack.
+type Result struct {
+	Key         stack.Key
+	Plan        plan.Plan
+	Diagnostics diag.List
+	// Unmet are the conditions that a Gateway and the objects around it do not meet.
+	Unmet []gateway.Unmet
+	// Unbuildable reports that the desired stack cannot be built; nothing would be changed.
+	Unbuildable bool
+	// Instead is what is shown in the place of a plan that is unbuildable; empty = that it cannot be built.
+	Instead string
+	// DriftAssumed reports that what the drift policy withholds rests on an assumption: that the controller applied everything as it is wanted now.
+	DriftAssumed bool
+	// Input, Compiled and Observed are what the plan is made from.
+	Input    front.Input
+	Compiled compile.Result
+	Observed awsop.Observed
+}
+
+// Outcome are the plans of all stacks.
+type Outcome struct {
+	Stacks []Result
+	// Diagnostics are about objects that belong to no stack, as where their class or group is invalid.
+	Diagnostics diag.List
+}
+
+// Invalid reports whether an object is invalid.
+func (o Outcome) Invalid() bool {
+	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
+}
+
+// Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
+func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, in Cluster) (Outcome, error) {
+	loaders := settings.Loaders(c, true)
+	keys, broken := front.Keys(v, loaders)
+	compileConfig := settings.Compile(c)
+	placements := map[stack.Key]shard.Placement{}
+	var out []Result
+	for _, key := range keys {
+		if !only(key) {
+			continue
+		}
+		w, err := load(ctx, v, loaders[key.Owner], a, key, &compileConfig)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if w, err = place(ctx, a, key, w, compileConfig, placements); err != nil {
+			return Outcome{}, fmt.Errorf("%s: %w", key, err)
+		}
+		if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
+			continue
+		}
+		r, _, err := front.Compile(ctx, a, key, w, compileConfig, nil)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("%s: %w", key, err)
+		}
+		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(r.Diagnostics), w.Found...), Input: w, Compiled: r}
+		res.Unmet = w.Unmet(res.Diagnostics)
+		if r.Stack == nil {
+			res.Unbuildable = true
+			out = append(out, res)
+			continue
+		}
+		diff := func(needs *stack.Stack, what string) error {
+			o, err := a.Observed(ctx, key, needs)
+			if err != nil {
+				return fmt.Errorf("%s: reading %s: %w", key, what, err)
+			}
+			o.Hostnames = w.Hostnames(key.Owner)
+			if in.Bindings != nil {
+				o.Bindings = in.Bindings(key)
+			}
+			res.Observed = o.Clone() // a diff sorts in place
+			opt := w.Options(key.Owner, settings.PlanOptions(c))
+			opt.Replacement = front.Replacement(r, settings.ReplacementPolicy(c), time.Now())
+			approved, err := front.Approval(w, needs, o, compileConfig.LoadBalancersOfOthers)
+			if err != nil {
+				return err
+			}
+			withheld, assumed := withhold(ctx, r, o, c, in)
+			plan := func() {
+				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, front.Observation(w, key.Owner), approved)
+				res.DriftAssumed = assumed && len(res.Plan.Withheld) > 0
+			}
+			plan()
+			if in.Recorded == nil {
+				return nil
+			}
+			targets := front.RegisteredTargets{InAWS: a.Registered, Recorded: in.Recorded}
+			if opt.Foreign, err = front.ForeignTargets(ctx, targets, key, w, &res.Plan, o); err != nil {
+				return fmt.Errorf("%s: %w", key, err)
+			} else if len(opt.Foreign) > 0 {
+				plan()
+			}
+			return nil
+		}
+		if err := diff(r.Stack, "the state of AWS"); err != nil {
+			return Outcome{}, err
+		}
+		if needs, unread := unreadDeletions(&res, r.Stack); unread {
+			if err := diff(needs, "the deletion protection of what would be deleted"); err != nil {
+				return Outcome{}, err
+			}
+		}
+		out = append(out, res)
+	}
+	return Outcome{out, broken}, nil
+}
+
+// withhold is the drift policy of a stack. Where it is not known which fields the controller applied last, all that are wanted count as applied to a load
+// balancer that exists; assumed reports that.
+func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config.Config, in Cluster) (p plan.Policy, assumed bool) {
+	by := front.DriftPolicies(r, settings.DriftPolicy(c))
+	wanted := policy.Wanted(r.Stack)
+	if by.Corrects() || len(o.LoadBalancers) == 0 {
+		return policy.Withhold(by, wanted, policy.Fields{}, o), false
+	}
+	if in.Applied != nil {
+		if applied, known := in.Applied(ctx, r.Stack.Key); known {
+			return policy.Withhold(by, wanted, applied, o), false
+		}
+	}
+	return policy.Withhold(by, wanted, wanted, o), true
+}
+
+// place is the part that the load balancer of a stack has of its group, if the group has several. Each group is placed once, by the rules that stand in AWS.
+func place(ctx context.Context, a Account, key stack.Key, w front.Input, c compile.Config, known map[stack.Key]shard.Placement) (front.Input, error) {
+	if _, n := naming.ShardOf(key.ID); n > 0 {
+		w.DryRun, w.Found = nil, nil
+	}
+	if !w.Wanted || !w.Sharded(key) {
+		return w, nil
+	}
+	group := front.ShardKey(key, 0)
+	if _, placed := known[group]; !placed {
+		p, err := front.Shards{Facts: a, Compile: c, Memory: func(stack.Key) *compile.Memory { return nil }}.Place(ctx, key, w, nil, false)
+		if err != nil {
+			return w, err
+		}
+		known[group] = p
+	}
+	return w.Part(key, known[group]), nil
+}
+
+// load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
+func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key stack.Key, c *compile.Config) (front.Input, error) {
+	w := f.Load(v, key.ID).Governed(key, nil)
+	g, is := f.(front.Gateway)
+	derived, open := front.DerivedConstruction(w)
+	if !is || !open {
+		return w, nil
+	}
+	o, err := a.Observed(ctx, key, front.WithRules(key))
+	if err != nil {
+		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
+	}
+	if now := front.ObservedConstruction(key, o, c); now != derived {
+		w = g.BuildingAs(now).Load(v, key.ID).Governed(key, nil)
+	}
+	return w, nil
+}
+
+// unreadDeletions reports whether a plan deletes load balancers whose attributes, deletion protection among them, were not read, and returns
+// a stack whose observation reads them. The controller does not need them, since AWS refuses the deletion.
+func unreadDeletions(r *Result, desired *stack.Stack) (needs *stack.Stack, unread bool) {
+	s := *desired
+	s.LoadBalancers = slices.Clone(desired.LoadBalancers)
+	for _, step := range r.Plan.Steps {
+		if _, deletes := step.Op.(awsop.DeleteLoadBalancer); !deletes || step.Guard != nil {
+			continue
+		}
+		for _, lb := range r.Observed.LoadBalancers {
+			if lb.ARN == step.Resource.Literal && !lb.Known(awsop.PartAttributes) { // attributes are read only if some are desired
+				s.LoadBalancers = append(s.LoadBalancers, stack.LoadBalancer{ID: lb.ID, Type: lb.Type, Scheme: lb.Scheme, Attributes: map[string]string{"": ""}})
+				unread = true
+			}
+		}
+	}
+	return &s, unread
+}
+
+// KeysOf are the stacks that depend on an object.
+func KeysOf(v *objects.View, c *config.Config, o metav1.Object) (keys []stack.Key) {
+	for _, f := range settings.Loaders(c, true) {
+		of, _ := front.StacksOf(f, v, o)
+		keys = append(keys, of...)
+	}
+	return keys
+}
+
+// GatewaysOf are the Gateways that a route or ListenerSet names, also by ListenerSets, each once.
+func GatewaysOf(v *objects.View, o metav1.Object) (out []objects.Ref) {
+	for _, r := range objects.References(o) {
+		switch r.Kind {
+		case objects.Gateway:
+			if !slices.Contains(out, r) {
+				out = append(out, r)
+			}
+		case objects.ListenerSet:
+			set, ok := objects.Lookup[metav1.Object](v, r.Kind, r.Namespace, r.Name)
+			if !ok {
+				continue
+			}
+			for _, g := range GatewaysOf(v, set) {
+				if !slices.Contains(out, g) {
+					out = append(out, g)
+				}
+			}
+		default:
+		}
+	}
+	return out
+}
+
+// Reads are the reads by which the load balancer of a stack is loaded.
+func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Read {
+	v := objects.New(reader)
+	if f := settings.Loaders(c, true)[key.Owner]; f != nil {
+		f.Load(v, key.ID)
+	}
+	return v.Reads()
+}
+
+// Only selects one stack.
+func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { return k == key } }
+
+// KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or group.
+func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {
+	loaders := settings.Loaders(c, true)
+	for _, k := range owner.Kinds {
+		if !k.Is(o) || loaders[k.Owner] == nil {
+			continue
+		}
+		if id, ok, d := loaders[k.Owner].Declared(v, o); ok || d != nil {
+			return stack.Key{Owner: k.Owner, ID: id}, d, ok
+		}
+	}
+	return stack.Key{}, nil, false
+}

@@ -1,0 +1,196 @@
+package survey
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
+)
+
+const (
+	nameLabel      = "app.kubernetes.io/name"
+	chartLabel     = "helm.sh/chart"
+	controllerName = "aws-load-balancer-controller"
+	leaseName      = "aws-load-balancer-controller-leader"
+	roleAnnotation = "eks.amazonaws.com/role-arn"
+)
+
+// controllerNames are the names that this controller and its predecessors have as charts, images and containers, and the values of nameLabel on their
+// Deployments unless value nameOverride is set.
+var controllerNames = []string{controllerName, "aws-alb-ingress-controller", "alb-ingress-controller"}
+
+func (r *reader) controllers(ctx context.Context, s state) (put, error) {
+	listed := &appsv1.DeploymentList{}
+	if err := s.client.List(ctx, listed); err != nil {
+		return nil, err
+	}
+	found := slices.DeleteFunc(listed.Items, func(d appsv1.Deployment) bool { return !isController(&d) })
+	var all []doctor.Deployment
+	var configs []*config.Config
+	names := []string{leaseName}
+	for i := range found {
+		d, c, err := deployment(ctx, s.client, &found[i])
+		if err != nil {
+			return nil, err
+		}
+		all, configs = append(all, d), append(configs, c)
+		if name := leaseOf(c); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	leases, err := leasesOf(ctx, s.client, names)
+	if err != nil {
+		return nil, err
+	}
+	return func(s *state) {
+		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases = found, configs, all, leases
+		c := r.settings(*s)
+		s.facts.Settings.Cluster, s.facts.Settings.Region, s.facts.Settings.VPC = c.ClusterName, c.Region, c.VPC
+	}, nil
+}
+
+// isController reports whether a Deployment runs the controller or one of its predecessors, whatever its name and namespace: by the label that names it,
+// the chart that it is of, or the name or image of a container.
+func isController(d *appsv1.Deployment) bool {
+	if slices.Contains(controllerNames, d.Labels[nameLabel]) || strings.HasPrefix(d.Labels[chartLabel], controllerName+"-") {
+		return true
+	}
+	return slices.ContainsFunc(d.Spec.Template.Spec.Containers, func(c corev1.Container) bool {
+		return slices.Contains(controllerNames, c.Name) || slices.Contains(controllerNames, repository(c.Image))
+	})
+}
+
+// repository is the last part of the name of an image, without tag and digest.
+func repository(image string) string {
+	name, _, _ := strings.Cut(path.Base(image), "@")
+	name, _, _ = strings.Cut(name, ":")
+	return name
+}
+
+// leaseOf is the name of the Lease of a configuration; nil = one that is not valid.
+func leaseOf(c *config.Config) string {
+	if c == nil {
+		return leaseName
+	}
+	return c.LeaderElectionID
+}
+
+// container is that of the controller in a pod.
+func container(spec *corev1.PodSpec) corev1.Container {
+	for _, c := range spec.Containers {
+		if c.Name == "controller" || slices.Contains(controllerNames, c.Name) {
+			return c
+		}
+	}
+	if len(spec.Containers) == 0 {
+		return corev1.Container{}
+	}
+	return spec.Containers[0]
+}
+
+func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (doctor.Deployment, *config.Config, error) {
+	spec := &of.Spec.Template.Spec
+	c := container(spec)
+	d := doctor.Deployment{Namespace: of.Namespace, Name: of.Name, Image: c.Image, Wanted: 1, Ready: of.Status.ReadyReplicas, HostNetwork: spec.HostNetwork}
+	if of.Spec.Replicas != nil {
+		d.Wanted = *of.Spec.Replicas
+	}
+	parsed, err := config.Parse(c.Args)
+	if err != nil {
+		d.Problem = err.Error()
+	} else {
+		d.AsksInstance = parsed.Region == "" && !hasEnv(c, "AWS_REGION", "AWS_DEFAULT_REGION") || parsed.VPC == "" && len(parsed.VPCTags) == 0
+	}
+	account := &corev1.ServiceAccount{}
+	err = k.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: cmp.Or(spec.ServiceAccountName, "default")}, account)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return d, parsed, err
+	}
+	d.Role = account.Annotations[roleAnnotation]
+	selector, err := metav1.LabelSelectorAsSelector(of.Spec.Selector)
+	if err != nil {
+		return d, parsed, err
+	}
+	pods := &corev1.PodList{}
+	if err := k.List(ctx, pods, client.InNamespace(of.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return d, parsed, err
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		d.Pods = append(d.Pods, doctor.Pod{
+			Name: p.Name, Problem: podProblem(p),
+			Identity: hasEnv(container(&p.Spec), "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ACCESS_KEY_ID"),
+		})
+	}
+	return d, parsed, nil
+}
+
+func hasEnv(c corev1.Container, names ...string) bool {
+	return slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return slices.Contains(names, e.Name) })
+}
+
+// podProblem is why a pod is not ready; empty if it is.
+func podProblem(p *corev1.Pod) string {
+	var why []string
+	for _, c := range p.Status.ContainerStatuses {
+		if w := c.State.Waiting; w != nil {
+			why = append(why, strings.TrimSpace(w.Reason+" "+w.Message))
+		}
+		for _, t := range []*corev1.ContainerStateTerminated{c.State.Terminated, c.LastTerminationState.Terminated} {
+			if t != nil && !c.Ready {
+				why = append(why, strings.TrimSpace(fmt.Sprintf("exit status %d %s %s", t.ExitCode, t.Reason, t.Message)))
+			}
+		}
+	}
+	for _, c := range p.Status.Conditions {
+		switch {
+		case c.Status == corev1.ConditionTrue && c.Type == corev1.PodReady:
+			return ""
+		case c.Status == corev1.ConditionFalse && c.Type == corev1.PodScheduled:
+			why = append(why, c.Message)
+		}
+	}
+	if len(why) == 0 {
+		return "is " + strings.ToLower(string(p.Status.Phase)) + " and not ready"
+	}
+	return strings.Join(why, "; ")
+}
+
+// leasesOf are the leases of leaders with these names in all namespaces.
+func leasesOf(ctx context.Context, k client.Client, names []string) (out []doctor.Lease, err error) {
+	var all []coordinationv1.Lease
+	for _, name := range names {
+		l := &coordinationv1.LeaseList{}
+		if err := k.List(ctx, l, client.MatchingFields{"metadata.name": name}); err != nil {
+			return nil, err
+		}
+		all = append(all, l.Items...)
+	}
+	for _, x := range all {
+		lease := doctor.Lease{Namespace: x.Namespace, Name: x.Name}
+		if x.Spec.HolderIdentity != nil {
+			lease.Holder = *x.Spec.HolderIdentity
+		}
+		if x.Spec.RenewTime != nil {
+			lease.Renewed = x.Spec.RenewTime.Time
+		}
+		if x.Spec.LeaseDurationSeconds != nil {
+			lease.Duration = time.Duration(*x.Spec.LeaseDurationSeconds) * time.Second
+		}
+		out = append(out, lease)
+	}
+	return out, nil
+}

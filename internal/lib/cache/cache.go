@@ -1,0 +1,129 @@
+// Package cache holds answers by key: how long they are believed, how long a key without answer is left alone, and which answers serve on
+// while they are read again. It reads by the function that it is given, once for all callers that need a key at the same time.
+// It is independent of AWS and Kubernetes, and imports backoff and the standard library only.
+package cache
+
+import (
+	"context"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+)
+
+const (
+	// ReadTimeout bounds a read, however long its callers wait.
+	ReadTimeout = time.Minute
+	// Retry is the pause after a failed read while an older answer serves.
+	Retry = 15 * time.Second
+	// Stale is how long beyond its lifetime an answer usually serves on while it is read again.
+	Stale = time.Hour
+	// Wait is how long a caller usually waits, in real time, for the new answer where an older one serves: most services answer within it.
+	Wait = 250 * time.Millisecond
+	// maxEntries bounds the keys of one cache; the key that was read longest ago makes room for a new one.
+	maxEntries = 1 << 16
+)
+
+// Config describes a cache.
+type Config[K comparable, V any] struct {
+	// Now is the clock of all lifetimes.
+	Now func() time.Time
+	// Read answers keys. A key without answer is missing from the result.
+	Read func(context.Context, []K) (map[K]V, error)
+	// Batch bounds the keys of one read; 0 = no bound.
+	Batch int
+	// Lifetime is how long an answer is believed.
+	Lifetime time.Duration
+	// Absence describes how long a key is left alone after reads in a row that gave no answer for it.
+	Absence backoff.Policy
+	// Stale is how long beyond its lifetime an answer serves on while it is read again; 0 = not at all. Absences do not serve on.
+	Stale time.Duration
+	// Wait is how long, in real time, Get waits for the new answer where a stale one serves.
+	Wait time.Duration
+	// Passing reports whether a failed read may succeed later without a change of input: then the older answer serves on, however old.
+	// Nil = no failure does.
+	Passing func(error) bool
+	// FailureLifetime is how long a failure is the answer where no older one serves; nil = the next Get reads again.
+	FailureLifetime func(error) time.Duration
+}
+
+// Cache holds answers by key. It is safe for concurrent use, and holds no lock over a read. A caller waits for the keys that it asked for
+// only, as long as its context lasts.
+//
+//	what is known of a key             | what Get returns
+//	an answer within its lifetime      | the answer
+//	an answer past it, by Stale at most| the new answer if it comes within Wait, else the old one, while the read goes on. The old one at
+//	                                   | once while a read is under way that took longer than that, and for Retry after a failed one
+//	an older answer, or none           | what Read gives
+//	a forgotten answer                 | what Read gives; the old answer if Read fails for a passing reason
+//	an absence within its pause        | nothing
+//	an absence past its pause          | what Read gives; nothing if Read fails for a passing reason
+//	a failure within FailureLifetime   | the failure
+//
+// A failed read that does not pass is the answer until Retry is over, also where a stale answer would serve.
+type Cache[K comparable, V any] struct {
+	*core[K]
+}
+
+// New makes an empty cache.
+func New[K comparable, V any](cfg Config[K, V]) *Cache[K, V] {
+	return &Cache[K, V]{newCore(untyped(cfg))}
+}
+
+// Get returns the answers to keys; a key without answer is missing from the result, which belongs to the caller. What the answers hold is
+// shared and must not be changed. An error is that of Read, or the cause of ctx's end.
+func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
+	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, keys))
+}
+
+// Within is Get for answers that are no older than age, whatever their lifetime. Older ones do not serve, unless reading fails for a
+// passing reason.
+func (c *Cache[K, V]) Within(ctx context.Context, age time.Duration, keys ...K) (map[K]V, error) {
+	return typed[K, V](c.get(ctx, age, 0, keys))
+}
+
+// Peek returns what is known of a key, however old; found is false if there is no answer. It reads nothing.
+func (c *Cache[K, V]) Peek(k K) (v V, found bool) {
+	known, found := c.peek(k)
+	v, _ = known.(V)
+	return v, found
+}
+
+// Put takes over an answer that was learned otherwise, as by a write. A read under way does not replace it.
+func (c *Cache[K, V]) Put(k K, v V) { c.put(k, v) }
+
+// Update changes an answer, if one is known; it is as old as before. A read under way does not replace it: when that is over, the next Get
+// reads again.
+func (c *Cache[K, V]) Update(k K, change func(V) V) {
+	c.update(k, func(v any) any {
+		known, _ := v.(V)
+		return change(known)
+	})
+}
+
+// untyped is a configuration whose answers are of any type.
+func untyped[K comparable, V any](cfg Config[K, V]) Config[K, any] {
+	return Config[K, any]{
+		Now: cfg.Now, Batch: cfg.Batch, Lifetime: cfg.Lifetime, Absence: cfg.Absence, Stale: cfg.Stale, Wait: cfg.Wait,
+		Passing: cfg.Passing, FailureLifetime: cfg.FailureLifetime,
+		Read: func(ctx context.Context, keys []K) (map[K]any, error) {
+			read, err := cfg.Read(ctx, keys)
+			out := make(map[K]any, len(read))
+			for k, v := range read {
+				out[k] = v
+			}
+			return out, err
+		},
+	}
+}
+
+// typed gives answers their type back.
+func typed[K comparable, V any](answers map[K]any, err error) (map[K]V, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[K]V, len(answers))
+	for k, v := range answers {
+		out[k], _ = v.(V)
+	}
+	return out, nil
+}

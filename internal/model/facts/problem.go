@@ -1,0 +1,66 @@
+package facts
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// Problem is the reason that a chooser has no answer.
+type Problem struct {
+	Code   diag.Code
+	Class  diag.Class // empty = that of the code; NotFound where a change in AWS resolves it
+	Text   string
+	Remedy string
+	Err    error // of the look-up, if that failed
+}
+
+// Diagnostic is the finding about an object. If the look-up failed with a diagnostic, its code, class and request id are taken over.
+func (p *Problem) Diagnostic(o diag.Object, path string) diag.Diagnostic {
+	d := diag.New(o, path, p.Code, p.Text, p.Remedy)
+	d.Class = cmp.Or(p.Class, d.Class)
+	var cause diag.Diagnostic
+	if errors.As(p.Err, &cause) {
+		d.Code, d.Class, d.RequestID = cause.Code, cause.Class, cause.RequestID
+		d.Remedy = cmp.Or(cause.Remedy, d.Remedy)
+	}
+	return d
+}
+
+// Failed is the problem of a need whose look-up failed; nil = it did not fail.
+func (f Facts) Failed(n Need) *Problem {
+	err := f.Errors[n]
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	var cause diag.Diagnostic
+	if errors.As(err, &cause) {
+		text = cause.Text
+	}
+	return &Problem{Code: diag.AWSUnavailable, Text: fmt.Sprintf("cannot look up %s: %s", describe(n), text), Err: err}
+}
+
+// Request returns a need that has no answer yet, or the problem if its look-up failed.
+func (f Facts) Request(n Need) ([]Need, *Problem) {
+	if p := f.Failed(n); p != nil {
+		return nil, p
+	}
+	return []Need{n}, nil
+}
+
+func describe(n Need) string {
+	names := map[NeedKind]string{
+		NeedVPC: "the VPC", NeedSubnets: "the subnets of the VPC", NeedRoutes: "the route tables of the VPC",
+		NeedForeignSubnet: "subnet", NeedSecurityGroups: "the security groups of the VPC", NeedForeignGroup: "security group", NeedPrefixList: "prefix list",
+		NeedCertificates: "the certificates", NeedTargetGroupName: "target group", NeedTargetGroupOwner: "the owner of target group", NeedLoadBalancer: "load balancer", NeedStack: "the load balancer of", NeedStackDetails: "the listeners, rules and attributes of the load balancer of",
+		NeedWebACLs: "the web ACLs", NeedTrustStore: "trust store", NeedOwnTrustStores: "the trust stores of",
+		NeedOwnCertificates: "the requested and imported certificates of", NeedHostedZones: "the hosted zones", NeedAddresses: "the Elastic IP addresses", NeedLimits: "the limits of the account",
+	}
+	if n.Key == "" {
+		return names[n.Kind]
+	}
+	return names[n.Kind] + " " + n.Key
+}

@@ -1,0 +1,143 @@
+// Package impairment has the conditions under which the controller runs with less than it needs, and that may heal while it runs: each is one
+// sentence with a remedy. It keeps which of them hold and reports changes; it finds none, and writes no log, event or metric.
+// It imports the standard library only.
+package impairment
+
+import (
+	"slices"
+	"sync"
+)
+
+// Reason names a condition in metrics, logs and events.
+type Reason string
+
+// The reasons.
+const (
+	Region              Reason = "region"
+	VPC                 Reason = "vpc"
+	Credentials         Reason = "credentials"
+	Permissions         Reason = "permissions"
+	Unanswered          Reason = "aws"
+	Throttled           Reason = "throttled"
+	APIServer           Reason = "api-server"
+	Definitions         Reason = "definitions"
+	DefinitionsOutdated Reason = "definitions-outdated"
+	Rights              Reason = "rights"
+	WebhookCertificate  Reason = "webhook-certificate"
+	ClusterName         Reason = "cluster-name"
+	SharedClusterName   Reason = "shared-cluster-name"
+	SecondController    Reason = "second-controller"
+)
+
+// Info is the row of a reason.
+type Info struct {
+	Reason Reason
+	Check  string // of /readyz that shows it
+	About  string // one sentence for docs/operations.md
+}
+
+// Reasons are all reasons.
+var Reasons = []Info{
+	{Region, "aws", "The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the instance metadata service."},
+	{VPC, "aws", "The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service and NODENAME."},
+	{Credentials, "aws", "There are no credentials for AWS, or AWS does not accept them."},
+	{Permissions, "aws", "AWS denied the controller an action in the last twenty minutes, and has not permitted it since."},
+	{Unanswered, "aws", "A service of AWS has answered no call of the controller for 30 seconds."},
+	{Throttled, "aws", "AWS has refused most calls of a kind because of their rate for two minutes."},
+	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
+	{ClusterName, "cluster-name", "The load balancers of this cluster were made under another name than --cluster-name. The controller does not start, as it would make all of them again."},
+	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, by what it holds or does in the account. What no object of this cluster claims is not deleted."},
+	{SecondController, "leader", "A second controller writes LoadBalancer objects of this cluster, elected by another Lease or by none."},
+	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
+	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The API server drops such fields from objects without an error."},
+	{Rights, "rights", "The controller may not read or write objects of a kind as it needs to, or may not hold its Lease."},
+	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
+}
+
+// Condition is what the controller lacks. It is the error of what it keeps from succeeding.
+type Condition struct {
+	Reason Reason
+	Text   string // what is wrong
+	Remedy string
+	Blocks bool // the controllers do not start before it has healed
+}
+
+// Error is the sentence.
+func (c Condition) Error() string { return c.Text + "; " + c.Remedy }
+
+// Change is a condition that begins to hold, has another text, or has healed.
+type Change struct {
+	Condition
+	Healed bool
+}
+
+// Conditions are those that hold. The zero value is usable.
+type Conditions struct {
+	// OnChange, if it is set, is called with each change, in their order. It must not wait, and not use the Conditions.
+	OnChange func(Change)
+
+	mu sync.Mutex
+	of map[Reason]Condition
+}
+
+// Set has a condition hold, in place of another one of its reason.
+func (s *Conditions) Set(c Condition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of[c.Reason] == c {
+		return
+	}
+	if s.of == nil {
+		s.of = map[Reason]Condition{}
+	}
+	s.of[c.Reason] = c
+	s.report(Change{Condition: c})
+}
+
+// Heal ends the condition of a reason, if it holds.
+func (s *Conditions) Heal(r Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.of[r]; ok {
+		delete(s.of, r)
+		s.report(Change{Condition: c, Healed: true})
+	}
+}
+
+func (s *Conditions) report(c Change) {
+	if s.OnChange != nil {
+		s.OnChange(c)
+	}
+}
+
+// Holds reports whether there is a condition of a reason.
+func (s *Conditions) Holds(r Reason) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.of[r]
+	return ok
+}
+
+// All are the conditions that hold, in the order of Reasons.
+func (s *Conditions) All() []Condition { return s.Of("") }
+
+// Of are the conditions that a check of /readyz shows; "" = all.
+func (s *Conditions) Of(check string) (out []Condition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range Reasons {
+		if c, ok := s.of[i.Reason]; ok && (check == "" || check == i.Check) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Checks are the names of the checks of /readyz.
+func Checks() (out []string) {
+	for _, i := range Reasons {
+		out = append(out, i.Check)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

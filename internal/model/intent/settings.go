@@ -1,0 +1,102 @@
+package intent
+
+import "github.com/k8s-lbc/lbc/internal/model/stack"
+
+// Settings concern the load balancer as a whole.
+type Settings struct {
+	Name             Field[string]
+	Scheme           Field[string]
+	IPAddressType    Field[string]
+	Subnets          Field[SubnetSelector]
+	SecurityGroups   Field[[]string] // ids ("sg-…") or Name tag values; an empty list is not set
+	NoSecurityGroups Field[bool]     // NLB only: aws-load-balancer-disable-nlb-sg
+	ManageBackend    Field[bool]     // manage-backend-security-group-rules
+	Attributes       map[string]Field[string]
+	Tags             map[string]Field[string]
+	SSLRedirectPort  Field[int32]
+	// Mappings are an NLB's addresses, without subnets: entry i holds the i-th value of each of the four lists that were
+	// given. AllocationID belongs to the i-th subnet; PrivateIPv4, IPv6 and SourceNATPrefix, unless it is auto_assigned, to the subnet
+	// whose range contains them.
+	Mappings Field[[]stack.SubnetMapping]
+	// AddressSources are where the lists are declared of which Mappings is made, if each has a place of its own.
+	AddressSources AddressSources `json:",omitzero"`
+	SourceNAT      Field[string]  // NLB: enable-prefix-for-ipv6-source-nat, "on" or "off"
+	// PrivateLinkRules is whether the inbound rules of an NLB's groups apply to PrivateLink traffic, "on" or "off".
+	PrivateLinkRules Field[string]
+	// Addresses are Elastic IP addresses, one for each subnet: those of an NLB, or of the frontend of an ALB, in place of Mappings and
+	// Frontend.Allocations.
+	Addresses Field[[]string]
+	AddOns    AddOns
+	Frontend  Frontend
+	// Existing is a load balancer of others, by ARN or name, on which the listeners and rules are made; nothing else of the settings applies to it.
+	Existing Field[string] `json:",omitzero"`
+	// Adopted is a load balancer of others, by ARN or name, that becomes the stack's.
+	Adopted Field[string] `json:",omitzero"`
+	// DriftPolicy has the policies for what is changed in AWS by hand, by group of fields.
+	DriftPolicy map[string]Field[string] `json:",omitempty"`
+	// ReplacementPolicy is what becomes of an edit that would replace the load balancer, as package replacement prints it.
+	ReplacementPolicy Field[string] `json:",omitzero"`
+}
+
+// AddressSources are the sources of the addresses of an NLB by their kind; the zero Source = that of Mappings.
+type AddressSources struct{ Allocations, PrivateIPv4, IPv6, SourceNATPrefixes Source }
+
+// SubnetSelector is exactly one of its fields.
+type SubnetSelector struct {
+	IDsOrNames []string
+	Tags       map[string][]string
+}
+
+// None is the name, ARN or id of a web ACL that stands for the removal of the association.
+const None = "none"
+
+// AddOns are the optional features of a load balancer that carry no traffic. What no member sets stays as it is in AWS.
+type AddOns struct {
+	CustomerOwnedPool Field[string] // of an Outpost
+	IPAMPool          Field[string] // not set = Amazon's addresses
+	Capacity          Field[int32]  // reserved units; 0 = none
+	WebACLName        Field[string] // WAFv2, or None; names take precedence over ARNs, of all members
+	WebACL            Field[string] // WAFv2, an ARN or None
+	Shield            Field[bool]   // Shield Advanced
+}
+
+// Certificate is a certificate in ACM that a member requests for itself.
+type Certificate struct {
+	ID     string // identity as in stack.Certificate.ID
+	Source Source
+	Names  []string // sorted, the first is the certificate's domain
+	// Authority is the private authority that issues it; empty = Amazon, which validates each name by a DNS record.
+	Authority string
+	// Import is the content of a Secret; nil = the certificate is requested.
+	Import *stack.KeyPair
+	// Broken marks an invalid Secret: the certificate that was imported from it before stays in use.
+	Broken bool
+}
+
+// Frontend is the desired network load balancer in front of an ALB. Members that share a load balancer share its frontend.
+type Frontend struct {
+	Enabled        Field[bool]
+	Scheme         Field[string]
+	Subnets        Field[[]string] // ids or Name tag values; an empty list is not set
+	SecurityGroups Field[[]string] // ids or Name tag values; an empty list is not set
+	Allocations    Field[[]string] // of Elastic IP addresses; the i-th belongs to the i-th subnet
+	Attributes     Field[map[string]string]
+	Tags           Field[map[string]string]
+	// Ports lead from ports of the frontend to ports of the ALB. Not set: each port of the member's listeners leads to itself.
+	Ports       Field[map[int32]int32]
+	HealthCheck FrontendHealthCheck
+	// Broken marks an invalid setting: an existing frontend stays as it is, and none is made.
+	Broken bool
+}
+
+// FrontendHealthCheck is how the frontend checks the ALB.
+type FrontendHealthCheck struct {
+	Protocol           Field[string] // HTTP or HTTPS
+	Port               Field[string] // "traffic-port" or decimal
+	Path               Field[string]
+	Matcher            Field[string]
+	IntervalSeconds    Field[int32]
+	TimeoutSeconds     Field[int32]
+	HealthyThreshold   Field[int32]
+	UnhealthyThreshold Field[int32]
+}

@@ -1,0 +1,110 @@
+package planjson
+
+import "github.com/k8s-lbc/lbc/internal/model/stack"
+
+type rule struct {
+	ListenerARN any               `json:"listenerARN"`
+	Priority    int32             `json:"priority"`
+	Actions     []action          `json:"actions"`
+	Conditions  []Condition       `json:"conditions"`
+	Transforms  []Transform       `json:"transforms,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+func ofRule(r stack.Rule) rule {
+	out := rule{ListenerARN: reference(r.Listener), Priority: r.Order, Actions: ofActions(r.Actions), Conditions: []Condition{}, Tags: r.Tags}
+	for _, c := range r.Conditions {
+		out.Conditions = append(out.Conditions, ofCondition(c))
+	}
+	for _, t := range r.Transforms {
+		out.Transforms = append(out.Transforms, ofTransform(t))
+	}
+	return out
+}
+
+// Condition is a condition as annotations and plans spell it: a field, and the values in the member that belongs to the field.
+type Condition struct {
+	Field         string       `json:"field"`
+	HostHeader    *Texts       `json:"hostHeaderConfig,omitempty"`
+	HTTPHeader    *HTTPHeader  `json:"httpHeaderConfig,omitempty"`
+	RequestMethod *Texts       `json:"httpRequestMethodConfig,omitempty"`
+	PathPattern   *Texts       `json:"pathPatternConfig,omitempty"`
+	QueryString   *QueryString `json:"queryStringConfig,omitempty"`
+	SourceIP      *Texts       `json:"sourceIPConfig,omitempty"`
+}
+
+// Texts are values, or regular expressions for hosts, paths and headers.
+type Texts struct {
+	Values []string `json:"values,omitempty"`
+	Regex  []string `json:"regexValues,omitempty"`
+}
+
+// HTTPHeader are the values of one header.
+type HTTPHeader struct {
+	Name   string   `json:"httpHeaderName"`
+	Values []string `json:"values,omitempty"`
+	Regex  []string `json:"regexValues,omitempty"`
+}
+
+// QueryString are the parameters of which one must be in the query.
+type QueryString struct {
+	Values []QueryValue `json:"values"`
+}
+
+// QueryValue is a parameter; an empty key matches every key.
+type QueryValue struct {
+	Key   string `json:"key,omitempty"`
+	Value string `json:"value"`
+}
+
+func ofCondition(c stack.Condition) Condition {
+	out := Condition{Field: string(c.Field)}
+	t := Texts{c.Values, c.Regex}
+	switch c.Field {
+	case stack.HostHeader:
+		out.HostHeader = &t
+	case stack.PathPattern:
+		out.PathPattern = &t
+	case stack.HTTPHeader:
+		out.HTTPHeader = &HTTPHeader{c.HeaderName, c.Values, c.Regex}
+	case stack.RequestMethod:
+		out.RequestMethod = &t
+	case stack.SourceIP:
+		out.SourceIP = &t
+	case stack.QueryString:
+		out.QueryString = &QueryString{}
+		for _, q := range c.Query {
+			out.QueryString.Values = append(out.QueryString.Values, QueryValue(q))
+		}
+	}
+	return out
+}
+
+// Transform rewrites the host or the URL of requests.
+type Transform struct {
+	Type string    `json:"type"`
+	URL  *Rewrites `json:"urlRewriteConfig,omitempty"`
+	Host *Rewrites `json:"hostHeaderRewriteConfig,omitempty"`
+}
+
+// Rewrites are the rewrites of one kind.
+type Rewrites struct {
+	Rewrites []Rewrite `json:"rewrites"`
+}
+
+// Rewrite is a regular expression and its replacement.
+type Rewrite struct {
+	Regex   string `json:"regex"`
+	Replace string `json:"replace"`
+}
+
+func ofTransform(t stack.Transform) Transform {
+	rs := &Rewrites{Rewrites: make([]Rewrite, 0, len(t.Rewrites))}
+	for _, r := range t.Rewrites {
+		rs.Rewrites = append(rs.Rewrites, Rewrite(r))
+	}
+	if t.Type == "host-header-rewrite" {
+		return Transform{Type: t.Type, Host: rs}
+	}
+	return Transform{Type: t.Type, URL: rs}
+}

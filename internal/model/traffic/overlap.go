@@ -1,0 +1,188 @@
+package traffic
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Disjoint reports whether no request can match both. It may report false although none can.
+func Disjoint(a, b []stack.Condition) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if x.Field != y.Field {
+				continue
+			}
+			if len(x.Regex)+len(y.Regex) > 0 {
+				if x.Field == stack.HostHeader && disjointHosts(x, y) {
+					return true
+				}
+				continue
+			}
+			switch x.Field {
+			case stack.HostHeader:
+				if disjointValues(x.Values, y.Values, true) {
+					return true
+				}
+			case stack.PathPattern, stack.RequestMethod:
+				if disjointValues(x.Values, y.Values, false) {
+					return true
+				}
+			case stack.HTTPHeader, stack.QueryString, stack.SourceIP: // a request may carry several, and ranges may overlap
+			}
+		}
+	}
+	return false
+}
+
+// disjointHosts reports whether no host can match both of two conditions of expressions only, each of which matches a hostname with any port,
+// such as ^a\.example(:[0-9]+)?$.
+func disjointHosts(x, y stack.Condition) bool {
+	if len(x.Values)+len(y.Values) > 0 {
+		return false
+	}
+	for _, a := range x.Regex {
+		nameA, wildA, ok := hostname(a)
+		for _, b := range y.Regex {
+			nameB, wildB, too := hostname(b)
+			if !ok || !too || wildA == wildB && strings.EqualFold(nameA, nameB) || wildA && below(nameB, nameA) || wildB && below(nameA, nameB) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// hostname is the name in an expression, with its dots escaped, without a wildcard in front; ok is false for other expressions.
+func hostname(expression string) (name string, wildcard, ok bool) {
+	name, begins := strings.CutPrefix(expression, "^")
+	name, ends := strings.CutSuffix(name, "(:[0-9]+)?$")
+	name, wildcard = strings.CutPrefix(name, `[^.].*\.`)
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-':
+		case c == '\\' && i+1 < len(name) && name[i+1] == '.':
+			i++
+		default:
+			return "", false, false
+		}
+	}
+	return name, wildcard, begins && ends
+}
+
+// below reports whether a name, with its dots escaped, ends with another one and has more labels.
+func below(name, end string) bool {
+	n := len(name) - len(end)
+	return n > 2 && strings.EqualFold(name[n:], end) && name[n-2:n] == `\.`
+}
+
+// Covers reports whether every request that matches b matches a. It may report false although each does.
+func Covers(a, b []stack.Condition) bool {
+	for _, x := range a {
+		if x.Field == stack.PathPattern && slices.Contains(x.Values, "/*") {
+			continue
+		}
+		if !slices.ContainsFunc(b, func(y stack.Condition) bool { return implied(x, y) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// implied reports whether every request that matches y matches x.
+func implied(x, y stack.Condition) bool {
+	if x.Field != y.Field || !strings.EqualFold(x.HeaderName, y.HeaderName) {
+		return false
+	}
+	within := func(v string, all []string, same func(pattern, v string) bool) bool {
+		return slices.ContainsFunc(all, func(p string) bool { return same(p, v) })
+	}
+	equal := func(p, v string) bool { return p == v }
+	for _, v := range y.Regex {
+		if !within(v, x.Regex, equal) {
+			return false
+		}
+	}
+	for _, q := range y.Query {
+		if !slices.Contains(x.Query, q) {
+			return false
+		}
+	}
+	same := equal
+	switch x.Field {
+	case stack.HostHeader:
+		same = func(p, v string) bool { return wider(strings.ToLower(p), strings.ToLower(v)) }
+	case stack.PathPattern:
+		same = wider
+	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString, stack.SourceIP:
+	}
+	return !slices.ContainsFunc(y.Values, func(v string) bool { return !within(v, x.Values, same) })
+}
+
+// wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only itself. For
+// each asterisk of p it is enough to try the shortest text that reaches the next one, as a longer one can be matched by the next
+// asterisk. The time is bounded by the product of the lengths.
+func wider(p, q string) bool {
+	if p == q || strings.Contains(p+q, `\`) {
+		return p == q
+	}
+	i, star, from := 0, -1, 0 // star is the last asterisk passed in p; from is where in q the text after it was tried last
+	for j := 0; j < len(q); {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, from = i, j
+			i++
+		case i < len(p) && (p[i] == q[j] || p[i] == '?' && q[j] != '*'):
+			i++
+			j++
+		case star >= 0:
+			from++
+			i, j = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(p[i:], "*") == ""
+}
+
+// disjointValues reports whether no value of a and no value of b can match the same text.
+func disjointValues(a, b []string, fold bool) bool {
+	for _, x := range a {
+		for _, y := range b {
+			if fold {
+				x, y = strings.ToLower(x), strings.ToLower(y)
+			}
+			if !differ(x, y) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// differ reports whether the literal texts of two patterns, up to the first wildcard and behind the last one, contradict each other.
+func differ(x, y string) bool {
+	headX, tailX, wildX := ends(x)
+	headY, tailY, wildY := ends(y)
+	head, tail := min(len(headX), len(headY)), min(len(tailX), len(tailY))
+	switch {
+	case headX[:head] != headY[:head], tailX[len(tailX)-tail:] != tailY[len(tailY)-tail:]:
+		return true
+	case !wildX && !wildY:
+		return x != y
+	}
+	return !wildX && len(x) < len(headY)+len(tailY) || !wildY && len(y) < len(headX)+len(tailX)
+}
+
+// Wildcards are the characters of a pattern that do not stand for themselves.
+const Wildcards = `*?\`
+
+// ends are the literal texts of a pattern before its first wildcard and behind its last one. A backslash counts as a wildcard.
+func ends(pattern string) (head, tail string, wild bool) {
+	first := strings.IndexAny(pattern, Wildcards)
+	if first < 0 {
+		return pattern, pattern, false
+	}
+	return pattern[:first], pattern[strings.LastIndexAny(pattern, Wildcards)+1:], true
+}

@@ -1,0 +1,230 @@
+// Package accelerator is an accelerator of AWS Global Accelerator as a value: its listeners, endpoint groups and endpoints, as an object declares them
+// and as AWS holds them. Packages below it make the one of objects (declare), plan the way from one to the other (diff, operation) and execute it (account).
+// It decides nothing.
+package accelerator
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Owner is the prefix of the tracking tags of accelerators.
+const Owner stack.Owner = "aga.k8s.aws"
+
+// Kinds of resources. Those of listeners are called as those of load balancers.
+const (
+	KindAccelerator   stack.Kind = "Accelerator"
+	KindListener                 = stack.KindListener
+	KindEndpointGroup stack.Kind = "EndpointGroup"
+)
+
+// Identity is the value of the resource tag of every accelerator, and its identity in plans.
+const Identity = "GlobalAccelerator"
+
+// Values of AWS.
+const (
+	Deployed   = "DEPLOYED"
+	InProgress = "IN_PROGRESS"
+
+	TCP = "TCP"
+	UDP = "UDP"
+
+	NoAffinity = "NONE"
+	IPV4       = "IPV4"
+	DualStack  = "DUAL_STACK"
+)
+
+// Limits of the API, which AWS does not raise (API reference of CreateListener and CreateEndpointGroup; tags: TagResource).
+const (
+	MaxPortRanges    = 10 // of a listener
+	MaxPortOverrides = 10 // of an endpoint group
+	MaxEndpoints     = 10 // of an endpoint group
+	MaxTags          = 50
+)
+
+// Quotas by default; AWS raises them on request.
+const (
+	MaxListeners      = 10 // of an accelerator
+	MaxEndpointGroups = 42 // of a listener
+)
+
+// PortRange is a range of ports, both ends included.
+type PortRange struct{ From, To int32 }
+
+// String is "80" or "80-81".
+func (r PortRange) String() string {
+	if r.From == r.To {
+		return decimal(r.From)
+	}
+	return decimal(r.From) + "-" + decimal(r.To)
+}
+
+// Contains reports whether a port is in the range.
+func (r PortRange) Contains(port int32) bool { return r.From <= port && port <= r.To }
+
+// Overlaps reports whether both ranges have a port.
+func (r PortRange) Overlaps(o PortRange) bool { return r.From <= o.To && o.From <= r.To }
+
+// Override sends what arrives at a port of a listener to another port of the endpoints.
+type Override struct{ ListenerPort, EndpointPort int32 }
+
+// Endpoint is an endpoint of a group.
+type Endpoint struct {
+	ID     string // an ARN, the id of an allocation or of an instance
+	Weight int32
+	// PreserveClientIP is nil where the endpoint cannot preserve addresses of clients: observed, AWS returns nothing; declared, nothing is asked for.
+	PreserveClientIP *bool `json:",omitempty"`
+}
+
+// Group holds the endpoints of a listener in a Region.
+type Group struct {
+	ARN       string `json:",omitempty"` // observed
+	Region    string
+	Dial      float32    // percent
+	Overrides []Override `json:",omitempty"`
+	Endpoints []Endpoint `json:",omitempty"`
+
+	// Held, declared: endpoints that stay if AWS has them, as it is not known at this moment whether they still are the load balancers of their objects.
+	Held []string `json:",omitempty"`
+	// Waiting, declared: the load balancers of some endpoints were never known. What AWS has beyond Endpoints may be one of them, and stays, unless
+	// it is in Gone.
+	Waiting bool     `json:",omitempty"`
+	Gone    []string `json:",omitempty"`
+}
+
+// Listener is a listener.
+type Listener struct {
+	ARN      string `json:",omitempty"` // observed
+	Protocol string
+	Ports    []PortRange
+	Affinity string
+	Groups   []Group `json:",omitempty"`
+}
+
+// Key is the protocol and the ports, such as "TCP:80-80,443-443", in the order of ports.
+func (l Listener) Key() string { return l.Protocol + ":" + portsKey(l.Ports) }
+
+func portsKey(ranges []PortRange) string {
+	var parts []string
+	for _, r := range Sorted(ranges) {
+		parts = append(parts, decimal(r.From)+"-"+decimal(r.To))
+	}
+	return strings.Join(parts, ",")
+}
+
+// Contains reports whether a port is one of the listener's.
+func (l Listener) Contains(port int32) bool {
+	return slices.ContainsFunc(l.Ports, func(r PortRange) bool { return r.Contains(port) })
+}
+
+// Conflicts reports whether AWS admits only one of two listeners on an accelerator: they have a protocol and a port in common.
+func (l Listener) Conflicts(o Listener) bool {
+	return l.Protocol == o.Protocol && slices.ContainsFunc(l.Ports, func(r PortRange) bool { return slices.ContainsFunc(o.Ports, r.Overlaps) })
+}
+
+// Declared is an accelerator as an object declares it.
+type Declared struct {
+	Key           stack.Key
+	UID           string `json:",omitempty"` // of the object: the token by which AWS makes one accelerator of several attempts
+	Name          string
+	IPAddressType string
+	// IPAddresses are addresses that the account brought along; they count when the accelerator is created.
+	IPAddresses []string          `json:",omitempty"`
+	Tags        map[string]string // of the accelerator, those that identify it among them
+	// ExternalTags are keys of tags that are neither changed nor removed.
+	ExternalTags []string `json:",omitempty"`
+	// Deferred: ports and protocols are to be those of a load balancer that is not known at this moment. The listeners of AWS stay as they are.
+	Deferred bool `json:",omitempty"`
+	// Emptied, beside Deferred: the only endpoint is known to be gone, so that groups are to have none.
+	Emptied   bool       `json:",omitempty"`
+	Listeners []Listener `json:",omitempty"`
+}
+
+// IPSet are the addresses of a family.
+type IPSet struct {
+	Family    string // IPv4 or IPv6
+	Addresses []string
+}
+
+// Observed is an accelerator as AWS holds it. The zero value is none.
+type Observed struct {
+	ARN              string
+	Name             string
+	IPAddressType    string
+	Enabled          bool
+	Status           string
+	DNSName          string
+	DualStackDNSName string            `json:",omitempty"`
+	IPSets           []IPSet           `json:",omitempty"`
+	Tags             map[string]string `json:",omitempty"`
+	Listeners        []Listener        `json:",omitempty"`
+}
+
+// Exists reports whether there is an accelerator.
+func (o Observed) Exists() bool { return o.ARN != "" }
+
+// Clone shares nothing with o.
+func (o Observed) Clone() Observed {
+	o.IPSets, o.Tags, o.Listeners = slices.Clone(o.IPSets), maps.Clone(o.Tags), CloneListeners(o.Listeners)
+	for i := range o.IPSets {
+		o.IPSets[i].Addresses = slices.Clone(o.IPSets[i].Addresses)
+	}
+	return o
+}
+
+// CloneListeners shares nothing with list.
+func CloneListeners(list []Listener) []Listener {
+	list = slices.Clone(list)
+	for i := range list {
+		l := &list[i]
+		l.Ports, l.Groups = slices.Clone(l.Ports), slices.Clone(l.Groups)
+		for j := range l.Groups {
+			g := &l.Groups[j]
+			g.Overrides, g.Endpoints, g.Gone = slices.Clone(g.Overrides), slices.Clone(g.Endpoints), slices.Clone(g.Gone)
+			g.Held = slices.Clone(g.Held)
+		}
+	}
+	return list
+}
+
+// Listener finds a listener by its ARN.
+func (o *Observed) Listener(arn string) *Listener {
+	for i := range o.Listeners {
+		if o.Listeners[i].ARN == arn {
+			return &o.Listeners[i]
+		}
+	}
+	return nil
+}
+
+// Group finds an endpoint group by its ARN, with its listener.
+func (o *Observed) Group(arn string) (*Listener, *Group) {
+	for i := range o.Listeners {
+		l := &o.Listeners[i]
+		for j := range l.Groups {
+			if l.Groups[j].ARN == arn {
+				return l, &l.Groups[j]
+			}
+		}
+	}
+	return nil, nil
+}
+
+// ListenerID is the identity of the listener with an index in the declared accelerator.
+func ListenerID(i int) string { return "Listener-" + strconv.Itoa(i) }
+
+// GroupID is the identity of the endpoint group with an index in the listener with an index.
+func GroupID(i, j int) string { return "EndpointGroup-" + strconv.Itoa(i) + "-" + strconv.Itoa(j) }
+
+func decimal(n int32) string { return strconv.FormatInt(int64(n), 10) }
+
+// Sorted are the ranges in the order of their ports.
+func Sorted(ranges []PortRange) []PortRange {
+	return sorting.Sorted(slices.Values(ranges), func(a, b PortRange) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+}

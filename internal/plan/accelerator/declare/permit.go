@@ -1,0 +1,105 @@
+package declare
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Permit withholds endpoints whose load balancer is one of this cluster which the object may not name. An accelerator opens
+// an internal load balancer to the internet, so that its ARN is a reference to the object that declares it: to one of the same
+// namespace, or by a ReferenceGrant. So is the name of a load balancer in the status of an object that the endpoint names: whoever may write
+// that status chooses it. A withheld endpoint waits: one that an earlier version added stays. asked reports whether the
+// answer depended on objects.
+func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers) (asked bool) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		if e.State != Given && e.State != Hosted {
+			continue
+		}
+		named := cmp.Or(e.ID, e.Host)
+		of := answers[named].Owner
+		if of == (stack.Key{}) || of.ID.Namespace == ga.Namespace || e.declares(of) {
+			continue
+		}
+		asked = true
+		if mayName(v, ga.Namespace, of) || e.object.Namespace != "" && e.object.Namespace != ga.Namespace && isMember(v, e.object, of) {
+			continue
+		}
+		e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", named, of, ga.Namespace),
+			"have a ReferenceGrant created in the namespace of its object, or correct the reference")
+	}
+	return asked
+}
+
+// declares reports whether a load balancer is that of the object which the endpoint names.
+func (e *Endpoint) declares(of stack.Key) bool {
+	return e.object.Kind == objects.Kind(owner.Of(of.Owner).Kind) && of.ID == stack.ID{Namespace: e.object.Namespace, Name: e.object.Name}
+}
+
+// isMember reports whether an object is a member of the group that has a load balancer.
+func isMember(v *objects.View, ref objects.Ref, of stack.Key) bool {
+	return of.ID.Namespace == "" && ref.Kind == objects.Kind(owner.Of(of.Owner).Kind) &&
+		slices.ContainsFunc(members(v, ref.Kind, ref.Namespace), func(o metav1.Object) bool {
+			return o.GetName() == ref.Name && deployed(o, of)
+		})
+}
+
+// deployed reports whether an object is in a group: it has the group's finalizer, which any author may write, and a status that shows a load balancer.
+func deployed(o metav1.Object, of stack.Key) bool {
+	shows := false
+	switch o := o.(type) {
+	case *networkingv1.Ingress:
+		shows = len(o.Status.LoadBalancer.Ingress) > 0
+	case *corev1.Service:
+		shows = len(o.Status.LoadBalancer.Ingress) > 0
+	}
+	return shows && slices.Contains(naming.StacksOfFinalizers(of.Owner, o), of.ID)
+}
+
+// mayName reports whether objects of a namespace may name the load balancer of a stack of another one, or of a group.
+func mayName(v *objects.View, namespace string, of stack.Key) bool {
+	kind := objects.Kind(owner.Of(of.Owner).Kind)
+	if of.ID.Namespace == "" {
+		return slices.ContainsFunc(members(v, kind, namespace), func(o metav1.Object) bool {
+			return deployed(o, of)
+		})
+	}
+	from, ref := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}, objects.Ref{Kind: kind, Namespace: of.ID.Namespace, Name: of.ID.Name}
+	var err error
+	switch kind {
+	case objects.Ingress:
+		_, err = objects.Get[*networkingv1.Ingress](v, from, ref)
+	case objects.Service:
+		_, err = objects.Get[*corev1.Service](v, from, ref)
+	default:
+		_, err = objects.Get[*gatewayv1.Gateway](v, from, ref)
+	}
+	return err == nil || errors.Is(err, objects.ErrAbsent) // whose load balancer is about to go
+}
+
+// members are the objects of a namespace that may be members of a group.
+func members(v *objects.View, kind objects.Kind, namespace string) (out []metav1.Object) {
+	if kind == objects.Ingress {
+		for _, o := range objects.List[*networkingv1.Ingress](v, kind, namespace) {
+			out = append(out, o)
+		}
+		return out
+	}
+	for _, o := range objects.List[*corev1.Service](v, kind, namespace) {
+		out = append(out, o)
+	}
+	return out
+}

@@ -1,0 +1,99 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
+	"github.com/k8s-lbc/lbc/internal/plan/accelerator/operation"
+)
+
+// endpoints plans the endpoints of a group: new ones are added before surplus ones are removed. Changed settings of an endpoint, or a group that has no room
+// for both, take one call that replaces the list.
+func (b *builder) endpoints(listener string, ref stack.Ref, arn string, g accelerator.Group) []plan.StepID {
+	_, now := b.now.Group(arn)
+	var kept, added, changed []accelerator.Endpoint
+	var surplus []string
+	var why []string
+	for _, o := range now.Endpoints {
+		at := find(g.Endpoints, o.ID)
+		switch {
+		case at >= 0:
+			if reason := endpointChange(o, g.Endpoints[at]); reason != "" {
+				changed = append(changed, g.Endpoints[at])
+				why = append(why, o.ID+": "+reason)
+			}
+		case slices.Contains(g.Held, o.ID), g.Waiting && !slices.Contains(g.Gone, o.ID): // it may be the endpoint that is not known
+			kept = append(kept, o)
+		default:
+			surplus = append(surplus, o.ID)
+		}
+	}
+	for _, e := range g.Endpoints {
+		if find(now.Endpoints, e.ID) < 0 {
+			added = append(added, e)
+		}
+	}
+	var ids []plan.StepID
+	add := func(op plan.Operation, needs []plan.StepID, why ...string) {
+		s := plan.Step{Action: plan.Update, Resource: ref, Op: op, Why: why}
+		s.Need(needs...)
+		s.Need(b.made[arn])
+		ids = append(ids, b.add(s, listener))
+	}
+	addedText, surplusText := "new: "+names(added), "not declared any more: "+strings.Join(surplus, ", ")
+	if len(changed) > 0 || len(surplus) > 0 && len(added) > 0 && len(now.Endpoints)+len(added) > accelerator.MaxEndpoints {
+		if len(added) > 0 {
+			why = append(why, addedText)
+		}
+		if len(surplus) > 0 {
+			why = append(why, surplusText)
+		}
+		add(operation.UpdateEndpointGroup{Group: ref, Endpoints: slices.Concat(g.Endpoints, kept)}, nil, why...)
+		return ids
+	}
+	if len(added) > 0 {
+		add(operation.AddEndpoints{Group: ref, Endpoints: added}, nil, addedText)
+	}
+	if len(surplus) > 0 {
+		add(operation.RemoveEndpoints{Group: ref, IDs: slices.Sorted(slices.Values(surplus))}, ids, surplusText)
+	}
+	return ids
+}
+
+// endpointChange is what differs between an endpoint and its declaration; "" = nothing. AWS returns nothing about client IP preservation of endpoints
+// that cannot have it, and what was not asked for is not managed.
+func endpointChange(o, d accelerator.Endpoint) string {
+	var parts []string
+	if o.Weight != d.Weight {
+		parts = append(parts, fmt.Sprintf("weight %d → %d", o.Weight, d.Weight))
+	}
+	if a, b := o.PreserveClientIP, d.PreserveClientIP; a != nil && b != nil && *a != *b {
+		parts = append(parts, fmt.Sprintf("client IP preservation %t → %t", *a, *b))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func find(list []accelerator.Endpoint, id string) int {
+	return slices.IndexFunc(list, func(e accelerator.Endpoint) bool { return e.ID == id })
+}
+
+func names(list []accelerator.Endpoint) string {
+	var out []string
+	for _, e := range list {
+		out = append(out, e.ID)
+	}
+	return strings.Join(out, ", ")
+}
+
+// empty takes the endpoints out of all groups.
+func (b *builder) empty() {
+	for _, l := range accelerator.CloneListeners(b.now.Listeners) {
+		for _, g := range l.Groups {
+			b.endpoints(l.ARN, stack.Literal(accelerator.KindEndpointGroup, g.ARN), g.ARN, accelerator.Group{})
+		}
+	}
+}

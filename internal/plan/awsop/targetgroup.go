@@ -1,0 +1,206 @@
+package awsop
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// CreateTargetGroup creates a target group with its health check; attributes are a step of their own.
+type CreateTargetGroup struct {
+	VPC         string
+	TargetGroup stack.TargetGroup
+}
+
+func (CreateTargetGroup) Refs() []stack.Ref   { return nil }
+func (CreateTargetGroup) Traits() plan.Traits { return plan.Traits{} }
+func (o CreateTargetGroup) Send(s Sender)     { s.CreateTargetGroup(o) }
+func (o CreateTargetGroup) effect() Effect {
+	return Effect{Kind: stack.KindTargetGroup, Verb: Creates, Name: o.TargetGroup.Name}
+}
+func (o CreateTargetGroup) advance(a advancer) {
+	tg := TargetGroup{ARN: a.out.ID, TargetGroup: o.TargetGroup}
+	tg.Attributes, tg.Tags, tg.Balancer = map[string]string{}, merged(o.TargetGroup.Tags, nil), stack.Ref{}
+	tg.Set(Read, PartTags, PartAttributes)
+	if tg.TargetType == stack.TargetALB {
+		tg.Targets = []Target{}
+		tg.Set(Read, PartTargets)
+	}
+	a.o.TargetGroups = added(a.o.TargetGroups, tg, (*TargetGroup).id)
+}
+
+// ModifyTargetGroup sets the complete health check.
+type ModifyTargetGroup struct {
+	TargetGroup     stack.Ref
+	ProtocolVersion string // says which matcher applies
+	HealthCheck     stack.HealthCheck
+}
+
+func (o ModifyTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
+func (ModifyTargetGroup) Traits() plan.Traits { return plan.Traits{} }
+func (o ModifyTargetGroup) Send(s Sender)     { s.ModifyTargetGroup(o) }
+func (o ModifyTargetGroup) effect() Effect    { return changes(o.TargetGroup) }
+func (o ModifyTargetGroup) advance(a advancer) {
+	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
+		old := tg.HealthCheck
+		tg.HealthCheck = o.HealthCheck
+		if o.HealthCheck.TimeoutSeconds == 0 {
+			tg.HealthCheck.TimeoutSeconds = old.TimeoutSeconds
+		}
+	})
+}
+
+// ModifyTargetGroupAttributes sets at most 20 attributes.
+type ModifyTargetGroupAttributes struct {
+	TargetGroup stack.Ref
+	Attributes  map[string]string
+}
+
+func (o ModifyTargetGroupAttributes) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
+func (o ModifyTargetGroupAttributes) Traits() plan.Traits {
+	return plan.Traits{Setting: "Attributes", Values: o.Attributes}
+}
+func (o ModifyTargetGroupAttributes) Send(s Sender)  { s.ModifyTargetGroupAttributes(o) }
+func (o ModifyTargetGroupAttributes) effect() Effect { return changes(o.TargetGroup) }
+func (o ModifyTargetGroupAttributes) advance(a advancer) {
+	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) { tg.Attributes = merged(tg.Attributes, o.Attributes) })
+}
+
+// DeleteTargetGroup deletes a target group with whatever is registered in it.
+type DeleteTargetGroup struct {
+	TargetGroup stack.Ref
+	// Delayed: a network load balancer has turned away from the target group, and its nodes may not know it yet. It is deleted some time after.
+	Delayed bool `json:",omitempty"`
+}
+
+func (o DeleteTargetGroup) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
+func (DeleteTargetGroup) Traits() plan.Traits {
+	return plan.Traits{Removes: true, UsedBy: "AWS to notice that nothing forwards to the target group any more"}
+}
+func (o DeleteTargetGroup) Send(s Sender)  { s.DeleteTargetGroup(o) }
+func (o DeleteTargetGroup) effect() Effect { return deletes(o.TargetGroup) }
+func (o DeleteTargetGroup) advance(a advancer) {
+	a.o.TargetGroups = dropped(a.o.TargetGroups, a.resolve(o.TargetGroup), (*TargetGroup).id)
+}
+
+// AwaitTargets reads the health of a target group until it is fit to serve; it writes nothing.
+type AwaitTargets struct {
+	TargetGroup stack.Ref
+	// Balancer is the load balancer that must be active first, because its targets are not checked before. Nil = none.
+	Balancer *stack.Ref `json:",omitempty"`
+	// Network: the targets are those of a network load balancer, which takes minutes to register them.
+	Network bool `json:",omitempty"`
+}
+
+func (o AwaitTargets) Refs() []stack.Ref { return refsTo(o.TargetGroup, o.Balancer) }
+func (o AwaitTargets) Traits() plan.Traits {
+	return plan.Traits{Action: "DescribeTargetHealth", Active: successor(o.Balancer)}
+}
+func (o AwaitTargets) Send(s Sender)  { s.AwaitTargets(o) }
+func (AwaitTargets) effect() Effect   { return Effect{} }
+func (AwaitTargets) advance(advancer) {}
+
+// RegisterTargets registers at most 200 targets. It is not planned by a diff: package targets sends it.
+type RegisterTargets struct {
+	TargetGroup stack.Ref
+	Targets     []Target
+}
+
+func (o RegisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
+func (RegisterTargets) Traits() plan.Traits { return plan.Traits{} }
+func (o RegisterTargets) Send(s Sender)     { s.RegisterTargets(o) }
+func (RegisterTargets) effect() Effect      { return Effect{} }
+func (RegisterTargets) advance(advancer)    {} // targets of pods and nodes are not observed
+
+// DeregisterTargets deregisters at most 200 targets. It is not planned by a diff: package targets sends it.
+type DeregisterTargets struct {
+	TargetGroup stack.Ref
+	Targets     []Target
+}
+
+func (o DeregisterTargets) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup} }
+func (DeregisterTargets) Traits() plan.Traits { return plan.Traits{} }
+func (o DeregisterTargets) Send(s Sender)     { s.DeregisterTargets(o) }
+func (DeregisterTargets) effect() Effect      { return Effect{} }
+func (DeregisterTargets) advance(advancer)    {}
+
+// RegisterLoadBalancer makes a load balancer the target of a group of type alb. It must be active, with a listener there.
+type RegisterLoadBalancer struct {
+	TargetGroup  stack.Ref
+	LoadBalancer stack.Ref
+	Port         int32
+}
+
+func (o RegisterLoadBalancer) Refs() []stack.Ref { return []stack.Ref{o.TargetGroup, o.LoadBalancer} }
+func (o RegisterLoadBalancer) Traits() plan.Traits {
+	return plan.Traits{Action: "RegisterTargets", Active: plan.Active{Ref: o.LoadBalancer, Role: "behind the frontend"}}
+}
+func (o RegisterLoadBalancer) Send(s Sender)  { s.RegisterLoadBalancer(o) }
+func (o RegisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
+func (o RegisterLoadBalancer) advance(a advancer) {
+	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
+		tg.Targets = append(slices.Clone(tg.Targets), Target{ID: a.resolve(o.LoadBalancer), Port: o.Port})
+	})
+}
+
+// DeregisterLoadBalancer ends that.
+type DeregisterLoadBalancer struct {
+	TargetGroup  stack.Ref
+	LoadBalancer stack.Ref
+	Port         int32
+	// Successor is the load balancer that takes over; it must be active first. Nil = none.
+	Successor *stack.Ref `json:",omitempty"`
+}
+
+func (o DeregisterLoadBalancer) Refs() []stack.Ref {
+	return append([]stack.Ref{o.TargetGroup}, refsTo(o.LoadBalancer, o.Successor)...)
+}
+func (o DeregisterLoadBalancer) Traits() plan.Traits {
+	return plan.Traits{Action: "DeregisterTargets", Removes: true, Active: successor(o.Successor)}
+}
+func (o DeregisterLoadBalancer) Send(s Sender)  { s.DeregisterLoadBalancer(o) }
+func (o DeregisterLoadBalancer) effect() Effect { return changes(o.TargetGroup) }
+func (o DeregisterLoadBalancer) advance(a advancer) {
+	a.targetGroup(o.TargetGroup, func(tg *TargetGroup) {
+		gone := Target{ID: a.resolve(o.LoadBalancer), Port: o.Port}
+		tg.Targets = slices.DeleteFunc(slices.Clone(tg.Targets), func(t Target) bool { return t == gone })
+	})
+}
+
+// Target is an instance or an address, with its port.
+type Target struct {
+	ID   string // instance id or address
+	Port int32
+	Zone string // of addresses outside of the VPC: a zone name or "all"; else empty
+	// ServerID is the id of QUIC connections of a QUIC or TCP_QUIC target group, as 0x2c1873c000000289; else empty.
+	ServerID string `json:",omitempty"`
+}
+
+// Address is the identity of a target in its target group for AWS: "id:port".
+func (t Target) Address() string { return t.ID + ":" + strconv.Itoa(int(t.Port)) }
+
+// Key is Address, and of a target with a server id "id:port:serverid": AWS keeps the server id of a registered target, so that with another one it is another target.
+func (t Target) Key() string {
+	if t.ServerID == "" {
+		return t.Address()
+	}
+	return t.Address() + ":" + t.ServerID
+}
+
+func (tg *TargetGroup) id() string { return tg.ARN }
+
+func (a advancer) targetGroup(r stack.Ref, change func(*TargetGroup)) {
+	if tg := a.o.TargetGroup(a.resolve(r)); tg != nil {
+		change(tg)
+	}
+}
+
+// successor is the load balancer that takes over, if there is one.
+func successor(r *stack.Ref) plan.Active {
+	if r == nil {
+		return plan.Active{}
+	}
+	return plan.Active{Ref: *r, Role: "that takes over"}
+}

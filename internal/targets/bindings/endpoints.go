@@ -1,0 +1,284 @@
+package bindings
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
+	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// Endpoints are the endpoints of a Service port from which the targets of a binding are chosen, and what decides about them.
+type Endpoints struct {
+	Binding *v1beta1.TargetGroupBinding // complete
+	Cluster registrar.Cluster
+	// Pods are the ready ones, Podless the addresses behind which no Pod stands. Refused are those of pods that are not shown to have them.
+	Pods, Podless []registrar.Endpoint
+	Refused       []registrar.Candidate
+	// Allowed are the addresses that endpoints without Pod may have. Nodes are all nodes, whose addresses they never may; they are read only if there are such endpoints.
+	Allowed allowlist.Addresses
+	Nodes   []*corev1.Node
+	// VPC is that of the target group; known is false while nothing is known of it.
+	VPC           func() (vpc *facts.VPC, known bool)
+	ExcludedNodes bool   // pods on nodes with the label that excludes these from load balancers are no targets
+	QUICVariable  string // the environment variable with the server ids of pods
+	// About are the binding and its Service.
+	About func() []diag.Object
+	// Owner is the object that declares the load balancer, if one does alone; nil = it is not looked for.
+	Owner func() []diag.Object
+}
+
+// ServiceMissing is the finding that the Service of a binding does not exist.
+func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
+	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef.name", diag.ServiceMissing,
+		fmt.Sprintf("backend not found: service %s/%s", o.Namespace, o.Spec.ServiceRef.Name), "create the Service, or name another one")
+}
+
+// Addresses are the addresses of Pods, and those of other machines that the binding's namespace is allowed, that are to be registered. unidentified are those that
+// QUIC leaves out.
+func (x Endpoints) Addresses(ctx context.Context) (wanted []registrar.Endpoint, found diag.List, unidentified []registrar.Endpoint) {
+	wanted = registrar.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
+	machines, found := x.machines()
+	if len(machines) > 0 {
+		wanted = append(wanted, machines...)
+		sorting.By(wanted, func(x, y registrar.Endpoint) int {
+			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
+		})
+		wanted = slices.CompactFunc(wanted, func(x, y registrar.Endpoint) bool { return x.Key() == y.Key() })
+	}
+	wanted, notes, unidentified := x.identified(ctx, wanted)
+	return wanted, slices.Concat(found, x.forged(), notes), unidentified
+}
+
+// machines are the endpoints without Pod that are registered. The others are reported.
+func (x Endpoints) machines() (wanted []registrar.Endpoint, found diag.List) {
+	var barred, outside []string
+	for _, e := range x.Podless {
+		switch why := x.barred(e); {
+		case why != "":
+			barred = append(barred, e.Key()+" ("+why+")")
+		case x.outside(e): // whether the load balancer has a way to it is not known here
+			outside = append(outside, e.Key())
+		default:
+			wanted = append(wanted, e)
+		}
+	}
+	if len(barred) > 0 {
+		found = x.notAllowed("endpoints without Pod are not registered: "+someOf(barred),
+			"who runs the controller can allow addresses that are of no node by --endpoints-without-pods=%s=CIDR; remove the others from the EndpointSlices")
+	}
+	if len(outside) > 0 {
+		d := diag.New(bindingobject.BindingObject(x.Binding), "spec.serviceRef", diag.EndpointNotResolved,
+			fmt.Sprintf("endpoints without Pod are not registered, as their addresses are not in %s: %s", x.Binding.Spec.VpcID, strings.Join(outside, ", ")),
+			"register addresses outside the VPC in a target group of their own, with availability zone all")
+		d.Class = diag.Note
+		found = append(found, d)
+	}
+	return wanted, found
+}
+
+// barred is why an endpoint without Pod may not be registered, whatever VPC it is in.
+func (x Endpoints) barred(e registrar.Endpoint) string {
+	if registrar.Reserved(e.ID) {
+		return "a reserved address"
+	}
+	if node, ok := registrar.NodeAt(x.Nodes, e.ID); ok {
+		return "the address of node " + node
+	}
+	if a, err := netip.ParseAddr(e.ID); err != nil || !x.Allowed.Allow(x.Binding.Namespace, a) {
+		return "not allowed to namespace " + x.Binding.Namespace + " by --endpoints-without-pods"
+	}
+	return ""
+}
+
+// forged are the findings that endpoints are not the pods that their EndpointSlices name.
+func (x Endpoints) forged() diag.List {
+	var refused []string
+	for _, c := range x.Refused {
+		if text := c.Key() + " of pod " + c.Namespace + "/" + c.Pod + " (" + c.Why + ")"; !slices.Contains(refused, text) {
+			refused = append(refused, text)
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return x.notAllowed("endpoints that EndpointSlices say to be pods are not registered: "+someOf(refused),
+		"name a pod of the namespace whose status has the address; name none for the address of another machine, which who runs the controller can allow by --endpoints-without-pods=%s=CIDR")
+}
+
+// notAllowed is a finding on the binding, its Service and what declares it; the remedy has a place for the namespace.
+func (x Endpoints) notAllowed(text, remedy string) (found diag.List) {
+	about := x.About()
+	if x.Owner != nil {
+		for _, o := range x.Owner() {
+			if !slices.Contains(about, o) {
+				about = append(slices.Clip(about), o)
+			}
+		}
+	}
+	for _, about := range about {
+		found = append(found, diag.New(about, "", diag.EndpointNotAllowed, text, fmt.Sprintf(remedy, x.Binding.Namespace)))
+	}
+	return found
+}
+
+// mostNamed is how many endpoints a finding names.
+const mostNamed = 5
+
+// someOf are the first of a list, and how many more there are.
+func someOf(list []string) string {
+	if len(list) <= mostNamed {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s, and %d more", strings.Join(list[:mostNamed], ", "), len(list)-mostNamed)
+}
+
+// outside reports whether an endpoint without Pod is known to be outside of the VPC, and is not registered for that.
+func (x Endpoints) outside(e registrar.Endpoint) bool {
+	vpc, known := x.VPC()
+	return known && x.Binding.Spec.IamRoleArnToAssume == "" && !Within(vpc, e) // with a role, the load balancer is meant to be elsewhere
+}
+
+// ofAddress reports whether the targets of a binding are addresses.
+func ofAddress(o *v1beta1.TargetGroupBinding) bool {
+	return o.Spec.TargetType == nil || *o.Spec.TargetType == v1beta1.TargetTypeIP
+}
+
+// Within reports whether an address is one of a VPC.
+func Within(vpc *facts.VPC, e registrar.Endpoint) bool {
+	addr, err := netip.ParseAddr(e.ID)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(slices.Concat(vpc.CIDRs, vpc.IPv6CIDRs), func(c string) bool {
+		p, err := netip.ParsePrefix(c)
+		return err == nil && p.Contains(addr)
+	})
+}
+
+// identified are the endpoints that can be registered: of QUIC those with a server id of their own, of other protocols all. The others are reported on the binding
+// and its Service without their names, so that a rolling update repeats no event.
+func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wanted []registrar.Endpoint, found diag.List, left []registrar.Endpoint) {
+	protocol := x.Binding.Spec.TargetGroupProtocol
+	if protocol == nil || !registrar.IsQUIC(string(*protocol)) {
+		return all, nil, nil
+	}
+	wanted, missing, repeated := registrar.WithServerIDs(ctx, x.Cluster, all, x.QUICVariable)
+	note := func(text, remedy string) {
+		for _, about := range x.About() {
+			found = append(found, diag.New(about, "", diag.PodsUnidentified, text, remedy))
+		}
+	}
+	if len(missing) > 0 {
+		note(fmt.Sprintf("endpoints have no QUIC server id and are not registered: their pods have no annotation %s, or were created before it, before label %s=enabled of their namespace, or while no webhook answered", serverid.Annotation, serverid.NamespaceLabel),
+			fmt.Sprintf("set the annotation in the pod template to the names of the containers that serve QUIC, label the namespace, and recreate the pods: kubectl rollout restart; the server has to put the id in %s into its connection ids", x.QUICVariable))
+	}
+	if len(repeated) > 0 {
+		note("endpoints have the QUIC server id of another pod and are not registered: AWS admits an id once",
+			fmt.Sprintf("remove the environment variable %s from the pod template, so that each pod gets an id of its own", x.QUICVariable))
+	}
+	return wanted, found, append(missing, repeated...)
+}
+
+// Instances are the nodes that are to be registered. If a mistake hides which, known is false.
+func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (wanted []registrar.Endpoint, found diag.List, known bool) {
+	wanted, skipped, err := registrar.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, failOpen)
+	if err != nil {
+		return nil, diag.List{registrar.InvalidSelector(o, err)}, false
+	}
+	for _, s := range skipped {
+		d := diag.New(bindingobject.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
+		d.Class = diag.Note
+		found = append(found, d)
+	}
+	return wanted, found, true
+}
+
+// InOtherVPC is the finding, on a binding and on its Service, that instances are not registered, as AWS takes those of the target group's VPC only.
+func InOtherVPC(o *v1beta1.TargetGroupBinding, about []diag.Object, ids []string, of int) (found diag.List) {
+	text := fmt.Sprintf("%d of %d nodes are not registered, as their instances are not in %s, the VPC of target group %s: %s",
+		len(ids), of, o.Spec.VpcID, naming.OfTargetGroup(o.Spec.TargetGroupARN), strings.Join(ids, ", "))
+	for _, x := range about {
+		d := diag.New(x, "", diag.EndpointNotResolved, text, "leave them out by a node selector or the label node.kubernetes.io/exclude-from-external-load-balancers, or use ip targets")
+		d.Class = diag.Note
+		found = append(found, d)
+	}
+	return found
+}
+
+// LeftOut is the finding that endpoints are not registered, as the flag limits how many may be.
+func LeftOut(o *v1beta1.TargetGroupBinding, n, limit int) diag.Diagnostic {
+	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.QuotaExceeded,
+		fmt.Sprintf("%d endpoints are not registered: --max-targets-per-target-group=%d", n, limit), "raise the flag, or run fewer pods")
+}
+
+// ZoneOf gives the zone to send for addresses outside a VPC ("all").
+func ZoneOf(vpc *facts.VPC) func(registrar.Endpoint) string {
+	return func(e registrar.Endpoint) string {
+		if _, err := netip.ParseAddr(e.ID); err != nil || Within(vpc, e) {
+			return ""
+		}
+		return registrar.AllZones
+	}
+}
+
+// Judgement is an endpoint of a binding's Service, and why it is no target.
+type Judgement struct {
+	registrar.Endpoint
+	Why string // empty = it is a target
+}
+
+// Judge gives each of the candidates a reason, beside those that are wanted. The candidates of nodes and pods are judged alike.
+func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted []registrar.Endpoint) []Judgement {
+	by := map[string]registrar.Endpoint{} // wanted, by address
+	for _, e := range wanted {
+		by[e.Address()] = e
+	}
+	out := make([]Judgement, 0, len(all))
+	shown := map[string]bool{}
+	for _, c := range all {
+		j := Judgement{Endpoint: c.Endpoint, Why: c.Why}
+		if e, ok := by[c.Address()]; ok && e.Pod == c.Pod && e.Node == c.Node && !shown[c.Address()] {
+			j.Endpoint, j.Why, shown[c.Address()] = e, "", true
+		} else if c.Why == "" {
+			j.Why = x.why(ctx, c.Endpoint, shown[c.Address()])
+		}
+		out = append(out, j)
+	}
+	sorting.StableBy(out, func(a, b Judgement) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Key(), b.Key()))
+	})
+	return out
+}
+
+// why is what leaves out an endpoint that is ready.
+func (x Endpoints) why(ctx context.Context, e registrar.Endpoint, repeated bool) string {
+	node, known := x.Cluster.Node(ctx, e.Node)
+	protocol := x.Binding.Spec.TargetGroupProtocol
+	switch {
+	case repeated:
+		return "another endpoint has its address and port"
+	case e.Pod != "" && known && registrar.PodsLeave(node, x.ExcludedNodes):
+		return "its node is about to go, or excluded from load balancers"
+	case e.Pod == "" && ofAddress(x.Binding) && x.barred(e) != "":
+		return x.barred(e)
+	case e.Pod == "" && x.outside(e):
+		return "its address is not in " + x.Binding.Spec.VpcID
+	case protocol != nil && registrar.IsQUIC(string(*protocol)):
+		return "its pod has no QUIC server id of its own"
+	}
+	return "another endpoint has its address and port"
+}

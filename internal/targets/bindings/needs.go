@@ -1,0 +1,209 @@
+package bindings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+)
+
+// Networks finds the security groups of endpoints, and what the networking of bindings asks of them.
+type Networks struct {
+	Cluster    registrar.Cluster
+	Inventory  *inventory.Inventory
+	Interfaces *network.Interfaces
+	Chooser    sgsync.Chooser
+	VPC        string // of the cluster
+	Limits     Limits
+}
+
+// Needs are the permissions that a binding needs of each security group of its endpoints, within Limits. If the groups of some endpoints, what its
+// networking means, or whether it may open it, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
+func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
+	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, endpoints))
+	need = map[string][]stack.Permission{}
+	var mistakes []Mistake
+	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
+		unplaced, more, wrong := n.Permissions(ctx, o, where.lost)
+		unclear, mistakes = append(unplaced, more...), append(mistakes, wrong...)
+	}
+	for group, members := range where.byGroup {
+		perms, more, wrong := n.Permissions(ctx, o, members)
+		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
+	}
+	undecided, exceeding := n.limit(ctx, o, need, endpoints)
+	unclear = append(unclear, undecided...)
+	found = NetworkProblem(o, diag.EndpointNotResolved, err)
+	found = append(append(found, exceeding...), where.doubtful()...)
+	for _, m := range mistakes {
+		d := diag.New(bindingobject.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy)
+		if !slices.Contains(found, d) {
+			found = append(found, d)
+		}
+	}
+	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
+}
+
+// ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names them, and their security groups are
+// the matter of whoever runs what is there.
+func ofPodsAndNodes(o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) []registrar.Endpoint {
+	podless := func(e registrar.Endpoint) bool { return e.Pod == "" }
+	if !ofAddress(o) || !slices.ContainsFunc(endpoints, podless) {
+		return endpoints
+	}
+	return slices.DeleteFunc(slices.Clone(endpoints), podless)
+}
+
+// NetworkProblem is why the security groups do not admit the sources of a binding, or not any more, as they should.
+func NetworkProblem(o *v1beta1.TargetGroupBinding, code diag.Code, err error) diag.List {
+	if err == nil || o == nil {
+		return nil
+	}
+	if full := (*sgsync.FullError)(nil); errors.As(err, &full) {
+		return diag.List{diag.New(bindingobject.BindingObject(o), "spec.networking", diag.QuotaExceeded, err.Error(), full.Remedy())}
+	}
+	d := awsclient.Problem("", err)
+	d.Object, d.Path, d.Code = bindingobject.BindingObject(o), "spec.networking", code
+	return diag.List{d}
+}
+
+// Mistake is something of a binding's networking that means nothing, or less than it says.
+type Mistake struct {
+	Path, Text, Remedy string
+	Read               bool // what it means is known all the same
+}
+
+// JoinOnce joins errors, those of one text once.
+func JoinOnce(errs []error) error {
+	var out []error
+	for _, err := range errs {
+		if err != nil && !slices.ContainsFunc(out, func(x error) bool { return x.Error() == err.Error() }) {
+			out = append(out, err)
+		}
+	}
+	return errors.Join(out...)
+}
+
+// Permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is not known,
+// because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
+func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []registrar.Endpoint) (perms, unclear []stack.Permission, mistakes []Mistake) {
+	for i, rule := range o.Spec.Networking.Ingress {
+		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
+		if len(rule.From) == 0 {
+			mistakes = append(mistakes, Mistake{at + ".from", sgsync.Peerless, sgsync.PeerlessRemedy, true})
+		}
+		ports := rule.Ports
+		if len(ports) == 0 {
+			ports = []v1beta1.NetworkingPort{{}} // all TCP ports
+		}
+		for j, port := range ports {
+			spans, wrong := n.portNumbers(ctx, o, port, members)
+			if wrong.Text != "" {
+				wrong.Path = fmt.Sprintf("%s.ports[%d].port", at, j)
+				mistakes = append(mistakes, wrong)
+			}
+			unknown, may := wrong.Text != "" || len(spans) == 0, spans
+			if unknown {
+				may = []sgsync.Ports{{From: 0, To: 65535}}
+			}
+			for k, from := range rule.From {
+				if from.SecurityGroup != nil && from.IPBlock != nil { // admission refuses it; it may be older
+					mistakes = append(mistakes, Mistake{fmt.Sprintf("%s.from[%d]", at, k), fmt.Sprintf("the peer has both a securityGroup and an ipBlock: only %s is admitted, and %s is not", from.SecurityGroup.GroupID, from.IPBlock.CIDR),
+						"write two peers, one of each kind", true})
+				}
+				peer, protocol := sgsync.PeerOf(from), protocolOf(port)
+				all, err := sgsync.Permissions(peer, protocol, may)
+				switch {
+				case err != nil:
+					mistakes = append(mistakes, Mistake{fmt.Sprintf("%s.from[%d]", at, k), err.Error(), sgsync.PeerRemedy, false})
+					unclear = append(unclear, fromAnywhere(protocol, may)...)
+					continue
+				case unknown:
+					unclear = append(unclear, all...)
+				}
+				known, _ := sgsync.Permissions(peer, protocol, spans)
+				perms = append(perms, known...)
+			}
+		}
+	}
+	return perms, unclear, mistakes
+}
+
+// fromAnywhere stands for rules whose source is not known.
+func fromAnywhere(protocol string, ports []sgsync.Ports) []stack.Permission {
+	out := make([]stack.Permission, 0, len(ports))
+	for _, p := range ports {
+		out = append(out, stack.Permission{Protocol: protocol, FromPort: p.From, ToPort: p.To})
+	}
+	return out
+}
+
+func protocolOf(p v1beta1.NetworkingPort) string {
+	if p.Protocol != nil && *p.Protocol == v1beta1.NetworkingProtocolUDP {
+		return "udp"
+	}
+	return "tcp"
+}
+
+// portNumbers are the ports that a networking port stands for: itself, all, or what the pods call by that name, as far as they do.
+func (n *Networks) portNumbers(ctx context.Context, o *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort, members []registrar.Endpoint) (out []sgsync.Ports, wrong Mistake) {
+	switch {
+	case p.Port == nil:
+		return []sgsync.Ports{{From: 0, To: 65535}}, Mistake{}
+	case p.Port.StrVal == "":
+		return []sgsync.Ports{{From: p.Port.IntVal, To: p.Port.IntVal}}, Mistake{}
+	}
+	if text, remedy := sgsync.NameWithoutPods(o, p); text != "" {
+		return nil, Mistake{Text: text, Remedy: remedy}
+	}
+	var without []string
+	for _, e := range members {
+		pod, ok := n.Cluster.Pod(ctx, e.Namespace, e.Pod)
+		if !ok {
+			continue
+		}
+		number, ok := containerPort(pod, p.Port.StrVal)
+		if !ok {
+			without = append(without, e.Namespace+"/"+e.Pod)
+			continue
+		}
+		if s := (sgsync.Ports{From: number, To: number}); !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	if len(without) == 0 {
+		return out, Mistake{}
+	}
+	return out, Mistake{Text: fmt.Sprintf("unable to find port %s on pod %s", p.Port.StrVal, strings.Join(without, ", ")), Remedy: "name a port of the pods' containers, or write its number"}
+}
+
+// containerPort finds a named port among the containers and the sidecars of a pod.
+func containerPort(pod *corev1.Pod, name string) (int32, bool) {
+	containers := slices.Clone(pod.Spec.Containers)
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			containers = append(containers, c)
+		}
+	}
+	for _, c := range containers {
+		for _, p := range c.Ports {
+			if p.Name == name {
+				return p.ContainerPort, true
+			}
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,292 @@
+package bindings
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+)
+
+// PodENIAnnotation lists the branch interfaces of a pod that has security groups of its own.
+const PodENIAnnotation = "vpc.amazonaws.com/pod-eni"
+
+// computeType labels nodes that are no instances; the hybrid ones are outside AWS and have no security groups.
+const computeType, hybrid = "eks.amazonaws.com/compute-type", "hybrid"
+
+// placement is the search for the security group of each endpoint of a binding.
+type placement struct {
+	of      *Networks
+	binding *v1beta1.TargetGroupBinding
+	groups  sgsync.Groups
+
+	nodes   map[string]*corev1.Node // of the endpoints; nil = unknown
+	byGroup map[string][]registrar.Endpoint
+	lost    []registrar.Endpoint
+	errs    []error
+	doubts  map[string]doubt // by interface
+}
+
+// doubt is why the group of an interface may be the wrong one of its groups.
+type doubt struct {
+	text   string
+	groups []string
+}
+
+// doubtful is the finding that the groups of interfaces may be the wrong ones; it names the first one.
+func (p *placement) doubtful() diag.List {
+	if len(p.doubts) == 0 {
+		return nil
+	}
+	first := p.doubts[slices.Min(slices.Collect(maps.Keys(p.doubts)))]
+	text := first.text
+	if n := len(p.doubts) - 1; n > 0 {
+		text += fmt.Sprintf("; so it is with %d other interfaces of the binding", n)
+	}
+	return diag.List{diag.New(bindingobject.BindingObject(p.binding), "spec.networking", diag.SecurityGroupUnclear, text, sgsync.DoubtRemedy(first.groups))}
+}
+
+// groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why; the
+// others count.
+func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (p *placement, err error) {
+	p = &placement{of: n, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]registrar.Endpoint{}, doubts: map[string]doubt{}}
+	if p.groups, err = n.knownGroups(ctx); err != nil {
+		p.lost = endpoints
+		return p, err
+	}
+	for _, e := range endpoints {
+		if _, asked := p.nodes[e.Node]; asked {
+			continue
+		}
+		p.nodes[e.Node] = nil
+		if node, ok := n.Cluster.Node(ctx, e.Node); ok {
+			p.nodes[e.Node] = node
+		}
+	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
+		p.placeNodes(ctx, endpoints)
+	} else {
+		p.placePods(ctx, endpoints)
+	}
+	return p, JoinOnce(p.errs)
+}
+
+func (n *Networks) knownGroups(ctx context.Context) (sgsync.Groups, error) {
+	f, err := n.Inventory.Answer(ctx, []facts.Need{{Kind: facts.NeedSecurityGroups}})
+	if err != nil {
+		return sgsync.Groups{}, err
+	}
+	return sgsync.Groups{
+		Tags: func(group string) map[string]string { return f.SecurityGroups[group].Tags },
+		Serves: func(group string) (bool, error) {
+			rules, _, err := n.Inventory.SecurityGroups().RulesAtHand(ctx, group)
+			if err != nil && awsclient.Classify(err).Code == awsclient.CodeGroupNotFound { // the interface has left it meanwhile
+				return false, nil
+			}
+			return sgsync.Serves(rules), err
+		},
+	}, nil
+}
+
+func (p *placement) fail(err error, of ...registrar.Endpoint) {
+	p.lost, p.errs = append(p.lost, of...), append(p.errs, err)
+}
+
+func (p *placement) place(e registrar.Endpoint, i network.Interface) {
+	choice, err := p.of.Chooser.Choose(i, p.groups)
+	if err != nil {
+		p.fail(err, e)
+		return
+	}
+	if choice.Doubt != "" {
+		p.doubts[i.ID] = doubt{choice.Doubt, i.Groups}
+	}
+	p.byGroup[choice.Group] = append(p.byGroup[choice.Group], e)
+}
+
+func (p *placement) placeNodes(ctx context.Context, endpoints []registrar.Endpoint) {
+	ids := make([]string, 0, len(endpoints))
+	for _, e := range endpoints {
+		ids = append(ids, e.ID)
+	}
+	of, err := p.of.Interfaces.OfInstances(ctx, ids)
+	if err != nil {
+		p.fail(err, endpoints...)
+		return
+	}
+	for _, e := range endpoints {
+		if i, ok := sgsync.ForNode(of[e.ID]); ok {
+			p.place(e, i)
+		} else {
+			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID), e)
+		}
+	}
+}
+
+// placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then, for
+// pods whose node is no instance of ours (Fargate, HyperPod), for the interface that has the address.
+func (p *placement) placePods(ctx context.Context, endpoints []registrar.Endpoint) {
+	rest := p.placeBranches(ctx, endpoints)
+	rest = p.placeOnInstances(ctx, rest)
+	p.placeByAddress(ctx, rest)
+}
+
+func (p *placement) placeBranches(ctx context.Context, endpoints []registrar.Endpoint) (rest []registrar.Endpoint) {
+	for _, e := range endpoints {
+		if n := p.nodes[e.Node]; n != nil && n.Labels[computeType] == hybrid {
+			continue
+		}
+		eni := p.branchInterface(ctx, e)
+		if eni == "" {
+			rest = append(rest, e)
+			continue
+		}
+		byID, err := p.of.Interfaces.ByID(ctx, []string{eni})
+		if err != nil {
+			p.fail(err, e)
+			continue
+		}
+		i := byID[eni]
+		if addr, err := netip.ParseAddr(e.ID); err != nil || !i.Carries(addr) {
+			rest = append(rest, e) // whoever writes pods may name any interface: its groups are opened only if EC2 says that it has the address
+			continue
+		}
+		p.place(e, i)
+	}
+	return rest
+}
+
+// branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
+func (p *placement) branchInterface(ctx context.Context, e registrar.Endpoint) string {
+	pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod)
+	if !ok {
+		return ""
+	}
+	var list []struct {
+		ENI  string `json:"eniId"`
+		IPv4 string `json:"privateIp"`
+		IPv6 string `json:"ipv6Addr"`
+	}
+	if json.Unmarshal([]byte(pod.Annotations[PodENIAnnotation]), &list) != nil {
+		return ""
+	}
+	for _, l := range list {
+		if l.IPv4 == e.ID || l.IPv6 != "" && l.IPv6 == e.ID {
+			return l.ENI
+		}
+	}
+	return ""
+}
+
+// placeOnInstances looks at the interfaces of the endpoints' instances, and again at those of the instances whose known interfaces
+// do not have an endpoint's address: it may be newer than what is known.
+func (p *placement) placeOnInstances(ctx context.Context, endpoints []registrar.Endpoint) (rest []registrar.Endpoint) {
+	sought := map[string][]netip.Addr{}
+	var on []registrar.Endpoint
+	for _, e := range endpoints {
+		if addr, err := netip.ParseAddr(e.ID); err != nil {
+			p.fail(fmt.Errorf("pod %s/%s has no usable address: %w", e.Namespace, e.Pod, err), e)
+		} else if id := p.instance(e); id == "" {
+			rest = append(rest, e)
+		} else {
+			sought[id], on = append(sought[id], addr), append(on, e)
+		}
+	}
+	for _, read := range []func() (map[string][]network.Interface, error){
+		func() (map[string][]network.Interface, error) {
+			return p.of.Interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
+		},
+		func() (map[string][]network.Interface, error) { return p.of.Interfaces.Reread(ctx, sought) },
+	} {
+		if len(on) == 0 {
+			break
+		}
+		instances, err := read()
+		if err != nil {
+			p.fail(err, on...)
+			return rest
+		}
+		tried := on
+		on, sought = nil, map[string][]netip.Addr{}
+		for _, e := range tried {
+			id, addr := p.instance(e), netip.MustParseAddr(e.ID)
+			if i, ok := sgsync.ForPod(instances[id], addr); ok {
+				p.place(e, i)
+			} else {
+				sought[id], on = append(sought[id], addr), append(on, e)
+			}
+		}
+	}
+	return append(rest, on...)
+}
+
+// instance is the one that an endpoint's node is; empty if none is known.
+func (p *placement) instance(e registrar.Endpoint) string {
+	if p.nodes[e.Node] == nil {
+		return ""
+	}
+	id, _ := registrar.InstanceID(p.nodes[e.Node])
+	return id
+}
+
+func (p *placement) placeByAddress(ctx context.Context, endpoints []registrar.Endpoint) {
+	if len(endpoints) == 0 {
+		return
+	}
+	var of []network.Address
+	for _, e := range endpoints {
+		for _, a := range p.addresses(ctx, e) {
+			if a.IP.IsValid() {
+				of = append(of, a)
+			}
+		}
+	}
+	found, err := p.of.Interfaces.ByAddress(ctx, p.of.VPC, of)
+	if err != nil {
+		p.fail(err, endpoints...)
+		return
+	}
+	for _, e := range endpoints {
+		a := p.addresses(ctx, e)
+		if i, ok := found[a[0]]; ok {
+			p.place(e, i)
+		} else if i, ok := found[a[1]]; ok && i.Carries(a[0].IP) { // the node's interface, which the pod's address is delegated to
+			p.place(e, i)
+		} else {
+			p.fail(fmt.Errorf("cannot resolve pod ENI for pods: %s/%s (%s) on node %s", e.Namespace, e.Pod, e.ID, e.Node), e)
+		}
+	}
+}
+
+// addresses are the pod's and its node's; an invalid one is none.
+func (p *placement) addresses(ctx context.Context, e registrar.Endpoint) [2]network.Address {
+	var out [2]network.Address
+	if pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod); ok {
+		out[0].Holder = string(pod.UID)
+	}
+	out[0].IP, _ = netip.ParseAddr(e.ID)
+	n := p.nodes[e.Node]
+	if n == nil {
+		return out
+	}
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			out[1].Holder = string(n.UID)
+			out[1].IP, _ = netip.ParseAddr(a.Address)
+			break
+		}
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package registrar
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// readTime is how long the first read of a group may take before what is wanted is registered without it: registering a target
+// that is registered has no effect (ELB API reference, RegisterTargets), and a restart in calm weather writes nothing.
+const readTime = time.Second
+
+// advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
+func (r *Registry) advance(ctx context.Context, g *group) {
+	q := g.request
+	if (!g.known || g.reread) && !g.written && r.fresh(g.Group) {
+		g.known, g.reread = true, false
+	}
+	if (!g.known || g.reread) && !g.reading && !g.readFailed {
+		r.readMembers(ctx, g)
+	}
+	if q.Record != nil && !g.recording && !g.recordFailed {
+		r.advanceRecord(ctx, g, q)
+	}
+	if t := g.toRegister(ctx, q); len(t) > 0 {
+		r.send(ctx, g, register, t)
+	}
+	staying := g.moved(q, r.Clock.Now())
+	if t := g.toDeregister(q, staying); len(t) > 0 {
+		r.send(ctx, g, deregister, t)
+	}
+	r.awaitMoved(ctx, g, staying)
+	g.unnoted(q)
+	g.noteWaiting(q, staying, r.Clock.Now())
+}
+
+// begin runs a call beside, and then, under the lock, takes over its result and starts what waited for it.
+func (r *Registry) begin(ctx context.Context, g *group, call func() (result func())) {
+	go func() {
+		result := call()
+		g.mu.Lock()
+		result()
+		r.advance(ctx, g)
+		close(g.ended)
+		g.ended = make(chan struct{})
+		binding, waited := g.request.Binding, g.waiters > 0
+		g.mu.Unlock()
+		if !waited {
+			r.Progress(binding)
+		}
+	}()
+}
+
+func (r *Registry) readMembers(ctx context.Context, g *group) {
+	g.reading, g.reread, g.touched = true, false, map[string]bool{}
+	stop := func() bool { return true }
+	if !g.known {
+		stop = r.Clock.AfterFunc(readTime, func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			if g.reading && !g.known && g.request != nil {
+				g.overdue = true
+				r.advance(ctx, g)
+			}
+		})
+	}
+	r.begin(ctx, g, func() func() {
+		health, err := r.Health(ctx, g.Group)
+		if err == nil && r.Seen != nil {
+			r.Seen(g.ARN, health)
+		}
+		return func() {
+			stop()
+			g.reading = false
+			if err == nil {
+				g.setMembers(health)
+				return
+			}
+			g.readFailed, g.reread = true, g.known
+			class := awsclient.Classify(err).Class
+			g.overdue = class != diag.NotFound && class != diag.Invalid
+			g.fail(err)
+		}
+	})
+}
+
+// send starts the calls of one action for targets.
+func (r *Registry) send(ctx context.Context, g *group, a action, targets []Target) {
+	c, q, zoned := g.calls[a], *g.request, g.homeZones
+	c.n++
+	g.written = true
+	for _, t := range targets {
+		c.keys[t.Key()] = true
+	}
+	since := g.timed(targets)
+	r.begin(ctx, g, func() func() {
+		sent := r.write(ctx, q, a, targets)
+		return func() {
+			c.n--
+			for _, t := range targets {
+				key := t.Key()
+				delete(c.keys, key)
+				c.failed[key] = true
+				if g.reading {
+					g.touched[key] = true
+				}
+			}
+			r.reportLag(g, a, targets, sent.done, since)
+			for _, t := range sent.done {
+				if r.TracksNodes {
+					r.depart(g, a, t)
+				}
+				g.done(a, t)
+				g.prove(a, t.Key(), since)
+			}
+			for _, t := range sent.uncertain {
+				g.members[t.Key()] = member{t, true}
+			}
+			for _, t := range sent.elsewhere {
+				delete(c.failed, t.Key())
+				g.elsewhere[t.ID] = true
+			}
+			for _, t := range sent.absent {
+				delete(g.members, t.Key())
+				g.reread = true
+			}
+			if !zoned && q.HomeZone != nil && wantsZones(errors.Join(sent.errs...)) {
+				g.homeZones = true
+				for _, t := range targets {
+					delete(c.failed, t.Key())
+				}
+				return
+			}
+			g.fail(errors.Join(sent.errs...))
+			if g.retry.IsZero() || !sent.retry.IsZero() && sent.retry.Before(g.retry) {
+				g.retry = sent.retry
+			}
+		}
+	})
+}
+
+// done records that AWS took a target.
+func (g *group) done(a action, t Target) {
+	key := t.Key()
+	g.failure = nil
+	delete(g.calls[a].failed, key)
+	delete(g.moves.settled, key)
+	if a == deregister {
+		delete(g.members, key)
+		delete(g.own, key)
+		g.deregistered++
+		return
+	}
+	g.members[key], g.own[key] = member{Target: t}, true
+	g.registered++
+	g.added = append(g.added, key)
+}

@@ -1,0 +1,65 @@
+package registrar
+
+import (
+	"cmp"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+)
+
+// Registered lists what is registered in a scope, by ARN, in the groups of which that is known for certain: the targets that a binding wanted,
+// and in groups that are shared all.
+func (r *Registry) Registered(in awsclient.Scope) map[string][]Target {
+	r.mu.Lock()
+	groups := make([]*group, 0, len(r.groups))
+	for of, g := range r.groups {
+		if of.Scope == in {
+			groups = append(groups, g)
+		}
+	}
+	r.mu.Unlock()
+	out := map[string][]Target{}
+	for _, g := range groups {
+		if members, ok := g.certain(); ok {
+			out[g.ARN] = members
+		}
+	}
+	return out
+}
+
+// certain lists the members of a group, sorted, unless any of it is in doubt or under way.
+func (g *group) certain() ([]Target, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.known || g.reread || g.busy() || g.keepsRules { // the next process must read which targets drain
+		return nil, false
+	}
+	out := make([]Target, 0, len(g.members))
+	for _, m := range g.members {
+		if m.uncertain {
+			return nil, false
+		}
+		if g.own[m.Key()] || g.request != nil && g.request.Record != nil {
+			out = append(out, m.Target)
+		}
+	}
+	sorting.By(out, func(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) })
+	return out, true
+}
+
+// Assume takes over what an earlier process knew to be registered when it ended, of groups of which this one knows nothing. What is wanted beyond it
+// is registered and what is not wanted deregistered at once; both do no harm where the assumption is wrong, as AWS takes
+// registrations of registered targets and deregistrations of others. Recheck finds out what the assumption misses.
+func (r *Registry) Assume(in awsclient.Scope, members map[string][]Target) {
+	for arn, ts := range members {
+		g := r.group(Group{in, arn})
+		g.mu.Lock()
+		if !g.known && !g.busy() && !g.written {
+			g.known = true
+			for _, t := range ts {
+				g.members[t.Key()], g.own[t.Key()] = member{Target: t}, true
+			}
+		}
+		g.mu.Unlock()
+	}
+}

@@ -1,0 +1,341 @@
+// Package registrar registers and deregisters targets: which endpoints a TargetGroupBinding declares, how they differ from what is
+// registered, and the calls for the difference, batched per target group and never behind work on load balancers.
+// The resolution of endpoints is pure; the registry of target groups imports plan, apply and cloud, but no Kubernetes client.
+package registrar
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Target is one member of a target group.
+type Target struct {
+	ID   string // pod address or instance id
+	Port int32
+	Zone string // availability zone to send; empty = AWS derives it
+	// ServerID is the id of QUIC connections, in QUIC and TCP_QUIC target groups.
+	ServerID string `json:",omitempty"`
+}
+
+// Address is the identity of a target in its group for AWS: "id:port".
+func (t Target) Address() string { return awsop.Target(t).Address() }
+
+// Key is the identity of a target in its group: "id:port", or "id:port:serverid".
+func (t Target) Key() string { return awsop.Target(t).Key() }
+
+// KeySet is a set of keys of targets.
+func KeySet(keys []string) map[string]bool {
+	out := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		out[k] = true
+	}
+	return out
+}
+
+// Endpoint is a target with the Kubernetes objects behind it.
+type Endpoint struct {
+	Target
+	Namespace, Pod string // of ip targets; no Pod: the address of something else
+	Node           string
+}
+
+// Cluster reads the pods and nodes of endpoints.
+type Cluster interface {
+	Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool)
+	Node(ctx context.Context, name string) (*corev1.Node, bool)
+}
+
+// PortOf finds the Service port that a reference names: a number is compared with port, a string with the port's name.
+func PortOf(svc *corev1.Service, ref intstr.IntOrString) (corev1.ServicePort, bool) {
+	for _, p := range svc.Spec.Ports {
+		if ref.Type == intstr.String && p.Name == ref.StrVal || ref.Type == intstr.Int && p.Port == ref.IntVal {
+			return p, true
+		}
+	}
+	return corev1.ServicePort{}, false
+}
+
+// Candidate is an endpoint of a Service, and whether it may be a target.
+type Candidate struct {
+	Endpoint
+	// Ready: Unknown is that of an endpoint on a node that does not report.
+	Ready corev1.ConditionStatus
+	// Why is what keeps the endpoint from being a target, empty if nothing does.
+	Why string
+	// Lacks: Why is what the node lacks, which is reported.
+	Lacks bool
+	// Refused: Why is that the address is not shown to be one of the pod that the endpoint names, which is reported.
+	Refused bool
+}
+
+// PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
+// a readiness gate (containers ready, node ready). If there is none, failOpen admits endpoints on nodes whose
+// readiness is unknown. A pod that terminates does not count, also where its Service publishes addresses that are not ready.
+func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
+	return Serving(PodCandidates(ctx, c, port, slicesOf, ipv6), failOpen)
+}
+
+// PodCandidates are all endpoints of pods behind a Service port of a family of addresses.
+func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
+	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
+		if ofPod(e) {
+			out = append(out, podCandidate(ctx, c, s, e, number))
+		}
+	})
+	return out
+}
+
+// PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
+// that were written by hand or mirrored from Endpoints; sorted by key.
+func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
+	return Serving(PodlessCandidates(port, slicesOf, ipv6), false)
+}
+
+// PodlessCandidates are all addresses behind a Service port of a family, behind which no Pod stands.
+func PodlessCandidates(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
+	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
+		if ofPod(e) {
+			return
+		}
+		x := Candidate{Endpoint: Endpoint{Target: Target{ID: e.Addresses[0], Port: number}, Namespace: s.Namespace}, Ready: corev1.ConditionTrue}
+		if e.NodeName != nil {
+			x.Node = *e.NodeName
+		}
+		if e.Conditions.Ready != nil && !*e.Conditions.Ready {
+			x.Ready, x.Why = corev1.ConditionFalse, "its EndpointSlice says that it is not ready"
+		}
+		out = append(out, x)
+	})
+	return out
+}
+
+// eachEndpoint calls f with each endpoint of a family that has an address, and with each port number of its slice that belongs to the Service port.
+func eachEndpoint(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool, f func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32)) {
+	for _, s := range slicesOf {
+		if s.AddressType != familyOf(ipv6) {
+			continue
+		}
+		for _, number := range slicePorts(s, port.Name) {
+			for i := range s.Endpoints {
+				if len(s.Endpoints[i].Addresses) > 0 {
+					f(s, &s.Endpoints[i], number)
+				}
+			}
+		}
+	}
+}
+
+func ofPod(e *discoveryv1.Endpoint) bool { return e.TargetRef != nil && e.TargetRef.Kind == "Pod" }
+
+func familyOf(ipv6 bool) discoveryv1.AddressType {
+	if ipv6 {
+		return discoveryv1.AddressTypeIPv6
+	}
+	return discoveryv1.AddressTypeIPv4
+}
+
+// slicePorts are the port numbers of a slice that belong to a Service port; a Service port without name matches all.
+func slicePorts(s *discoveryv1.EndpointSlice, name string) []int32 {
+	var out []int32
+	for _, p := range s.Ports {
+		if name != "" && (p.Name == nil || *p.Name != name) || p.Port == nil {
+			continue
+		}
+		out = append(out, *p.Port)
+	}
+	return out
+}
+
+// podCandidate is a pod's endpoint.
+func podCandidate(ctx context.Context, c Cluster, s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, port int32) Candidate {
+	out := Candidate{Ready: corev1.ConditionFalse, Endpoint: Endpoint{
+		Target:    Target{ID: e.Addresses[0], Port: port},
+		Namespace: cmp.Or(e.TargetRef.Namespace, s.Namespace),
+		Pod:       e.TargetRef.Name,
+	}}
+	if e.NodeName != nil {
+		out.Node = *e.NodeName
+	}
+	if out.Namespace != s.Namespace { // an EndpointSlice that somebody wrote must not reach past the owner of the pod
+		out.Why, out.Refused = "its pod is in another namespace", true
+		return out
+	}
+	if e.Conditions.Terminating != nil && *e.Conditions.Terminating {
+		out.Why = podTerminates
+		return out
+	}
+	ready := e.Conditions.Ready == nil || *e.Conditions.Ready
+	pod, ok := c.Pod(ctx, out.Namespace, out.Pod)
+	if !ok {
+		pod = nil
+	}
+	switch {
+	case ok && terminates(pod, e): // the slice is about to show it
+		out.Why = podTerminates
+	case ready:
+	case !ok:
+		out.Why = podMissing
+	case readiness.Of(pod, corev1.ContainersReady).Status != corev1.ConditionTrue:
+		out.Why = "the containers of its pod are not ready"
+	}
+	if out.Why != "" {
+		return out
+	}
+	var refused bool
+	if pod, out.Why, refused = claimedPod(ctx, c, out.Namespace, e, pod); out.Why != "" {
+		out.Refused = refused && s.Labels[discoveryv1.LabelManagedBy] != sliceController
+		return out
+	}
+	if out.Node = cmp.Or(pod.Spec.NodeName, out.Node); ready {
+		out.Ready = corev1.ConditionTrue
+		return out
+	}
+	node, ok := c.Node(ctx, out.Node)
+	if !ok {
+		out.Why = "its node does not exist"
+		return out
+	}
+	if out.Ready = NodeReady(node); out.Ready != corev1.ConditionTrue {
+		out.Why = unready(out.Ready)
+	}
+	return out
+}
+
+// unready is why an endpoint is no target whose node is not ready.
+func unready(node corev1.ConditionStatus) string {
+	if node == corev1.ConditionUnknown {
+		return "its node does not report"
+	}
+	return "its node is not ready"
+}
+
+// NodeReady is the status of the Ready condition of a node.
+func NodeReady(n *corev1.Node) corev1.ConditionStatus {
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status
+		}
+	}
+	return corev1.ConditionFalse
+}
+
+// Serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
+func Serving(all []Candidate, failOpen bool) []Endpoint {
+	by := map[corev1.ConditionStatus][]Endpoint{}
+	for _, c := range all {
+		by[c.Ready] = append(by[c.Ready], c.Endpoint)
+	}
+	in := by[corev1.ConditionTrue]
+	if len(in) == 0 && failOpen {
+		in = by[corev1.ConditionUnknown]
+	}
+	sorting.By(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+	return slices.CompactFunc(in, func(a, b Endpoint) bool { return a.Key() == b.Key() })
+}
+
+// Refused are the candidates that are not the pods that their EndpointSlices name.
+func Refused(all []Candidate) []Candidate {
+	return slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Refused })
+}
+
+// defaultNodes are the nodes that serve instance targets, unless they are excluded by label.
+var defaultNodes = mustParse("!node-role.kubernetes.io/master,!node.kubernetes.io/exclude-from-external-load-balancers," +
+	"!alpha.service-controller.kubernetes.io/exclude-balancer,eks.amazonaws.com/compute-type notin (fargate,hybrid)")
+
+func mustParse(s string) labels.Selector {
+	sel, err := labels.Parse(s)
+	if err != nil {
+		panic(err) // a constant of this package
+	}
+	return sel
+}
+
+// Skipped is a node that is left out because of what it lacks, which is reported; the others are registered.
+type Skipped struct{ Node, Why string }
+
+// NodeEndpoints are the instances that serve a node port, sorted by key: nodes that the default and the given selector admit,
+// that no autoscaler is about to remove, and that are ready (failOpen: of unknown readiness, if none is ready).
+func NodeEndpoints(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32, failOpen bool) ([]Endpoint, []Skipped, error) {
+	all, err := NodeCandidates(nodes, selector, nodePort)
+	var skipped []Skipped
+	for _, c := range all {
+		if c.Lacks {
+			skipped = append(skipped, Skipped{c.Node, c.Why})
+		}
+	}
+	return Serving(all, failOpen), skipped, err
+}
+
+// NodeCandidates are all nodes, as endpoints of a node port.
+func NodeCandidates(nodes []*corev1.Node, selector *metav1.LabelSelector, nodePort int32) ([]Candidate, error) {
+	chosen := labels.Everything()
+	if selector != nil {
+		s, err := metav1.LabelSelectorAsSelector(selector)
+		if err != nil {
+			return nil, err
+		}
+		chosen = s
+	}
+	var out []Candidate
+	for _, n := range nodes {
+		l := labels.Set(n.Labels)
+		c := Candidate{Endpoint: Endpoint{Target: Target{Port: nodePort}, Node: n.Name}, Ready: corev1.ConditionFalse}
+		id, lacks := InstanceID(n)
+		c.ID = id
+		switch ready := NodeReady(n); {
+		case !defaultNodes.Matches(l):
+			c.Why = "its labels exclude it from load balancers"
+		case !chosen.Matches(l):
+			c.Why = "spec.nodeSelector does not select it"
+		case leaving(n):
+			c.Why = "an autoscaler is about to remove it"
+		case lacks != "":
+			c.Why, c.Lacks = lacks, true
+		case ready != corev1.ConditionTrue:
+			c.Ready, c.Why = ready, unready(ready)
+		default:
+			c.Ready = ready
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// leaving reports whether a node is one that the cluster autoscaler or Karpenter is about to remove.
+func leaving(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool {
+		return t.Key == "ToBeDeletedByClusterAutoscaler" || t.Key == "karpenter.sh/disrupted" && t.Effect == corev1.TaintEffectNoSchedule
+	})
+}
+
+// NodeStays reports whether a node serves according to its own object: it is not deleted, cordoned, shut down, about to be removed or excluded
+// from load balancers. Its readiness does not count, as it fails for all nodes at once where the control plane loses touch with them.
+func NodeStays(n *corev1.Node) bool {
+	return !n.Spec.Unschedulable && !PodsLeave(n, true) && defaultNodes.Matches(labels.Set(n.Labels))
+}
+
+// InstanceID is the EC2 instance of a node, the last part of its provider id; why is what is wrong with it.
+func InstanceID(n *corev1.Node) (id, why string) {
+	p := n.Spec.ProviderID
+	if p == "" {
+		return "", "providerID is not specified for node: " + n.Name
+	}
+	id = p[strings.LastIndex(p, "/")+1:]
+	if !strings.HasPrefix(id, "i-") {
+		return "", fmt.Sprintf("providerID %s is invalid for EC2 instances, node: %s", p, n.Name)
+	}
+	return id, ""
+}

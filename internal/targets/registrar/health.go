@@ -1,0 +1,75 @@
+package registrar
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+)
+
+// Describer reads the health of targets.
+type Describer interface {
+	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput, ...func(*elbv2.Options)) (*elbv2.DescribeTargetHealthOutput, error)
+}
+
+// Health is the state of one target as AWS reports it.
+type Health struct {
+	Target
+	State, Reason, Description string
+}
+
+// Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
+// registered.
+func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Health, error) {
+	account, err := r.account(of.Scope)
+	if err != nil {
+		return nil, err
+	}
+	all, err := Describe(ctx, account.ELBV2, of.ARN, only...)
+	if err != nil {
+		return nil, err
+	}
+	r.proven(of, all, awsclient.CauseOf(ctx))
+	return all, nil
+}
+
+// Describe reads the state of every target of a target group, or only of the given ones, as Registry.Health does, and concludes nothing from it.
+func Describe(ctx context.Context, d Describer, arn string, only ...Target) ([]Health, error) {
+	in := &elbv2.DescribeTargetHealthInput{TargetGroupArn: aws.String(arn)}
+	for _, t := range only {
+		d := types.TargetDescription{Id: aws.String(t.ID), Port: aws.Int32(t.Port)}
+		if t.Zone != "" {
+			d.AvailabilityZone = aws.String(t.Zone)
+		}
+		in.Targets = append(in.Targets, d)
+	}
+	out, err := d.DescribeTargetHealth(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("describing targets of %s: %w", arn, err)
+	}
+	var all []Health
+	for _, d := range out.TargetHealthDescriptions {
+		if d.Target == nil || d.TargetHealth == nil {
+			continue
+		}
+		t := Target{ID: aws.ToString(d.Target.Id), Port: aws.ToInt32(d.Target.Port), Zone: aws.ToString(d.Target.AvailabilityZone), ServerID: aws.ToString(d.Target.QuicServerId)}
+		if at := slices.IndexFunc(only, func(o Target) bool { return o.Address() == t.Address() }); at >= 0 && t.ServerID == "" {
+			t.ServerID = only[at].ServerID // the request has none, and AWS has none of a target that is not registered
+		}
+		all = append(all, Health{
+			Target: t,
+			State:  string(d.TargetHealth.State), Reason: string(d.TargetHealth.Reason), Description: aws.ToString(d.TargetHealth.Description),
+		})
+	}
+	return all, nil
+}
+
+// Draining reports that the target is deregistered, or cut off for its health, while requests to it are finished.
+func (h Health) Draining() bool {
+	return h.State == string(types.TargetHealthStateEnumDraining) || h.State == string(types.TargetHealthStateEnumUnhealthyDraining)
+}

@@ -1,0 +1,97 @@
+package registrar
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+)
+
+// holding is the state of a group by which Hold finds that most of its targets are given up although what is behind them still serves.
+type holding struct {
+	// stood are the endpoints that were wanted last, and those that are held.
+	stood []Endpoint
+	// left are the endpoints that were given up within the window of the brake although what is behind them served, and when.
+	left map[string]time.Time
+	// held are not deregistered until the brake, the binding or the end of what is behind them says so.
+	held map[string]Endpoint
+}
+
+// Hold is called before each Sync of a request, and returns the targets that stay registered although the request does not want them:
+// serves reports whether the pod or node of an endpoint exists and works as before. If the request, with those of the last minutes, gives up more than
+// half of the targets of the group although they serve, the brake of all groups decides. What does not serve any more is never held, and nothing is if
+// consented. Of the targets that an earlier process registered nothing is known, so that they are not held.
+func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) []Endpoint {
+	g, groups := r.group(q.Group), r.size()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := &g.holding
+	wanted := wantedKeys(q)
+	suspects := map[string]Endpoint{}
+	for _, e := range h.stood {
+		if key := e.Key(); !wanted[key] && serves(e) {
+			suspects[key] = e
+		}
+	}
+	if len(suspects) > 0 { // another port of the same pod or node is an edit of the port
+		ids := map[string]bool{}
+		for _, e := range q.Want {
+			ids[e.ID] = true
+		}
+		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
+	}
+	now := r.Clock.Now()
+	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
+	most := 2*(len(suspects)+len(h.left)) > len(h.stood)+len(h.left)
+	h.stood = q.Want
+	switch {
+	case len(suspects) == 0 || consented:
+		if len(h.held) > 0 {
+			r.Brake.Forget(q.ARN)
+		}
+		h.held = nil
+	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, groups):
+		h.held = suspects
+		h.stood = slices.AppendSeq(slices.Clip(h.stood), maps.Values(suspects))
+	default:
+		for key := range suspects {
+			if h.left == nil {
+				h.left = map[string]time.Time{}
+			}
+			h.left[key] = now
+		}
+	}
+	return sorting.Sorted(maps.Values(h.held), func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+}
+
+// HeldFor lists the bindings whose targets of a pod or, with an empty namespace, of a node are held.
+func (r *Registry) HeldFor(namespace, name string) []stack.ID {
+	if r.Brake.Held() == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	groups := slices.Collect(maps.Values(r.groups))
+	r.mu.Unlock()
+	var out []stack.ID
+	for _, g := range groups {
+		g.mu.Lock()
+		for _, e := range g.holding.held {
+			if g.request != nil && e.Namespace == namespace && cmp.Or(e.Pod, e.Node) == name {
+				out = append(out, g.request.Binding)
+				break
+			}
+		}
+		g.mu.Unlock()
+	}
+	return out
+}
+
+func (r *Registry) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.groups)
+}

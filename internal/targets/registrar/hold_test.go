@@ -1,0 +1,159 @@
+package registrar
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+)
+
+// holdBench is a registry of n groups with the targets 10.0.0.1 to 10.0.0.4 each, with a brake that lets two groups go.
+type holdBench struct {
+	*testing.T
+	r    *Registry
+	now  time.Time
+	gone map[string]bool // addresses of pods that do not serve
+}
+
+func newHoldBench(t *testing.T, n int) *holdBench {
+	t.Helper()
+	b := &balancing{}
+	h := &holdBench{T: t, r: newRegistry(b, b.write, func(string) bool { return true }), gone: map[string]bool{}}
+	h.r.Brake = brake.New(2, func() time.Time { return h.now })
+	for i := range n {
+		h.pass(i, false, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+	}
+	return h
+}
+
+func (h *holdBench) request(i int, ids ...string) Request {
+	q := Request{Binding: stack.ID{Namespace: "shop", Name: fmt.Sprint(i)}, Group: Group{ARN: fmt.Sprint("arn-", i)}, Want: want(ids...)}
+	for j := range q.Want {
+		q.Want[j].Namespace, q.Want[j].Pod = "shop", "pod-"+q.Want[j].ID
+	}
+	return q
+}
+
+func (h *holdBench) pass(i int, consented bool, ids ...string) {
+	h.Helper()
+	q := h.request(i, ids...)
+	h.r.Hold(q, consented, func(e Endpoint) bool { return !h.gone[e.ID] })
+	if _, err := h.r.Sync(h.Context(), q); err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *holdBench) registered(i, want int) {
+	h.Helper()
+	if got := len(h.r.Registered(awsclient.Scope{})[fmt.Sprint("arn-", i)]); got != want {
+		h.Errorf("group %d has %d targets, want %d", i, got, want)
+	}
+}
+
+func TestMostTargetsOfManyGroupsStayWhileTheirPodsServe(t *testing.T) {
+	t.Parallel()
+	h := newHoldBench(t, 5)
+	for i := range 5 {
+		h.pass(i, false)
+	}
+	for i, n := range []int{0, 0, 4, 4, 4} {
+		h.registered(i, n)
+	}
+	h.gone["10.0.0.2"] = true // it goes at once, and what is new comes
+	h.pass(2, false, "10.0.0.9")
+	h.registered(2, 4)
+	if got := h.r.HeldFor("shop", "pod-10.0.0.1"); len(got) != 3 {
+		t.Errorf("held for %v", got)
+	}
+	if got := h.r.HeldFor("shop", "pod-10.0.0.9"); len(got) != 0 {
+		t.Errorf("held for %v", got)
+	}
+	h.pass(3, true) // consent
+	h.registered(3, 0)
+	h.pass(4, false, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4") // all come back
+	h.registered(4, 4)
+	if h.r.Brake.Held() != 1 {
+		t.Errorf("%d held", h.r.Brake.Held())
+	}
+	if _, err := h.r.Clear(t.Context(), Request{Binding: stack.ID{Namespace: "shop", Name: "2"}, Group: Group{ARN: "arn-2"}}); err != nil || h.r.Brake.Held() != 0 {
+		t.Errorf("%v, %d held", err, h.r.Brake.Held())
+	}
+}
+
+// TestTargetsThatGoStepByStepAreHeldWhenMostWent gives up one target of four after the other.
+func TestTargetsThatGoStepByStepAreHeldWhenMostWent(t *testing.T) {
+	t.Parallel()
+	h := newHoldBench(t, 5)
+	all := []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"}
+	for n := 3; n >= 0; n-- {
+		for i := range 5 {
+			h.pass(i, false, all[:n]...)
+		}
+	}
+	for i, n := range []int{0, 0, 2, 2, 2} {
+		h.registered(i, n)
+	}
+}
+
+func TestWhatEndsAndWhatIsReplacedPodByPodIsNeverHeld(t *testing.T) {
+	t.Parallel()
+	for name, step := range map[string]func(h *holdBench, i int){
+		"pods end": func(h *holdBench, i int) {
+			for n := range 4 {
+				h.gone[fmt.Sprint("10.0.0.", n+1)] = true
+			}
+			h.pass(i, false)
+			h.registered(i, 0)
+		},
+		"a rollout": func(h *holdBench, i int) {
+			pods := []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"}
+			for n := range 4 {
+				h.gone[pods[0]] = true
+				pods = append(slices.Clone(pods[1:]), fmt.Sprintf("10.0.%d.%d", i+1, n))
+				h.pass(i, false, pods...)
+				h.registered(i, 4)
+			}
+		},
+		"another port": func(h *holdBench, i int) {
+			q := h.request(i, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+			for j := range q.Want {
+				q.Want[j].Port = 8080
+			}
+			if held := h.r.Hold(q, false, func(Endpoint) bool { return true }); len(held) > 0 {
+				h.Errorf("held %v", held)
+			}
+		},
+		"a few": func(h *holdBench, i int) {
+			h.pass(i, false, "10.0.0.1", "10.0.0.2")
+			h.registered(i, 2)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHoldBench(t, 5)
+			for i := range 5 {
+				step(h, i)
+			}
+			if h.r.Brake.Held() > 0 {
+				t.Errorf("%d held", h.r.Brake.Held())
+			}
+		})
+	}
+}
+
+// BenchmarkHold is what each pass over a binding of 1,000 targets spends before its targets are sent.
+func BenchmarkHold(b *testing.B) {
+	r := newRegistry(&balancing{}, nil, func(string) bool { return true })
+	r.Brake = brake.New(10, time.Now)
+	q := Request{Group: tg}
+	for i := range 1000 {
+		q.Want = append(q.Want, want(fmt.Sprintf("10.0.%d.%d", i/250, i%250))...)
+	}
+	for b.Loop() {
+		r.Hold(q, false, func(Endpoint) bool { return true })
+	}
+}

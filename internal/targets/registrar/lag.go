@@ -1,0 +1,139 @@
+package registrar
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+)
+
+// Operations of Registry.Lag.
+const (
+	Register   = "register"
+	Deregister = "deregister"
+)
+
+// changed notes since when the targets are waited for that a request wants and the one before it did not, or the other way round; not those of a request that
+// follows from no change of which the time is known. The methods expect the lock of the group.
+func (g *group) changed(before *Request, q Request) {
+	was := map[string]bool{}
+	if before != nil {
+		was = wantedKeys(*before)
+	}
+	is := wantedKeys(q)
+	for key := range is {
+		if !was[key] {
+			g.note(key, q.Since)
+		}
+	}
+	for key := range was {
+		if !is[key] {
+			g.note(key, q.Since)
+		}
+	}
+}
+
+func (g *group) note(key string, since time.Time) {
+	if since.IsZero() {
+		delete(g.since, key)
+		return
+	}
+	g.since[key] = since
+}
+
+// unnoted drops the times of targets that no call is to be sent for: they are as they are wanted, are held, are left out, or have a call under way. It is called
+// when every call that may be sent is.
+func (g *group) unnoted(q *Request) {
+	if len(g.since) == 0 || !g.known {
+		return
+	}
+	wanted := wantedKeys(*q)
+	maps.DeleteFunc(g.since, func(key string, _ time.Time) bool {
+		_, member := g.members[key]
+		switch {
+		case g.moving(key): // the opposite of it is to follow
+			return false
+		case wanted[key]:
+			return g.inPlace(key)
+		}
+		return !member || !g.mayLeave(q, key)
+	})
+}
+
+// inPlace reports whether nothing more is to be done to register a target: it is registered for certain, or left out.
+func (g *group) inPlace(key string) bool {
+	m, member := g.members[key]
+	return member && !m.uncertain || slices.Contains(g.omitted, key)
+}
+
+// timed are the times since when targets are waited for that a call is about to be sent for. Those that AWS does not take get their times back.
+func (g *group) timed(sent []Target) map[string]time.Time {
+	out := map[string]time.Time{}
+	for _, t := range sent {
+		if at, ok := g.since[t.Key()]; ok {
+			out[t.Key()] = at
+			delete(g.since, t.Key())
+		}
+	}
+	return out
+}
+
+// reportLag calls Lag for targets that AWS took, which may be long after the change that made the call necessary: a call that is refused for ever
+// is no good sample. The other targets are waited for since the same times as before, unless a later change wants the opposite.
+func (r *Registry) reportLag(g *group, a action, sent, done []Target, since map[string]time.Time) {
+	if len(since) == 0 {
+		return
+	}
+	taken, now := map[string]bool{}, r.Clock.Now()
+	for _, t := range done {
+		taken[t.Key()] = true
+	}
+	operation := map[action]string{register: Register, deregister: Deregister}[a]
+	for _, t := range sent {
+		key := t.Key()
+		at, ok := since[key]
+		switch {
+		case !ok:
+		case !taken[key]:
+			if _, changed := g.since[key]; !changed {
+				g.since[key] = at
+			}
+		case r.Lag != nil:
+			r.Lag(operation, now.Sub(at))
+		}
+	}
+}
+
+// prove begins to wait for the health of a target that was registered, if the time of its change is known, and ends that of one that was deregistered.
+func (g *group) prove(a action, key string, since map[string]time.Time) {
+	delete(g.unproven, key)
+	if at, ok := since[key]; ok && a == register {
+		g.unproven[key] = at
+	}
+}
+
+// proven calls BecameHealthy for targets that are healthy for the first time.
+func (r *Registry) proven(of Group, all []Health, cause awsclient.Cause) {
+	if r.BecameHealthy == nil {
+		return
+	}
+	g := r.known(of)
+	if g == nil {
+		return
+	}
+	var since []time.Time
+	g.mu.Lock()
+	for _, h := range all {
+		if at, ok := g.unproven[h.Key()]; ok && h.State == string(types.TargetHealthStateEnumHealthy) {
+			since = append(since, at)
+			delete(g.unproven, h.Key())
+		}
+	}
+	g.mu.Unlock()
+	for _, at := range since {
+		r.BecameHealthy(cause, r.Clock.Now().Sub(at))
+	}
+}

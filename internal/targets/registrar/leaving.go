@@ -1,0 +1,57 @@
+package registrar
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// ShuttingDown is a part of the message by which a kubelet reports its node as not ready while the machine is shut down, and ends the pods.
+const ShuttingDown = "node is shutting down"
+
+// stoppedTaint is what cloud providers put on the node of an instance that is stopped.
+const stoppedTaint = "node.cloudprovider.kubernetes.io/shutdown"
+
+// PodsLeave reports whether the pods of a node are about to end with it: it is deleted, shut down or stopped, or an autoscaler is about to remove it.
+// excluded adds nodes with the label that excludes them from load balancers.
+func PodsLeave(n *corev1.Node, excluded bool) bool {
+	if n.DeletionTimestamp != nil || leaving(n) {
+		return true
+	}
+	if _, labelled := n.Labels[corev1.LabelNodeExcludeBalancers]; labelled && excluded {
+		return true
+	}
+	stopped := func(t corev1.Taint) bool { return t.Key == stoppedTaint }
+	down := func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status != corev1.ConditionTrue && strings.Contains(c.Message, ShuttingDown)
+	}
+	return slices.ContainsFunc(n.Spec.Taints, stopped) || slices.ContainsFunc(n.Status.Conditions, down)
+}
+
+// NodeLeaves reports whether a node is about to go, or is taken out of service: it is cordoned or excluded from load balancers, or its pods leave with it.
+func NodeLeaves(n *corev1.Node) bool { return n.Spec.Unschedulable || PodsLeave(n, true) }
+
+// Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods end. If these are more than half of
+// all, none is left out: the others could not take their requests, and the pods serve until they are asked to end.
+func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool) []Endpoint {
+	leaves := map[string]bool{}
+	for _, e := range endpoints {
+		if _, known := leaves[e.Node]; known || e.Node == "" {
+			continue
+		}
+		n, ok := c.Node(ctx, e.Node)
+		leaves[e.Node] = ok && PodsLeave(n, excluded)
+	}
+	out := make([]Endpoint, 0, len(endpoints))
+	for _, e := range endpoints {
+		if !leaves[e.Node] {
+			out = append(out, e)
+		}
+	}
+	if 2*len(out) < len(endpoints) {
+		return endpoints
+	}
+	return out
+}

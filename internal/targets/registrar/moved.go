@@ -1,0 +1,121 @@
+package registrar
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+)
+
+// A Service that turns to another port of its pods replaces all targets at once, while AWS has yet to register and to check the new ones: an ALB would have
+// no target to send to. The pods serve on the old port, too, or nothing would have been lost later, so a target of the old port is deregistered when that of
+// the new port is healthy. Nodes are another matter: a node port that a Service no longer has is closed at once.
+
+// movedAtMost is how long a target of an old port stays: the longest that network load balancers take to register and check one.
+const movedAtMost = 5 * time.Minute
+
+// movedPauses are those before the reads of the health of the new targets.
+var movedPauses = backoff.Policy{First: 10 * time.Second, Longest: time.Minute}
+
+// settledStates are those of targets that serve as well as they ever will: healthy, or not checked.
+var settledStates = []types.TargetHealthStateEnum{types.TargetHealthStateEnumHealthy, types.TargetHealthStateEnumUnused, types.TargetHealthStateEnumUnavailable}
+
+// moves is the state of a group whose pods have another port.
+type moves struct {
+	since map[string]time.Time // by key of the target of the old port
+	// settled are the keys of targets that the last read found healthy, or not checked at all.
+	settled map[string]bool
+	looks   int
+	pending bool // a look is to come
+}
+
+// note takes over what a read found of health.
+func (m *moves) note(health []Health) {
+	m.settled = map[string]bool{}
+	for _, h := range health {
+		if slices.Contains(settledStates, types.TargetHealthStateEnum(h.State)) {
+			m.settled[h.Key()] = true
+		}
+	}
+}
+
+// moved are the targets of old ports that stay, as endpoints of their pods, sorted by key.
+func (g *group) moved(q *Request, now time.Time) []Endpoint {
+	if q.Max > 0 && 2*len(q.Want) > q.Max {
+		return nil // there is no room for both
+	}
+	wanted := wantedKeys(*q)
+	var unwanted []Target
+	for key, m := range g.members {
+		if !wanted[key] {
+			unwanted = append(unwanted, m.Target)
+		}
+	}
+	if len(unwanted) == 0 {
+		return nil
+	}
+	to := map[string]Endpoint{} // by address
+	for _, e := range q.Want {
+		if e.Pod != "" && !g.moves.settled[e.Key()] {
+			to[e.ID] = e
+		}
+	}
+	var out []Endpoint
+	for _, t := range unwanted {
+		e, ok := to[t.ID]
+		if !ok || e.Port == t.Port { // of the same port with another server id, which cannot be registered beside it
+			continue
+		}
+		key := t.Key()
+		if g.moves.since == nil {
+			g.moves.since = map[string]time.Time{}
+		}
+		began, noted := g.moves.since[key]
+		if !noted {
+			began, g.moves.since[key] = now, now
+		}
+		if now.Sub(began) < movedAtMost {
+			e.Target = t
+			out = append(out, e)
+		}
+	}
+	sorting.By(out, func(a, b Endpoint) int { return cmpKeys(a.Target, b.Target) })
+	return out
+}
+
+// awaitMoved has the health of the group read while targets of old ports stay. The lock of the group is held.
+func (r *Registry) awaitMoved(ctx context.Context, g *group, staying []Endpoint) {
+	if len(staying) == 0 {
+		maps.DeleteFunc(g.moves.since, func(key string, _ time.Time) bool { _, member := g.members[key]; return !member })
+		g.moves.looks = 0
+		return
+	}
+	if g.moves.pending {
+		return
+	}
+	g.moves.pending = true
+	g.moves.looks++
+	r.Clock.AfterFunc(movedPauses.Pause(g.moves.looks), func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.moves.pending = false; g.request == nil || ctx.Err() != nil {
+			return
+		}
+		g.reread = true
+		r.advance(ctx, g)
+	})
+}
+
+// Moved are the targets that stay registered although the request does not want them, since their pods are wanted on another port whose target is not
+// healthy yet. It is called before Sync.
+func (r *Registry) Moved(q Request) []Endpoint {
+	g := r.group(q.Group)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.moved(&q, r.Clock.Now())
+}

@@ -1,0 +1,96 @@
+package registrar
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// RegisteredTargets stores which targets a binding registers in a group that other clusters use too, for longer than the process lives.
+type RegisteredTargets interface {
+	// Load returns the keys of the targets; known is false if nothing was ever saved.
+	Load(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
+	// Save replaces them; the keys are sorted.
+	Save(ctx context.Context, binding stack.ID, keys []string) error
+}
+
+// record is what RegisteredTargets holds of a binding: targets that it may have registered. Before anything was saved there are none, because
+// nothing shows which of the registered targets are this cluster's.
+type record struct {
+	loaded, saved bool
+	keys          map[string]bool
+}
+
+func (g *group) recordOf(binding stack.ID) *record {
+	c := g.records[binding]
+	if c == nil {
+		c = &record{}
+		g.records[binding] = c
+	}
+	return c
+}
+
+// advanceRecord loads the record of a binding; saves what is wanted beside it before anything is registered, so that each target that this
+// cluster registers is in the record whatever happens afterwards; and saves what is wanted alone once the rest is deregistered.
+// The lock of the group is held.
+func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
+	save := func(keys map[string]bool) {
+		r.callRecord(ctx, g, q, "noting", func() (*record, error) {
+			return &record{true, true, keys}, q.Record.Save(ctx, q.Binding, slices.Sorted(maps.Keys(keys)))
+		})
+	}
+	c := g.recordOf(q.Binding)
+	wanted := wantedKeys(*q)
+	all := maps.Clone(wanted)
+	maps.Copy(all, c.keys)
+	switch {
+	case !c.loaded:
+		r.callRecord(ctx, g, q, "reading", func() (*record, error) {
+			keys, known, err := q.Record.Load(ctx, q.Binding)
+			return &record{true, known, KeySet(keys)}, err
+		})
+	case !c.saved || len(all) > len(c.keys):
+		save(all)
+	case len(all) > len(wanted) && len(g.holding.held) == 0 && g.known && !g.reread && !g.busy() && len(g.calls[deregister].failed) == 0 && len(g.toDeregister(q, nil)) == 0 && len(g.toRegister(ctx, q)) == 0:
+		save(wanted)
+	}
+}
+
+// callRecord loads or saves the record of a binding. After an error it is not known what is stored.
+func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what string, call func() (*record, error)) {
+	g.recording = true
+	r.begin(ctx, g, func() func() {
+		c, err := call()
+		return func() {
+			g.recording = false
+			g.records[q.Binding] = c
+			if err != nil {
+				g.recordFailed = true
+				delete(g.records, q.Binding)
+				g.fail(fmt.Errorf("%s which targets are this cluster's: %w", what, err))
+			}
+		}
+	})
+}
+
+func wantedKeys(q Request) map[string]bool {
+	out := map[string]bool{}
+	for _, e := range q.Want {
+		out[e.Key()] = true
+	}
+	return out
+}
+
+// Own are the keys of the targets of a group that requests have wanted, in this process or in one that it continues.
+func (r *Registry) Own(of Group) map[string]bool {
+	g := r.known(of)
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.own)
+}

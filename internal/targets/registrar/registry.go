@@ -1,0 +1,282 @@
+package registrar
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+)
+
+// Account is what a registry calls in one scope.
+type Account struct {
+	ELBV2 Describer
+	Write apply.Writer
+	// Fresh reports whether a target group was created by this process and not read since, so that no other process has registered targets in it.
+	Fresh func(arn string) bool
+}
+
+// Registry knows what is registered in each target group that a binding serves, and registers and deregisters what differs from
+// what is wanted. It holds no lock over a call: registration, deregistration and the read of what is registered go on side by
+// side, and no group waits for another. It is safe for concurrent use. The exported fields are set before its first use.
+type Registry struct {
+	// Async: Sync does not wait for the calls that it starts. Its Change is Pending then, and Progress is called when one of them ends.
+	Async    bool
+	Progress func(binding stack.ID)
+	// Clock is the time of lags and of the pause before targets are registered in a group that could not be read.
+	Clock awsclient.Clock
+	// Lag is called for each target whose change has a time (Request.Since) with the time from then until AWS has taken its call; nil = no call. It must not wait.
+	Lag func(operation string, after time.Duration)
+	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since its registration that it is
+	// healthy, with the time from the change until then, and with what the read was made for; nil = no call.
+	BecameHealthy func(cause awsclient.Cause, after time.Duration)
+	// TracksNodes keeps the nodes behind targets, as OfNodes needs.
+	TracksNodes bool
+	// Seen is called with the health of each group that is read to learn, or to verify, what is registered; nil = no call.
+	Seen func(arn string, health []Health)
+	// Compared is called with each group that Recheck has read and that no other cluster is meant to use: with the targets that this process had registered and that are
+	// no longer, and with those that are registered and that no request has wanted; nil = no call.
+	Compared func(of Group, deregistered []string, others []Health)
+	// Brake holds up deregistrations of most targets of many groups; nil = none.
+	Brake *brake.Brake
+
+	account func(awsclient.Scope) (Account, error)
+
+	mu     sync.Mutex
+	groups map[Group]*group
+
+	departures departures
+}
+
+// NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error is that of each call there.
+func NewRegistry(account func(awsclient.Scope) (Account, error)) *Registry {
+	return &Registry{account: account, groups: map[Group]*group{}, Clock: awsclient.WallClock{}, Progress: func(stack.ID) {}}
+}
+
+// Request is what a binding wants of its target group. Its functions are called under a lock: they must not wait.
+type Request struct {
+	Group
+	Binding stack.ID // namespace and name of the binding
+	Want    []Endpoint
+	// Withheld: there are endpoints that Want leaves out until their pods change.
+	Withheld bool
+	// Since is when the change came that the request follows from; zero = it is not known.
+	Since time.Time
+	// Record is there if other clusters register targets in the same group: only targets in the record are deregistered.
+	Record RegisteredTargets
+	// Unseen: bindings that the controller cannot see may have registered targets in the group. Of what is not wanted only its own targets are deregistered:
+	// those that a request has wanted, in this process or in the one that Assume continues.
+	Unseen bool
+	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
+	Preceding map[string]bool
+	// DrainTime is for how long AWS lets a target that is deregistered finish what is under way; 0 = as earlier requests said, or AWS's default.
+	DrainTime time.Duration
+	// Max limits how many targets are registered; 0 = no limit.
+	Max int
+	// Zone is the zone to send with an address; nil = none.
+	Zone func(Endpoint) string
+	// HomeZone is the zone that an endpoint is in, if that is known. It replaces AllZones in groups for which AWS does not take that,
+	// and Max is spread over zones; nil = nothing does, and it is not.
+	HomeZone func(context.Context, Endpoint) string
+}
+
+// AllZones is the zone of addresses outside the VPC (ELB API reference, TargetDescription).
+const AllZones = "all"
+
+// Change is what was done since the last Sync of the group that returned.
+type Change struct {
+	// Registered and Deregistered are how many targets were; 0 while Pending, and counted in the Change that ends it.
+	Registered, Deregistered int
+	LeftOut                  int // because of Max
+	// Added are the keys of the registered targets, Omitted of those that were left out.
+	Added, Omitted []string
+	// Elsewhere are the wanted instances that are not registered, as they are not in the VPC of the group.
+	Elsewhere []string
+	// Pending reports that calls are under way, Unanswered the keys of the wanted targets that they register.
+	Pending    bool
+	Unanswered []string
+	// NotOurs are the keys of targets that are not wanted and stay registered because of Unseen, sorted.
+	NotOurs []string
+	// Retry is the pause before AWS may take what it has refused because of its limits; 0 = it is not known.
+	Retry time.Duration
+}
+
+// Key is the stack under which the target calls of a binding run; it owns no resources.
+func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
+
+// Sync makes a request the one that holds for its group, in place of any earlier one, and starts the calls that it needs: what is
+// not registered is registered, what is registered and not wanted is deregistered. A target that a call is under way for waits for
+// its end, and all that is to be registered while four registrations are under way. The error is what failed since the last Sync; the next one tries it again. ctx bounds the
+// calls, also beyond the return of Sync.
+func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
+	return r.sync(ctx, q, !r.Async)
+}
+
+func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, error) {
+	g := r.group(q.Group)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.changed(g.request, q)
+	g.request = &q
+	for _, e := range q.Want {
+		g.own[e.Key()] = true
+	}
+	if r.TracksNodes {
+		g.noteHosts(q)
+	}
+	r.advance(ctx, g)
+	for wait && g.busy() {
+		ended := g.ended
+		g.waiters++
+		g.mu.Unlock()
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			wait = false
+		}
+		g.mu.Lock()
+		g.waiters--
+	}
+	return g.collect(r.Clock.Now())
+}
+
+// Recheck reads a group again and compares: drifted reports that targets were registered or deregistered, or the group deleted, outside the
+// controller, and that the next Sync of the group will read it again. It does not hold up writes. A write meanwhile can look like drift, which
+// costs one read.
+func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drifted bool, err error) {
+	health, err = r.Health(ctx, of)
+	gone := codeOf(err) == awsclient.CodeTargetGroupNotFound
+	if err != nil && !gone {
+		return nil, false, err
+	}
+	if !gone && r.Seen != nil {
+		r.Seen(of.ARN, health)
+	}
+	g := r.group(of)
+	deregistered, others, compared := []string(nil), []Health(nil), false
+	defer func() {
+		if compared && r.Compared != nil {
+			r.Compared(of, deregistered, others)
+		}
+	}()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if gone { // which the next Sync finds out and reports
+		g.known, g.overdue, g.written, g.members = false, false, true, map[string]member{}
+		return nil, true, nil
+	}
+	if !g.known || g.busy() {
+		return health, false, nil
+	}
+	drifted = g.differs(health)
+	if compared = g.request != nil && g.request.Record == nil; compared {
+		deregistered, others = g.foreign(health)
+	}
+	g.reread = g.reread || drifted
+	return health, drifted, nil
+}
+
+// Clear deregisters every target of a request's group, of a shared one (Record not nil) those that the binding registered, and with Unseen its own, except where
+// the group is gone: then there is nothing to do. What the request wants is ignored. It waits for the end of its calls.
+func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error) {
+	q.Want = nil
+	r.Hold(q, true, func(Endpoint) bool { return false })
+	left, err = r.sync(ctx, q, true)
+	if codeOf(err) == awsclient.CodeInvalidTarget { // one was deregistered outside the controller: read again which there are
+		left, err = r.sync(ctx, q, true)
+	}
+	if code := codeOf(err); code == awsclient.CodeTargetGroupNotFound || code == awsclient.CodeValidation || code == awsclient.CodeInvalidTarget {
+		err = nil
+	}
+	if err == nil {
+		err = context.Cause(ctx) // of a wait that ctx ended nothing is known
+	}
+	if err == nil {
+		r.Forget(q.Group)
+	}
+	return left, err
+}
+
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return awsclient.Classify(err).Code
+}
+
+// wantsZones reports the refusal of targets because their zone was not said.
+func wantsZones(err error) bool {
+	return err != nil && awsclient.Classify(err).Code == awsclient.CodeValidation && strings.Contains(strings.ToLower(err.Error()), "you must specify an availability zone")
+}
+
+// Expected is what the last request for a group expects, and whether that is registered, as far as this process knows. Until a pass over its binding has made one, targets are
+// expected.
+func (r *Registry) Expected(of Group) apply.Expected {
+	r.mu.Lock()
+	g := r.groups[of]
+	r.mu.Unlock()
+	if g == nil {
+		return apply.Expected{Any: true}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.request == nil {
+		return apply.Expected{Any: true}
+	}
+	missing := slices.ContainsFunc(g.request.Want, func(e Endpoint) bool {
+		return !g.elsewhere[e.ID] && !g.inPlace(e.Key())
+	})
+	return apply.Expected{Any: len(g.request.Want) > 0, Registered: !missing, Withheld: g.request.Withheld}
+}
+
+// Taken are endpoints without the instances of other VPCs that AWS was found not to take in a group.
+func (r *Registry) Taken(of Group, all []Endpoint) []Endpoint {
+	g := r.known(of)
+	if g == nil {
+		return all
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.elsewhere) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(e Endpoint) bool { return g.elsewhere[e.ID] })
+}
+
+// Invalidate makes the next Sync of a group read it again.
+func (r *Registry) Invalidate(of Group) {
+	g := r.group(of)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.reread = true
+}
+
+// Forget drops a group that no binding serves any more.
+func (r *Registry) Forget(of Group) {
+	r.Brake.Forget(of.ARN)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.groups, of)
+}
+
+func (r *Registry) group(of Group) *group {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.groups[of]
+	if g == nil {
+		g = newGroup(of)
+		r.groups[of] = g
+	}
+	return g
+}
+
+// fresh reports whether this process created a group.
+func (r *Registry) fresh(of Group) bool {
+	account, err := r.account(of.Scope)
+	return err == nil && account.Fresh(of.ARN)
+}

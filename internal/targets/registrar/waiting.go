@@ -1,0 +1,76 @@
+package registrar
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// wait is a target that AWS is still to register or to deregister.
+type wait struct {
+	action action
+	since  time.Time
+}
+
+// noteWaiting notes which targets wait after every call that may be sent is: for a call under way, for the next attempt at one that failed, or for
+// their turn. Those that are held, left out, or stay for another port do not wait. The lock of the group is held.
+func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
+	waits := map[string]wait{}
+	note := func(a action, key string) {
+		at := now
+		if since, ok := g.since[key]; ok {
+			at = since
+		}
+		if before, ok := g.waits[key]; ok && before.action == a && before.since.Before(at) {
+			at = before.since
+		}
+		waits[key] = wait{a, at}
+	}
+	stays := map[string]bool{}
+	for _, e := range slices.Concat(q.Want, staying) {
+		stays[e.Key()] = true
+	}
+	for _, e := range q.Want {
+		if key := e.Key(); !g.elsewhere[e.ID] && !g.inPlace(key) {
+			note(register, key)
+		}
+	}
+	for key := range g.members {
+		if !stays[key] && g.mayLeave(q, key) {
+			note(deregister, key)
+		}
+	}
+	g.waits = waits
+}
+
+// Waiting is how many targets AWS has not registered or deregistered as they are wanted, and for how long the first of them waits. What a binding
+// names wrongly, such as a target group that does not exist or a role that cannot be assumed, is not counted: its status shows it.
+func (r *Registry) Waiting() (n int, oldest time.Duration) {
+	r.mu.Lock()
+	groups := slices.Collect(maps.Values(r.groups))
+	r.mu.Unlock()
+	now := r.Clock.Now()
+	for _, g := range groups {
+		g.mu.Lock()
+		if !misnamed(g.failure) {
+			n += len(g.waits)
+			for _, w := range g.waits {
+				oldest = max(oldest, now.Sub(w.since))
+			}
+		}
+		g.mu.Unlock()
+	}
+	return n, oldest
+}
+
+// misnamed reports whether only an edit of the binding, or of what it names, cures a failure.
+func misnamed(err error) bool {
+	if err == nil {
+		return false
+	}
+	class := awsclient.Classify(err).Class
+	return awsclient.OfRole(err) || class == diag.NotFound || class == diag.Invalid
+}

@@ -1,0 +1,126 @@
+package registrar
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// batch is how many targets one call carries, as the existing controller sends them; AWS takes up to 1,000.
+const batch = 200
+
+// callsPerWrite is how many calls of one write are under way at once.
+const callsPerWrite = 8
+
+// sent is what became of targets that were sent to AWS.
+type sent struct {
+	done      []Target
+	uncertain []Target // it is not known whether AWS took them
+	absent    []Target // AWS does not know them, or says so of one among them
+	elsewhere []Target // instances that are not in the VPC of the group
+	errs      []error
+	retry     time.Time // when AWS may take what it refused because of its limits
+}
+
+// write registers or deregisters targets, in as many calls as it takes, side by side.
+func (r *Registry) write(ctx context.Context, q Request, a action, targets []Target) (out sent) {
+	account, err := r.account(q.Scope)
+	if err != nil {
+		return sent{errs: []error{err}}
+	}
+	var calls errgroup.Group
+	calls.SetLimit(callsPerWrite)
+	parts := slices.Collect(slices.Chunk(targets, batch))
+	outcomes := make([]apply.Outcome, len(parts))
+	for i, part := range parts {
+		op := operation(a, q.ARN, part)
+		calls.Go(func() error {
+			outcomes[i] = account.Write(ctx, Key(q.Binding), plan.StepID(fmt.Sprintf("%s %d", a, i+1)), op)
+			return nil
+		})
+	}
+	_ = calls.Wait()
+	for i, part := range parts {
+		o := outcomes[i]
+		if o.State == apply.Done {
+			out.done = append(out.done, part...)
+			continue
+		}
+		err := fmt.Errorf("%s: %w", a, o.Err)
+		refused := o.State == apply.Failed && codeOf(o.Err) == awsclient.CodeInvalidTarget
+		switch {
+		case refused && a == register:
+			out.add(r.registerOthers(ctx, q, part, err))
+			continue
+		case refused:
+			out.absent = append(out.absent, part...)
+		case o.Err != nil && awsclient.Classify(o.Err).Class == diag.Transient:
+			out.uncertain = append(out.uncertain, part...)
+		}
+		out.add(sent{errs: []error{err}, retry: o.Until})
+	}
+	return out
+}
+
+func (s *sent) add(o sent) {
+	s.done, s.uncertain, s.absent, s.errs = append(s.done, o.done...), append(s.uncertain, o.uncertain...), append(s.absent, o.absent...), append(s.errs, o.errs...)
+	s.elsewhere = append(s.elsewhere, o.elsewhere...)
+	if s.retry.IsZero() || !o.retry.IsZero() && o.retry.Before(s.retry) {
+		s.retry = o.retry
+	}
+}
+
+// otherVPC is a part of AWS's refusal of instances of other VPCs than the target group's.
+const otherVPC = "not in the target group VPC"
+
+// registerOthers registers what it can of a part that AWS refused because of one target among it, such as an instance that is
+// being terminated: AWS takes all of a call or nothing. Those that the refusal names are left out of the next attempt; if it
+// names none, halves are tried.
+func (r *Registry) registerOthers(ctx context.Context, q Request, part []Target, refusal error) sent {
+	var named, others []Target
+	for _, t := range part {
+		if strings.Contains(refusal.Error(), "'"+t.ID+"'") {
+			named = append(named, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	switch {
+	case len(named) > 0 && strings.Contains(refusal.Error(), otherVPC):
+		out := r.write(ctx, q, register, others)
+		out.elsewhere = append(out.elsewhere, named...)
+		return out
+	case len(others) == 0 || len(part) == 1:
+		return sent{errs: []error{refusal}}
+	case len(others) == len(part):
+		half := len(part) / 2
+		out := r.write(ctx, q, register, part[:half])
+		out.add(r.write(ctx, q, register, part[half:]))
+		return out
+	}
+	out := r.write(ctx, q, register, others)
+	out.errs = append([]error{refusal}, out.errs...)
+	return out
+}
+
+func operation(a action, arn string, part []Target) plan.Operation {
+	in, ref := make([]awsop.Target, 0, len(part)), stack.Literal(stack.KindTargetGroup, arn)
+	for _, t := range part {
+		in = append(in, awsop.Target(t))
+	}
+	if a == register {
+		return awsop.RegisterTargets{TargetGroup: ref, Targets: in}
+	}
+	return awsop.DeregisterTargets{TargetGroup: ref, Targets: in}
+}

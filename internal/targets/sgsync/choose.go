@@ -1,0 +1,141 @@
+package sgsync
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Chooser picks the one group of a network interface whose rules are ours to extend.
+type Chooser struct {
+	Cluster   string
+	Group     string            // --node-security-group; empty = none is named
+	ExtraTags map[string]string // --service-target-eni-security-group-tags
+}
+
+// Groups is what is known of the groups of network interfaces.
+type Groups struct {
+	Tags func(group string) map[string]string
+	// Serves reports whether a group has rules for load balancers. It is asked only where a choice depends on it.
+	Serves func(group string) (bool, error)
+}
+
+// serving are the groups that have rules for load balancers.
+func (of Groups) serving(groups []string) (out []string, err error) {
+	for _, g := range groups {
+		serves, err := of.Serves(g)
+		if err != nil {
+			return nil, fmt.Errorf("whether security group %s has rules for load balancers: %w", g, err)
+		}
+		if serves {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
+// Choice is a group. Doubt is why it may be the wrong one, empty where there is no doubt.
+type Choice struct{ Group, Doubt string }
+
+// Choose returns the group that is named, if the interface has it; the only group of the interface; or the only one with the cluster's tag and the
+// extra tags. Where several have these tags, or none has, it is one that already has rules for load balancers, of several of these the only one that the
+// cluster owns, or the first by id; and the choice is in doubt. A group without the cluster's tag and without such rules is not opened. Where the rules cannot be read there is no choice: another
+// group would be opened, and the one that serves closed.
+func (c Chooser) Choose(i network.Interface, of Groups) (Choice, error) {
+	switch {
+	case c.Group != "" && slices.Contains(i.Groups, c.Group):
+		return Choice{Group: c.Group}, nil
+	case len(i.Groups) == 1:
+		return Choice{Group: i.Groups[0]}, nil
+	}
+	tagged := filter(i.Groups, func(g string) bool { return c.tagged(of.Tags(g)) })
+	if len(tagged) == 1 {
+		return Choice{Group: tagged[0]}, nil
+	}
+	extra := ""
+	if len(c.ExtraTags) > 0 {
+		extra = fmt.Sprintf(" and %v", c.ExtraTags)
+	}
+	text := fmt.Sprintf("expected exactly one securityGroup tagged with kubernetes.io/cluster/%s%s for eni %s, got: [%s] (clusterName: %s)",
+		c.Cluster, extra, i.ID, strings.Join(tagged, " "), c.Cluster)
+	candidates := tagged
+	if len(candidates) == 0 {
+		candidates = i.Groups
+	}
+	serving, err := of.serving(candidates)
+	switch {
+	case err != nil:
+		return Choice{}, err
+	case len(serving) > 0:
+		candidates = serving
+	case len(tagged) == 0:
+		return Choice{}, errors.New(text + "; " + DoubtRemedy(i.Groups))
+	}
+	if owned := filter(candidates, func(g string) bool { return of.Tags(g)[c.tag()] == "owned" }); len(owned) > 0 {
+		candidates = owned
+	}
+	chosen := slices.Min(candidates)
+	return Choice{chosen, text + ": " + chosen + " gets the rules"}, nil
+}
+
+// DoubtRemedy says how it becomes clear which of an interface's groups is meant.
+func DoubtRemedy(groups []string) string {
+	return fmt.Sprintf("tag exactly one of its groups [%s], or name it by --node-security-group", strings.Join(groups, " "))
+}
+
+func filter(groups []string, which func(string) bool) []string {
+	return slices.DeleteFunc(slices.Clone(groups), func(g string) bool { return !which(g) })
+}
+
+func (c Chooser) tag() string { return "kubernetes.io/cluster/" + c.Cluster }
+
+func (c Chooser) tagged(tags map[string]string) bool {
+	if _, ok := tags[c.tag()]; !ok {
+		return false
+	}
+	for k, v := range c.ExtraTags {
+		if have, ok := tags[k]; !ok || have != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Serves reports whether rules include such for load balancers.
+func Serves(rules []stack.Permission) bool {
+	return slices.ContainsFunc(rules, func(p stack.Permission) bool { return HasLabel(p.Description) })
+}
+
+// ForNode is the interface that instance targets of a node are reached through: the primary one.
+func ForNode(of []network.Interface) (network.Interface, bool) {
+	for _, i := range of {
+		if i.Primary {
+			return i, true
+		}
+	}
+	return network.Interface{}, false
+}
+
+// ForPod is the interface of a node that carries a pod's address. If all interfaces of the node have the same groups it does
+// not matter which one it is, and then an address that is not (yet) known to EC2's answer does no harm.
+func ForPod(of []network.Interface, address netip.Addr) (network.Interface, bool) {
+	for _, i := range of {
+		if i.Carries(address) {
+			return i, true
+		}
+	}
+	if len(of) == 0 {
+		return network.Interface{}, false
+	}
+	for _, i := range of[1:] {
+		if !slices.Equal(i.Groups, of[0].Groups) {
+			return network.Interface{}, false
+		}
+	}
+	return of[0], true
+}

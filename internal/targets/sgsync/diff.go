@@ -1,0 +1,112 @@
+package sgsync
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// HasLabel reports whether a rule's description marks it as the controller's: Label alone or among comma-separated key=value pairs.
+func HasLabel(description string) bool {
+	return slices.ContainsFunc(strings.Split(description, ","), func(part string) bool { return strings.TrimSpace(part) == Label })
+}
+
+// identity is what makes two permissions the same rule for EC2; the description is not part of it.
+type identity struct {
+	source
+	Ports
+}
+
+func identityOf(p stack.Permission) identity {
+	p = normalise(p)
+	return identity{sourceOf(p), Ports{From: p.FromPort, To: p.ToPort}}
+}
+
+// mayMatch reports whether a rule admits the source of a permission to one of its ports; a permission without a source stands for any source.
+func mayMatch(rule, p stack.Permission) bool {
+	x, y := identityOf(rule), identityOf(p)
+	anySource := y.source == source{protocol: x.protocol}
+	return (anySource || x.source == y.source || overlap(x.source, y.source)) && x.From <= y.To && y.From <= x.To
+}
+
+// overlap reports whether two ranges of addresses have some in common: rules for ranges are joined.
+func overlap(a, b source) bool {
+	if a.protocol != b.protocol || !a.ranged() || !b.ranged() {
+		return false
+	}
+	x, errX := netip.ParsePrefix(cmp.Or(a.cidr, a.cidr6))
+	y, errY := netip.ParsePrefix(cmp.Or(b.cidr, b.cidr6))
+	return errX == nil && errY == nil && x.Overlaps(y)
+}
+
+// Diff compares the rules of one group with the packed needs. A needed rule that exists without Label is neither granted again nor ever
+// revoked.
+func Diff(current, wanted []stack.Permission) (grant, revoke []stack.Permission) {
+	have := map[identity]bool{}
+	for _, p := range current {
+		have[identityOf(p)] = true
+	}
+	want := map[identity]bool{}
+	for _, p := range wanted {
+		id := identityOf(p)
+		if !have[id] && !want[id] {
+			grant = append(grant, p)
+		}
+		want[id] = true
+	}
+	for _, p := range current {
+		if HasLabel(p.Description) && !want[identityOf(p)] {
+			revoke = append(revoke, p)
+		}
+	}
+	return grant, revoke
+}
+
+// RuleState is what is known of a rule with Label that no known binding needs.
+type RuleState int
+
+// States of rules.
+const (
+	Unneeded       RuleState = iota
+	PossiblyNeeded           // bindings whose needs are not known may need it
+	Foreign                  // it is another cluster's
+)
+
+// Changes are the rules of one group to grant and to revoke. Of the rules with Label that no known binding needs, those in state
+// PossiblyNeeded stay, and a permission that one of them admits anyway is not granted beside it, because it would be revoked as soon as
+// that rule may go. While the needs of some bindings are unknown (partial) nothing is revoked, and any rule that admits a permission is
+// enough: it may be precisely what all needs together make. waits reports that something is left to do once more is known.
+func Changes(current, wanted []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
+	return changesTo(current, Pack(wanted, current), state, partial)
+}
+
+// changesTo is Changes to wanted rules that are packed.
+func changesTo(current, packed []stack.Permission, state func(stack.Permission) RuleState, partial bool) (grant, revoke []stack.Permission, waits bool) {
+	grant, surplus := Diff(current, packed)
+	if partial {
+		return without(grant, current), nil, true
+	}
+	var kept []stack.Permission
+	for _, p := range surplus {
+		switch state(p) {
+		case Unneeded:
+			revoke = append(revoke, p)
+		case PossiblyNeeded:
+			kept = append(kept, p)
+		case Foreign:
+		}
+	}
+	return without(grant, kept), revoke, len(kept) > 0
+}
+
+// without leaves out the permissions that rules admit anyway.
+func without(perms, rules []stack.Permission) []stack.Permission {
+	if len(perms) == 0 || len(rules) == 0 {
+		return perms
+	}
+	return slices.DeleteFunc(perms, sgrules.Of(rules).Admits)
+}

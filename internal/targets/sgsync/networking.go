@@ -1,0 +1,63 @@
+package sgsync
+
+import (
+	"fmt"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+)
+
+// PeerRemedy is what to do about a peer that Permissions refuses.
+const PeerRemedy = "correct the peer: an ipBlock with a cidr, or a securityGroup with its groupID"
+
+// PeerOf is the source that a peer of a binding means. Of a peer of two kinds, which is older than the rule against it, the group counts.
+func PeerOf(p v1beta1.NetworkingPeer) Peer {
+	var out Peer
+	if p.SecurityGroup != nil {
+		out.Group = p.SecurityGroup.GroupID
+	} else if p.IPBlock != nil {
+		out.CIDR = p.IPBlock.CIDR
+	}
+	return out
+}
+
+// A rule without peers: what it does, and what to do about it.
+const (
+	Peerless       = "no peer is named, so that the rule admits nobody"
+	PeerlessRemedy = "name peers, or remove the rule"
+)
+
+// NameWithoutPods is why a port of a binding means nothing: it is a name, and the targets are nodes. Both are empty if it does.
+func NameWithoutPods(b *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort) (text, remedy string) {
+	if p.Port == nil || p.Port.StrVal == "" || b.Spec.TargetType == nil || *b.Spec.TargetType != v1beta1.TargetTypeInstance {
+		return "", ""
+	}
+	return fmt.Sprintf("named ports can only be used with pod endpoints: %q", p.Port.StrVal), "write the number of the node port"
+}
+
+// Mistakes are what of the networking of a binding means nothing, whatever its pods and security groups are.
+func Mistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
+	if b.Spec.Networking == nil {
+		return nil
+	}
+	note := func(path, text, remedy string) {
+		found = append(found, diag.New(bindingobject.BindingObject(b), path, diag.InvalidNetworking, text, remedy))
+	}
+	for i, rule := range b.Spec.Networking.Ingress {
+		if len(rule.From) == 0 {
+			note(fmt.Sprintf("spec.networking.ingress[%d].from", i), Peerless, PeerlessRemedy)
+		}
+		for j, peer := range rule.From {
+			if _, err := Permissions(PeerOf(peer), "tcp", nil); err != nil {
+				note(fmt.Sprintf("spec.networking.ingress[%d].from[%d]", i, j), err.Error(), PeerRemedy)
+			}
+		}
+		for j, port := range rule.Ports {
+			if text, remedy := NameWithoutPods(b, port); text != "" {
+				note(fmt.Sprintf("spec.networking.ingress[%d].ports[%d].port", i, j), text, remedy)
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,176 @@
+// Package sgsync decides which inbound rules the security groups of pods and nodes need for the load balancers in front of
+// them, over all TargetGroupBindings together, and has the differences written. Packing and diffing are pure.
+// It imports stack, inbound, plan, inventory, cloud and apply; it knows nothing of Kubernetes.
+package sgsync
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Label is the description that marks the controller's rules in groups that it does not own; rules without it are never revoked.
+const Label = "elbv2.k8s.aws/targetGroupBinding=shared"
+
+// maxRulesPerSource bounds how many rules one source may take in one group before ranges are joined: a group admits 60
+// inbound rules by default, and other sources want their share.
+const maxRulesPerSource = 20
+
+// source is everything of a permission but its ports.
+type source struct {
+	protocol, cidr, cidr6, prefixList, group string
+}
+
+func sourceOf(p stack.Permission) source {
+	return source{p.Protocol, p.CIDR, p.IPv6CIDR, p.PrefixList, p.Group.Literal}
+}
+
+func (s source) permission(r Ports) stack.Permission {
+	p := stack.Permission{
+		Protocol: s.protocol, FromPort: r.From, ToPort: r.To,
+		CIDR: s.cidr, IPv6CIDR: s.cidr6, PrefixList: s.prefixList, Description: Label,
+	}
+	if s.group != "" {
+		p.Group = stack.Literal(stack.KindSecurityGroup, s.group)
+	}
+	return p
+}
+
+func (s source) permissions(ports []Ports) []stack.Permission {
+	out := make([]stack.Permission, 0, len(ports))
+	for _, r := range ports {
+		out = append(out, s.permission(r))
+	}
+	return out
+}
+
+// ranged reports whether the source is a range of addresses.
+func (s source) ranged() bool { return s.cidr != "" || s.cidr6 != "" }
+
+func compareSources(a, b source) int {
+	return cmp.Or(
+		cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.group, b.group), cmp.Compare(a.cidr, b.cidr),
+		cmp.Compare(a.cidr6, b.cidr6), cmp.Compare(a.prefixList, b.prefixList))
+}
+
+// Pack joins permissions to the fewest rules that admit precisely the same traffic: per protocol and source, overlapping and
+// adjacent port ranges become one, and so do ranges of addresses that make up a larger one, where there are more than sgrules.JoinAbove.
+// Shapes in which rules stand are kept, so that taking over a cluster changes nothing: one range from the lowest to the highest wanted
+// port, several rules that together admit precisely what is wanted, and a larger range of addresses of which all is wanted. Only when a
+// source would otherwise take more than maxRulesPerSource rules are the nearest ranges joined across the ports between them.
+func Pack(wanted, current []stack.Permission) []stack.Permission {
+	spans := spansBySource(wanted)
+	have := spansBySource(managed(current))
+	sources := make([]source, 0, len(spans))
+	for s := range spans {
+		sources = append(sources, s)
+	}
+	sorting.By(sources, compareSources)
+
+	var out []stack.Permission
+	loose := map[source][]stack.Permission{} // from ranges of addresses, in no shape that stands
+	for _, s := range sources {
+		packed := sgrules.JoinPorts(spans[s])
+		hull := Ports{From: packed[0].From, To: packed[len(packed)-1].To}
+		switch h := have[s]; {
+		case slices.Contains(h, hull):
+			packed = []Ports{hull}
+			have[s] = slices.DeleteFunc(h, func(p Ports) bool { return hull.From <= p.From && p.To <= hull.To })
+		case len(h) > 0 && slices.Equal(sgrules.JoinPorts(h), packed):
+			packed = h
+			delete(have, s)
+		case s.ranged():
+			loose[s] = s.permissions(packed)
+			continue
+		default:
+			packed = joinExcess(packed)
+		}
+		out = append(out, s.permissions(packed)...)
+	}
+	out = append(out, joined(wanted, out, loose, have)...)
+	standing := sgrules.Of(out)
+	var missing []stack.Permission
+	for _, s := range sources {
+		missing = append(missing, slices.DeleteFunc(loose[s], standing.Admits)...)
+	}
+	if len(missing) > sgrules.JoinAbove {
+		missing = sgrules.Pack(missing)
+	}
+	fresh := spansBySource(missing)
+	for _, s := range sorting.Sorted(maps.Keys(fresh), compareSources) {
+		out = append(out, s.permissions(joinExcess(sgrules.JoinPorts(fresh[s])))...)
+	}
+	sorting.StableBy(out, func(a, b stack.Permission) int { return compareSources(sourceOf(a), sourceOf(b)) })
+	return out
+}
+
+// joined are the rules of have, which stand in a shape that no binding asks for, that are from ranges of addresses and admit only what is
+// wanted. Those of a loose source stay only where they, with out, admit all that is wanted of it: otherwise it gets other rules in their place.
+func joined(wanted, out []stack.Permission, loose map[source][]stack.Permission, have map[source][]Ports) []stack.Permission {
+	maps.DeleteFunc(have, func(s source, _ []Ports) bool { return !s.ranged() })
+	if len(have) == 0 {
+		return nil
+	}
+	traffic, kept := sgrules.Of(wanted), map[source][]stack.Permission{}
+	for s, ports := range have {
+		if rules := slices.DeleteFunc(s.permissions(ports), func(p stack.Permission) bool { return !traffic.Admits(p) }); len(rules) > 0 {
+			kept[s] = rules
+		}
+	}
+	for {
+		rules := slices.Concat(slices.Collect(maps.Values(kept))...)
+		standing, n := sgrules.Of(slices.Concat(out, rules)), len(kept)
+		maps.DeleteFunc(kept, func(s source, _ []stack.Permission) bool {
+			return slices.ContainsFunc(loose[s], func(p stack.Permission) bool { return !standing.Admits(p) })
+		})
+		if len(kept) == n {
+			return rules
+		}
+	}
+}
+
+// joinExcess joins the nearest ranges of ports until a source takes no more rules than it may.
+func joinExcess(ports []Ports) []Ports {
+	for len(ports) > maxRulesPerSource {
+		ports = joinNearest(ports)
+	}
+	return ports
+}
+
+func spansBySource(perms []stack.Permission) map[source][]Ports {
+	out := map[source][]Ports{}
+	for _, p := range perms {
+		p = normalise(p)
+		s := sourceOf(p)
+		out[s] = append(out[s], Ports{From: p.FromPort, To: p.ToPort})
+	}
+	return out
+}
+
+// joinNearest joins the two neighbours with the fewest ports between them.
+func joinNearest(in []Ports) []Ports {
+	best := 0
+	for i := range in[:len(in)-1] {
+		if in[i+1].From-in[i].To < in[best+1].From-in[best].To {
+			best = i
+		}
+	}
+	in[best].To = in[best+1].To
+	return slices.Delete(in, best+1, best+2)
+}
+
+// normalise brings CIDRs to the form in which EC2 stores them: host bits cleared, IPv6 compressed and in lower case.
+func normalise(p stack.Permission) stack.Permission {
+	for _, c := range []*string{&p.CIDR, &p.IPv6CIDR} {
+		*c, _ = stack.CanonicalRange(*c)
+	}
+	return p
+}
+
+func managed(perms []stack.Permission) []stack.Permission {
+	return slices.DeleteFunc(slices.Clone(perms), func(p stack.Permission) bool { return !HasLabel(p.Description) })
+}

@@ -1,0 +1,243 @@
+package sgsync
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-logr/logr"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/sgrules"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Rules is what the inventory knows of the rules of security groups.
+type Rules interface {
+	// Rules lists the inbound rules of a group, one source each.
+	Rules(ctx context.Context, id string) ([]stack.Permission, error)
+	// RulesAtHand are the rules as they were read last, perhaps long ago; fresh reports that Rules would return the same.
+	RulesAtHand(ctx context.Context, id string) (rules []stack.Permission, fresh bool, err error)
+	// ForgetRules forgets them.
+	ForgetRules(id string)
+	// OfAnotherCluster reports whether a group belongs to another cluster, as far as is known.
+	OfAnotherCluster(ctx context.Context, id string) bool
+	// OfSeveralClusters reports whether the tags of a group name another cluster, with or without this one.
+	OfSeveralClusters(ctx context.Context, id string) bool
+}
+
+// Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need. It holds no
+// lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
+type Reconciler struct {
+	cluster string
+	table   *Table
+	rules   Rules
+	limit   int // of rules in a group
+	write   apply.Writer
+	log     logr.Logger
+}
+
+// NewReconciler makes a Reconciler of the groups in a cluster's table, each of which may have so many rules; 0 = AWS's default.
+func NewReconciler(cluster string, table *Table, rules Rules, limit int, write apply.Writer, log logr.Logger) *Reconciler {
+	return &Reconciler{cluster: cluster, table: table, rules: rules, limit: limit, write: write, log: log}
+}
+
+// Key is the stack under which rule changes run; it owns no resources.
+var Key = stack.Key{Owner: "elbv2.k8s.aws", ID: stack.ID{Name: "target-security-groups"}}
+
+// Outcome is what a reconciliation of a group came to.
+type Outcome struct {
+	// Err is why the group is not as it should be for the bindings that need it.
+	Err error
+	// Missing are the sources that do not exist, with EC2's error: they fail only the bindings that name them.
+	Missing map[string]error
+	// Full are the bindings whose rules do not fit into the group. No call was made for them.
+	Full map[string]error
+	// Waits reports whether something is left to do once the needs of other bindings are known.
+	Waits bool
+	// Until is when AWS is worth another try, if the group waits for it; zero if it does not.
+	Until time.Time
+}
+
+// Of is why a group is not as it should be for a binding that needs permissions of it; nil if it is.
+func (o Outcome) Of(binding string, perms []stack.Permission) error {
+	if len(perms) == 0 {
+		return nil
+	}
+	if err := cmp.Or(o.Err, o.Full[binding]); err != nil {
+		return err
+	}
+	for _, p := range perms {
+		if err := o.Missing[p.Group.Literal]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reconcile brings one group to the union of needs. partial reports whether there are bindings whose needs are not known. If the account
+// turns out to differ from what the inventory holds, Reconcile reads the rules again and tries once more. A source that does not exist makes
+// EC2 refuse the whole call; then the rules of all other sources are written.
+//
+// What is missing is granted by the rules as they were read last, without waiting for another read. What is revoked rests on rules that
+// were just read, as another cluster may need one of them by now.
+func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
+	out := Outcome{Missing: map[string]error{}}
+	for again, read := false, false; ; {
+		current, fresh, err := r.current(ctx, group, read)
+		if err != nil {
+			if needs, _ := r.table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs) > 0 {
+				out.Err = err
+			} // a group that is gone needs no cleaning
+			return out
+		}
+		m, as := marks{r.cluster, r.rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+		own, limit := m.own(current), limitOf(r.limit, current)
+		someUnknown := partial() // before the needs: those of a binding that becomes known in between are in both, or in neither
+		needs, unplaced := r.table.needsOf(group, out.Missing)
+		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
+		grant, revoke := fitted.Grant, fitted.Revoke
+		out.Full = full(group, own, fitted.Refused, limit)
+		m.sign(grant)
+		for n, p := range revoke {
+			revoke[n].Description = as[identityOf(p)]
+		}
+		if len(revoke) > 0 && !fresh {
+			if read = len(grant) == 0 || sgrules.Count(slices.Concat(current, grant)) > limit; read {
+				continue
+			}
+			revoke = nil // until the next Reconcile: a grant does not wait for the read that a revocation needs
+		}
+		out.Waits = fitted.Waits
+		if len(grant)+len(revoke) == 0 {
+			return out
+		}
+		var first []stack.Permission // what goes before the grant
+		if sgrules.Count(slices.Concat(current, grant)) > limit {
+			first, revoke = sgrules.Room(current, grant, revoke, trafficOf(needs), limit)
+		}
+		until, err := r.change(ctx, group, first, grant, revoke)
+		if err == nil {
+			out.Until = until
+			return out
+		}
+		switch code := awsclient.Classify(err).Code; {
+		case code == awsclient.CodeGroupNotFound && len(out.Missing) == 0:
+			if out.Missing = r.missing(ctx, grant, err); len(out.Missing) > 0 {
+				continue
+			}
+		case again:
+		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound, code == awsclient.CodeTooManyPermissions:
+			again = true
+			r.rules.ForgetRules(group)
+			continue
+		}
+		if out.Until = until; until.IsZero() {
+			out.Err = err
+		}
+		return out
+	}
+}
+
+// current are the rules of a group: if read, as AWS returns them now, else as they were read last.
+func (r *Reconciler) current(ctx context.Context, group string, read bool) (rules []stack.Permission, fresh bool, err error) {
+	if !read {
+		return r.rules.RulesAtHand(ctx, group)
+	}
+	rules, err = r.rules.Rules(ctx, group)
+	return rules, true, err
+}
+
+// state is what is known of rules that no known binding needs. Unplaced are the permissions of endpoints whose groups are unknown.
+func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string, unplaced []stack.Permission) func(stack.Permission) RuleState {
+	return func(rule stack.Permission) RuleState {
+		switch {
+		case m.undecided(rule, as):
+			return Foreign
+		case rule.Group.Literal != "" && r.rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
+			return Foreign
+		case slices.ContainsFunc(unplaced, func(p stack.Permission) bool { return mayMatch(rule, p) }):
+			return PossiblyNeeded
+		}
+		return Unneeded
+	}
+}
+
+// missing are the groups among the sources of permissions that do not exist, each with the error of the call that names it.
+func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refusal error) map[string]error {
+	out := map[string]error{}
+	for _, p := range perms {
+		id := p.Group.Literal
+		if _, done := out[id]; id == "" || done {
+			continue
+		}
+		r.rules.ForgetRules(id)
+		out[id] = nil
+		if _, err := r.rules.Rules(ctx, id); err != nil && awsclient.Classify(err).Code == awsclient.CodeGroupNotFound {
+			out[id] = refusal
+		}
+	}
+	maps.DeleteFunc(out, func(_ string, err error) bool { return err == nil })
+	return out
+}
+
+// change grants before it revokes, but for what makes room; if AWS says that the group is full it revokes first. It logs both before they are sent, as passes over stacks log their
+// plans, because these groups hold rules of others too. until is when a call that waits for AWS is worth another
+// try, with or without its error.
+func (r *Reconciler) change(ctx context.Context, group string, first, grant, revoke []stack.Permission) (until time.Time, err error) {
+	done := apply.Outcome{State: apply.Done}
+	ref, cleared, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), done, done, done
+	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
+		if len(rules) > 0 {
+			r.log.Info(what, "group", group, "rules", texts(rules))
+			*out = r.write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
+		}
+	}
+	authorize := func() {
+		try("opening ports", awsop.AuthorizeSecurityGroupIngress{Group: ref, Permissions: grant}, grant, &granted)
+	}
+	try("closing ports", awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: first}, first, &cleared)
+	if cleared.State == apply.Done {
+		authorize()
+	}
+	full := len(revoke) > 0 && granted.State == apply.Failed && awsclient.Classify(granted.Err).Full()
+	if cleared.State == apply.Done && (full || granted.State == apply.Done) {
+		try("closing ports", awsop.RevokeSecurityGroupIngress{Group: ref, Permissions: revoke}, revoke, &revoked)
+	}
+	if full {
+		authorize()
+	}
+	for _, o := range []apply.Outcome{cleared, granted, revoked} {
+		switch o.State {
+		case apply.Failed:
+			return time.Time{}, o.Err
+		case apply.Waiting:
+			return o.Until, o.Err
+		case apply.Done, apply.Blocked, apply.Refused:
+		}
+	}
+	return time.Time{}, nil
+}
+
+// trafficOf is what all bindings need.
+func trafficOf(needs []Need) sgrules.Traffic {
+	var all []stack.Permission
+	for _, n := range needs {
+		all = append(all, n.Permissions...)
+	}
+	return sgrules.Of(all)
+}
+
+func texts(rules []stack.Permission) []string {
+	out := make([]string, 0, len(rules))
+	for _, r := range rules {
+		out = append(out, fmt.Sprintf("%s %d-%d from %s", r.Protocol, r.FromPort, r.ToPort, cmp.Or(r.CIDR, r.IPv6CIDR, r.PrefixList, r.Group.Literal)))
+	}
+	return out
+}

@@ -1,0 +1,169 @@
+package sgsync
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Table records which binding needs which permissions of which security group. Its methods call nothing and return at once, so
+// that passes over bindings can set their needs whatever AWS does. It is safe for concurrent use.
+type Table struct {
+	mu    sync.Mutex
+	needs map[string]need // by binding
+}
+
+// need is what one binding needs.
+type need struct {
+	groups map[string][]stack.Permission
+	// unplaced are permissions of endpoints whose security group is unknown: wherever such rules are, they stay.
+	unplaced []stack.Permission
+}
+
+// Touched are the groups that a change of the table concerns.
+type Touched struct {
+	Changed []string // groups of which the binding needs something else than before
+	Same    []string // groups of which it needs the same
+}
+
+// NewTable makes an empty table.
+func NewTable() *Table { return &Table{needs: map[string]need{}} }
+
+// Set records all that a binding needs, group by group; nil forgets the binding.
+func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touched {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.needs[binding]
+	if groups == nil {
+		delete(t.needs, binding)
+	} else {
+		t.needs[binding] = need{groups: groups}
+	}
+	return compare(before.groups, groups)
+}
+
+// Extend records what is known of a binding's needs while the groups of some of its endpoints are not: they may be any, also those
+// of before, and of a former process. What was needed stays needed, and no rule is revoked anywhere that lets the same sources to a
+// port among unplaced, until a Set. A permission without a source stands for any source.
+func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unplaced []stack.Permission) Touched {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.needs[binding].groups
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[string][]stack.Permission{}
+	}
+	maps.Copy(all, groups)
+	t.needs[binding] = need{groups: all, unplaced: unplaced}
+	return compare(before, all)
+}
+
+// Transfer has what a binding needs be needed under another name instead.
+func (t *Table) Transfer(binding, name string) Touched {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	from, to := t.needs[binding], t.needs[name]
+	all := maps.Clone(to.groups)
+	if all == nil {
+		all = map[string][]stack.Permission{}
+	}
+	for g, perms := range from.groups {
+		all[g] = slices.Concat(all[g], perms)
+	}
+	delete(t.needs, binding)
+	t.needs[name] = need{groups: all, unplaced: slices.Concat(to.unplaced, from.unplaced)}
+	return Touched{Same: slices.Sorted(maps.Keys(from.groups))}
+}
+
+// Lend has what a binding needs no more, as groups are all that it needs from now on, be needed under a name, where still says that the binding's
+// networking asks for the like. It reports whether there is anything.
+func (t *Table) Lend(binding, name string, groups map[string][]stack.Permission, still func(stack.Permission) bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	to := t.needs[name]
+	all := maps.Clone(to.groups)
+	if all == nil {
+		all = map[string][]stack.Permission{}
+	}
+	lent := false
+	for g, perms := range t.needs[binding].groups {
+		for _, p := range perms {
+			if !slices.Contains(groups[g], p) && still(p) {
+				lent = true
+				all[g] = append(slices.Clone(all[g]), p)
+			}
+		}
+	}
+	if lent {
+		t.needs[name] = need{groups: all, unplaced: to.unplaced}
+	}
+	return lent
+}
+
+// Restrict drops what a name needs of other groups than those.
+func (t *Table) Restrict(name string, groups []string) Touched {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, there := t.needs[name]
+	if !there {
+		return Touched{}
+	}
+	rest := maps.Clone(n.groups)
+	maps.DeleteFunc(rest, func(g string, _ []stack.Permission) bool { return !slices.Contains(groups, g) })
+	t.needs[name] = need{groups: rest, unplaced: n.unplaced}
+	return compare(n.groups, rest)
+}
+
+func compare(before, after map[string][]stack.Permission) Touched {
+	var t Touched
+	for g, perms := range after {
+		if old, there := before[g]; there && slices.Equal(old, perms) {
+			t.Same = append(t.Same, g)
+		} else {
+			t.Changed = append(t.Changed, g)
+		}
+	}
+	for g := range before {
+		if _, still := after[g]; !still {
+			t.Changed = append(t.Changed, g)
+		}
+	}
+	slices.Sort(t.Same)
+	slices.Sort(t.Changed)
+	return t
+}
+
+// Knows reports whether a binding's needs were recorded since the start.
+func (t *Table) Knows(binding string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.needs[binding]
+	return ok
+}
+
+// Of is what a binding needs of a group.
+func (t *Table) Of(binding, group string) []stack.Permission {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.needs[binding].groups[group]
+}
+
+// needsOf is what each binding needs of a group, sorted by binding, but from sources that do not exist, and the permissions of endpoints whose groups are
+// unknown. Both are of one moment: a binding whose endpoints are found passes from the one to the other.
+func (t *Table) needsOf(group string, missing map[string]error) (needs []Need, unplaced []stack.Permission) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for binding, n := range t.needs {
+		perms := slices.DeleteFunc(slices.Clone(n.groups[group]), func(p stack.Permission) bool { return missing[p.Group.Literal] != nil })
+		if len(perms) > 0 {
+			needs = append(needs, Need{binding, perms})
+		}
+		unplaced = append(unplaced, n.unplaced...)
+	}
+	sorting.By(needs, func(a, b Need) int { return strings.Compare(a.Binding, b.Binding) })
+	return needs, unplaced
+}

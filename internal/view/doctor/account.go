@@ -1,0 +1,280 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+var accountChecks = []Check{{
+	Name: "cluster-name-differs", Severity: Error, Needs: []Source{LoadBalancers, Objects}, Skip: withoutName,
+	About:  "TargetGroupBindings of this cluster name target groups that were made under another cluster name: with the configured name, the controller takes nothing of what exists for its own, and makes all of it again.",
+	Remedy: "set --cluster-name (value clusterName) to the name that the tags have",
+	Find:   foreignBindings,
+}, {
+	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects, Workloads, Nodes}, Skip: withoutName,
+	About:  "Load balancers or target groups have the tag of this cluster's name, and are in another VPC, or no object claims them and healthy targets of theirs are no pods or nodes of this cluster: another cluster of the account has the same name, and the controllers may delete each other's resources.",
+	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be the name in EKS",
+	Find:   func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
+}, {
+	Name: "orphaned", Severity: Warning, Needs: []Source{LoadBalancers, Network, Objects}, Skip: withoutName,
+	About:  "A load balancer, target group or security group has the cluster's tags, and no object claims it by its name, finalizer, group or status: its objects went while no controller ran, and it costs money. A TargetGroupBinding of such a stack counts as well.",
+	Remedy: "lbc orphans has the commands that delete or keep it; --delete-orphans-after has the controller delete it after a time; what an object has just left may still be on its way",
+	Find:   orphans,
+}, {
+	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
+	About:  "A certificate of a listener expires within thirty days, which ACM's own renewal would have prevented; an error within seven days, and if it has expired.",
+	Remedy: "import the new certificate under the same ARN; for one of Amazon, restore the DNS record or mail address that proves the domain",
+	Find:   expiringCertificates,
+}, {
+	Name: "certificate-not-covering", Severity: Warning, Needs: []Source{Certificates, Objects},
+	About:  "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
+	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or leave the annotation out so that one is discovered",
+	Find:   uncoveredHosts,
+}}
+
+func withoutName(f *Facts) string {
+	if f.Settings.Cluster == "" {
+		return "the name of the cluster is not known: set --cluster-name"
+	}
+	return ""
+}
+
+func foreignBindings(f *Facts) (out []Finding) {
+	of := map[string][]string{}
+	for _, b := range bindings(f) {
+		for _, g := range f.TargetGroups {
+			if g.ARN == b.Spec.TargetGroupARN && g.Cluster != "" && g.Cluster != f.Settings.Cluster {
+				of[g.Cluster] = append(of[g.Cluster], nameOf(b))
+			}
+		}
+	}
+	for _, cluster := range slices.Sorted(maps.Keys(of)) {
+		out = append(out, Finding{
+			Object: "cluster name " + f.Settings.Cluster, Text: fmt.Sprintf("%s for target groups of cluster %s", count(len(of[cluster]), "TargetGroupBinding"), cluster), Evidence: join("", of[cluster]),
+		})
+	}
+	return out
+}
+
+func sharedName(f *Facts) (out []Finding) {
+	in := map[string][]string{}
+	for _, lb := range f.LoadBalancers {
+		in[lb.VPC] = append(in[lb.VPC], lb.Name)
+	}
+	for _, g := range f.TargetGroups {
+		if g.Ours {
+			in[g.VPC] = append(in[g.VPC], g.Name)
+		}
+	}
+	for _, vpc := range slices.Sorted(maps.Keys(in)) {
+		if vpc != "" && vpc != f.Settings.VPC {
+			out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s of this other VPC with the tag of cluster %s", count(len(in[vpc]), "resource"), f.Settings.Cluster), Evidence: join("", in[vpc])})
+		}
+	}
+	return out
+}
+
+// servedElsewhere are the stacks of the VPC that no object claims and whose healthy targets are not of this cluster.
+func servedElsewhere(f *Facts) (out []Finding) {
+	for _, s := range []Source{TargetHealth, Objects, Workloads, Nodes} {
+		if _, unread := f.Unread[s]; unread {
+			return nil
+		}
+	}
+	claims, of := f.Claims(), map[stack.Key][]string{}
+	for _, g := range f.TargetGroups {
+		if !g.Ours || g.VPC != f.Settings.VPC || f.Declared[g.Key] || claims.By(orphan.Holding{Key: g.Key, Resources: []orphan.Resource{{Kind: stack.KindTargetGroup, ID: g.ARN}}}) != "" {
+			continue
+		}
+		targets := make([]namesake.Target, 0, len(g.Targets))
+		for _, t := range g.Targets {
+			targets = append(targets, namesake.Target{ID: t.ID, Healthy: t.State == "healthy", Local: f.runs(t.ID)})
+		}
+		for _, id := range namesake.Serving(targets) {
+			of[g.Key] = append(of[g.Key], "target "+id+" of "+g.Name+" is healthy")
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(of), stack.Key.Compare) {
+		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy targets that are neither pods nor nodes of this cluster", Evidence: of[key],
+			Remedy: "if they are of another cluster, give one of the two another --cluster-name; if they were pods until a moment ago, run this again"})
+	}
+	return out
+}
+
+// runs reports whether an address or instance is of a pod or node of the cluster.
+func (f *Facts) runs(id string) bool {
+	for i := range f.Nodes {
+		n := &f.Nodes[i]
+		if strings.HasSuffix(n.Spec.ProviderID, "/"+id) || slices.ContainsFunc(n.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Address == id }) {
+			return true
+		}
+	}
+	for i := range f.Slices {
+		for _, e := range f.Slices[i].Endpoints {
+			if slices.Contains(e.Addresses, id) {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(f.Pods, func(p corev1.Pod) bool {
+		return slices.ContainsFunc(p.Status.PodIPs, func(a corev1.PodIP) bool { return a.IP == id }) || p.Status.PodIP == id
+	})
+}
+
+// Claims are what the objects of the cluster claim. A kind that was not read leaves its stacks unclear.
+func (f *Facts) Claims() *orphan.Claims {
+	return orphan.ClaimsOf(objects.New(partial{f.Objects, f.Unserved}))
+}
+
+// partial are the objects of a cluster that does not serve all kinds.
+type partial struct {
+	objects.Snapshot
+	unserved []objects.Kind
+}
+
+// Serves implements objects.ServedReader.
+func (p partial) Serves(kind objects.Kind) bool { return !slices.Contains(p.unserved, kind) }
+
+func orphans(f *Facts) (out []Finding) {
+	at, held := map[stack.Key]int{}, []orphan.Holding(nil)
+	add := func(key stack.Key, vpc string, r orphan.Resource) {
+		if f.Declared[key] || vpc != "" && vpc != f.Settings.VPC {
+			return
+		}
+		if _, known := at[key]; !known {
+			at[key] = len(held)
+			held = append(held, orphan.Holding{Key: key})
+		}
+		held[at[key]].Resources = append(held[at[key]].Resources, r)
+	}
+	for _, lb := range f.LoadBalancers {
+		add(lb.Key, lb.VPC, orphan.Resource{Kind: stack.KindLoadBalancer, ID: lb.ARN, Name: lb.Name, Hostname: lb.Hostname, Retained: lb.Retained})
+	}
+	for _, g := range f.TargetGroups {
+		if g.Ours {
+			add(g.Key, g.VPC, orphan.Resource{Kind: stack.KindTargetGroup, ID: g.ARN, Name: g.Name})
+		}
+	}
+	for _, g := range f.Groups {
+		add(g.Key, "", orphan.Resource{Kind: stack.KindSecurityGroup, ID: g.ID})
+	}
+	found, unclear := orphan.Find(held, f.Claims())
+	for _, o := range found {
+		if f.Declared[o.Key] {
+			continue
+		}
+		x := Finding{Object: o.Key.String(), Text: o.Why + ", and it has resources"}
+		for _, r := range o.Resources {
+			x.Evidence = append(x.Evidence, r.String())
+		}
+		out = append(out, x)
+	}
+	for _, u := range unclear {
+		x := Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and whether an object claims it is not known: " + u.Why}
+		if u.Retained {
+			x.Text, x.Remedy = u.Why, "nothing has to be done; its object, created again, takes it over"
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+const (
+	soon   = 30 * 24 * time.Hour
+	urgent = 7 * 24 * time.Hour
+)
+
+// usersOf are the names of the load balancers with a certificate.
+func usersOf(f *Facts, certificate string) (names []string) {
+	for _, lb := range f.LoadBalancers {
+		if slices.Contains(lb.Certificates, certificate) {
+			names = append(names, lb.Name)
+		}
+	}
+	return names
+}
+
+func expiringCertificates(f *Facts) (out []Finding) {
+	for _, c := range f.Certificates {
+		left := c.Expires.Sub(f.Now)
+		if c.Expires.IsZero() || left >= soon {
+			continue
+		}
+		x := Finding{Object: c.ARN, Text: "expires in " + age(left), Evidence: []string{"for " + strings.Join(c.Domains, ", "), "of " + strings.Join(usersOf(f, c.ARN), ", ")}}
+		if left <= 0 {
+			x.Text = "has expired " + age(-left) + " ago"
+		}
+		if left < urgent {
+			x.Severity = Error
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func uncoveredHosts(f *Facts) (out []Finding) {
+	for _, i := range ingresses(f) {
+		var names []string // of the certificates of its load balancers
+		secured := false
+		for _, lb := range f.LoadBalancers {
+			if !declares(i, lb) {
+				continue
+			}
+			for _, c := range f.Certificates {
+				if slices.Contains(lb.Certificates, c.ARN) {
+					secured, names = true, append(names, c.Domains...)
+				}
+			}
+		}
+		if !secured {
+			continue
+		}
+		var bare []string
+		for _, host := range hosts(i) {
+			if !slices.ContainsFunc(names, func(n string) bool { return facts.Covers(n, host) }) && !slices.Contains(bare, host) {
+				bare = append(bare, host)
+			}
+		}
+		if len(bare) > 0 {
+			out = append(out, Finding{Object: nameOf(i), Text: "no certificate of its load balancer covers " + strings.Join(bare, ", "), Evidence: join("the certificates are for ", names)})
+		}
+	}
+	return out
+}
+
+// declares reports whether an Ingress is of the stack of a load balancer, by the status that shows its name or the finalizer.
+func declares(i *networkingv1.Ingress, lb LoadBalancer) bool {
+	if lb.Key.Owner != stack.Ingress {
+		return false
+	}
+	if lb.Key.ID.Namespace == "" {
+		return slices.Contains(i.Finalizers, naming.Finalizer(lb.Key))
+	}
+	return lb.Key.ID == naming.StackID(i.Namespace, i.Name)
+}
+
+// hosts are those that an Ingress serves.
+func hosts(i *networkingv1.Ingress) (out []string) {
+	for _, t := range i.Spec.TLS {
+		out = append(out, t.Hosts...)
+	}
+	for _, r := range i.Spec.Rules {
+		if r.Host != "" {
+			out = append(out, strings.ToLower(r.Host))
+		}
+	}
+	return out
+}

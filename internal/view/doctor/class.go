@@ -1,0 +1,137 @@
+package doctor
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+)
+
+var classChecks = []Check{{
+	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
+	About:  "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",
+	Remedy: "create the class (with spec.controller " + ingress.Controller + " for this controller), or name an existing one in spec.ingressClassName",
+	Find:   missingClasses,
+}, {
+	Name: "ingress-class-default-twice", Severity: Error, Needs: []Source{Objects},
+	About:  "Several IngressClasses are marked as the default: the API server refuses Ingresses that name no class.",
+	Remedy: "leave the annotation ingressclass.kubernetes.io/is-default-class: \"true\" on one class",
+	Find:   defaultClasses,
+}, {
+	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
+	About:  "An Ingress has annotations of this controller and no class, and no class is the default: no controller serves it, and it gets no event.",
+	Remedy: "set spec.ingressClassName",
+	Find:   unclassedIngresses,
+}, {
+	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
+	About:  "An IngressClass of the controller names IngressClassParams that do not exist: its Ingresses are not served.",
+	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
+	Find:   missingParams,
+}, {
+	Name: "gateway-class-missing", Severity: Error, Needs: []Source{Objects},
+	About:  "A Gateway names a GatewayClass that does not exist: no controller serves it, and its status stays empty.",
+	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this controller), or name an existing one",
+	Find:   missingGatewayClasses,
+}, {
+	Name: "gateway-class-unaccepted", Severity: Error, Needs: []Source{Objects},
+	About:  "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller serves its name. Its Gateways have no load balancers.",
+	Remedy: "correct spec.parametersRef of the class or what it names; where no condition is set, see that the controller runs and that its feature gates serve Gateways",
+	Find:   unacceptedGatewayClasses,
+}}
+
+func classes(f *Facts) []*networkingv1.IngressClass {
+	return list[*networkingv1.IngressClass](f, objects.IngressClass)
+}
+
+func ingresses(f *Facts) []*networkingv1.Ingress {
+	return list[*networkingv1.Ingress](f, objects.Ingress)
+}
+
+func missingClasses(f *Facts) (out []Finding) {
+	var names []string
+	for _, c := range classes(f) {
+		names = append(names, c.Name)
+	}
+	for _, i := range ingresses(f) {
+		if class := i.Spec.IngressClassName; class != nil && !slices.Contains(names, *class) {
+			out = append(out, Finding{Object: nameOf(i), Text: "there is no IngressClass " + *class, Evidence: join("there are ", names)})
+		}
+	}
+	return out
+}
+
+func defaults(f *Facts) (names []string) {
+	for _, c := range classes(f) {
+		if c.Annotations[networkingv1.AnnotationIsDefaultIngressClass] == "true" {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func defaultClasses(f *Facts) []Finding {
+	names := defaults(f)
+	if len(names) < 2 {
+		return nil
+	}
+	return []Finding{{Object: "IngressClass " + names[1], Text: "several IngressClasses are the default", Evidence: join("", names)}}
+}
+
+func unclassedIngresses(f *Facts) (out []Finding) {
+	if len(defaults(f)) > 0 {
+		return nil
+	}
+	for _, i := range ingresses(f) {
+		_, legacy := i.Annotations["kubernetes.io/ingress.class"]
+		if i.Spec.IngressClassName == nil && !legacy && annotation.OfIngress(i.Annotations) {
+			out = append(out, Finding{Object: nameOf(i), Text: "has annotations of this controller and no class, and no IngressClass is the default"})
+		}
+	}
+	return out
+}
+
+func missingParams(f *Facts) (out []Finding) {
+	for _, c := range classes(f) {
+		p := c.Spec.Parameters
+		if c.Spec.Controller != ingress.Controller || p == nil || p.Kind != string(objects.IngressClassParams) {
+			continue
+		}
+		if _, ok := f.Objects.Get(objects.IngressClassParams, "", p.Name); !ok {
+			out = append(out, Finding{Object: "IngressClass " + c.Name, Text: "there are no IngressClassParams " + p.Name})
+		}
+	}
+	return out
+}
+
+func unacceptedGatewayClasses(f *Facts) (out []Finding) {
+	for _, c := range list[*gatewayv1.GatewayClass](f, objects.GatewayClass) {
+		if !strings.HasPrefix(string(c.Spec.ControllerName), "gateway.k8s.aws/") {
+			continue
+		}
+		accepted := apimeta.FindStatusCondition(c.Status.Conditions, string(gatewayv1.GatewayClassConditionStatusAccepted))
+		switch {
+		case accepted != nil && accepted.Status == metav1.ConditionFalse:
+			out = append(out, Finding{Object: nameOf(c), Text: "is not accepted: " + accepted.Reason, Evidence: []string{accepted.Message}})
+		case (accepted == nil || accepted.Status != metav1.ConditionTrue) && f.Now.Sub(c.CreationTimestamp.Time) > time.Minute:
+			out = append(out, Finding{Severity: Warning, Object: nameOf(c), Text: "no controller has accepted it"})
+		}
+	}
+	return out
+}
+
+func missingGatewayClasses(f *Facts) (out []Finding) {
+	for _, g := range list[*gatewayv1.Gateway](f, objects.Gateway) {
+		if _, ok := f.Objects.Get(objects.GatewayClass, "", string(g.Spec.GatewayClassName)); !ok {
+			out = append(out, Finding{Object: nameOf(g), Text: "there is no GatewayClass " + string(g.Spec.GatewayClassName)})
+		}
+	}
+	return out
+}

@@ -1,0 +1,223 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/definition"
+	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/support"
+)
+
+var clusterChecks = []Check{{
+	Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
+	About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not take the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
+		"Mistakes are then stored, and the creation of all Services waits for the controller. Older than v" + minimum.String() + ", an error: it does not serve what the controller reads.",
+	Remedy: "update the cluster",
+	Find:   outdatedKubernetes,
+}, {
+	Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
+	About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves what it reads.",
+	Remedy: "update the controller to a release that supports this version of Kubernetes",
+	Find:   untestedKubernetes,
+}, {
+	Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
+	About:  "A definition of the controller's custom resources is missing. Without that of TargetGroupBindings no target is registered, without that of IngressClassParams classes have no parameters; without others, the feature waits that needs them.",
+	Remedy: impairment.ApplyDefinitions,
+	Find:   missingDefinitions,
+}, {
+	Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
+	About:  "A definition lacks fields or versions that this version of the controller has: the API server drops such fields without a word.",
+	Remedy: impairment.ApplyDefinitions,
+	Find:   outdatedDefinitions,
+}, {
+	Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
+	About:  "The Gateway API is installed without kinds that the controller serves, or with an older version of them only.",
+	Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
+	Find:   missingGatewayKinds,
+}, {
+	Name: "gateway-api-outdated", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
+	About:  "The definitions of the Gateway API are older than those that the controller is made for.",
+	Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
+	Find:   outdatedGatewayAPI,
+}, {
+	Name: "rbac-denied", Severity: Error, Needs: []Source{Rights},
+	About:  "The controller's service account lacks a right, by the API server's answer to a SubjectAccessReview.",
+	Remedy: impairment.GrantRights,
+	Find:   deniedRights,
+}, {
+	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
+	About:  "A node has no provider id of an EC2 instance: it cannot be a target of type instance, and the security groups of its pods are not found by it.",
+	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
+	Find:   nodesWithoutInstance,
+}}
+
+// minimum is the oldest version of Kubernetes that serves the APIs that the controller reads.
+var minimum = support.Version{Major: 1, Minor: 22}
+
+func outdatedKubernetes(f *Facts) []Finding {
+	oldest := support.Oldest().Version
+	have, ok := support.Parse(f.Kubernetes)
+	if !ok || !have.Before(oldest) {
+		return nil
+	}
+	x := Finding{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", older than v" + oldest.String()}
+	if have.Before(minimum) {
+		x.Severity = Error
+	}
+	return []Finding{x}
+}
+
+func untestedKubernetes(f *Facts) []Finding {
+	newest := support.Newest().Version
+	if have, ok := support.Parse(f.Kubernetes); !ok || !newest.Before(have) {
+		return nil
+	}
+	return []Finding{{Object: "API server", Text: "is Kubernetes " + f.Kubernetes + ", newer than v" + newest.String()}}
+}
+
+// gatewayAPI is the version of the Gateway API that the controller is made for.
+const gatewayAPI = "1.6"
+
+const gatewayGroup = ".gateway.networking.k8s.io"
+
+// gatewayKinds are the kinds of the Gateway API that are served, with what does not work without them.
+var gatewayKinds = map[string]string{
+	"gatewayclasses": "Gateways", "gateways": "Gateways", "httproutes": "routes of ALBs", "grpcroutes": "gRPC routes of ALBs", "listenersets": "ListenerSets",
+	"tlsroutes": "TLS routes of NLBs", "tcproutes": "TCP routes of NLBs", "udproutes": "UDP routes of NLBs",
+}
+
+func withoutGatewayAPI(f *Facts) string {
+	if _, ok := f.Definitions["gateways"+gatewayGroup]; !ok {
+		return "the Gateway API is not installed"
+	}
+	return ""
+}
+
+func missingDefinitions(f *Facts) (out []Finding) {
+	wanted := definition.Own()
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		if _, ok := f.Definitions[name]; ok {
+			continue
+		}
+		severity := Error
+		switch {
+		case strings.HasSuffix(name, ".gateway.k8s.aws") && withoutGatewayAPI(f) != "":
+			continue // as the chart leaves them out
+		case strings.HasSuffix(name, ".aga.k8s.aws") && !f.Settings.Accelerators:
+			continue // the chart does not bring it
+		case strings.HasPrefix(name, "loadbalancers."):
+			severity = Warning
+		case strings.HasPrefix(name, "albtargetcontrolconfigs."):
+			severity = Note
+		}
+		out = append(out, Finding{Severity: severity, Object: "CustomResourceDefinition " + name, Text: "the cluster has no definition of " + wanted[name].Kind})
+	}
+	return out
+}
+
+func outdatedDefinitions(f *Facts) (out []Finding) {
+	wanted := definition.Own()
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		have, ok := f.Definitions[name]
+		if !ok {
+			continue
+		}
+		for _, version := range slices.Sorted(maps.Keys(wanted[name].Versions)) {
+			fields, served := have.Versions[version]
+			object := "CustomResourceDefinition " + name
+			if !served {
+				out = append(out, Finding{Object: object, Text: "version " + version + " is not served"})
+				continue
+			}
+			if lacks := definition.Lacks(fields, wanted[name].Versions[version]); len(lacks) > 0 {
+				out = append(out, Finding{Object: object, Text: fmt.Sprintf("version %s lacks %d fields of this version of the controller", version, len(lacks)), Evidence: join("", lacks)})
+			}
+		}
+	}
+	return out
+}
+
+func missingGatewayKinds(f *Facts) (out []Finding) {
+	for _, plural := range slices.Sorted(maps.Keys(gatewayKinds)) {
+		d, ok := f.Definitions[plural+gatewayGroup]
+		if _, v1 := d.Versions["v1"]; v1 {
+			continue
+		}
+		text := "the cluster has no definition of " + plural
+		if ok {
+			text = "version v1 of " + plural + " is not served, " + strings.Join(slices.Sorted(maps.Keys(d.Versions)), " and ") + " is"
+		}
+		out = append(out, Finding{Object: "CustomResourceDefinition " + plural + gatewayGroup, Text: text + ": " + gatewayKinds[plural] + " are not served"})
+	}
+	return out
+}
+
+func outdatedGatewayAPI(f *Facts) (out []Finding) {
+	older := map[string][]string{} // by bundle
+	for _, plural := range slices.Sorted(maps.Keys(gatewayKinds)) {
+		if d, ok := f.Definitions[plural+gatewayGroup]; ok && before(d.Bundle, gatewayAPI) {
+			older[d.Bundle] = append(older[d.Bundle], plural)
+		}
+	}
+	for _, bundle := range slices.Sorted(maps.Keys(older)) {
+		out = append(out, Finding{Object: "Gateway API " + bundle, Text: "the definitions are older than v" + gatewayAPI, Evidence: join("of ", older[bundle])})
+	}
+	return out
+}
+
+// before reports whether a version such as v1.2.1 is of an earlier minor than another one; what is no version, as of builds without a release, is not.
+func before(version, minor string) bool {
+	var a, b, x, y int
+	if _, err := fmt.Sscanf(strings.TrimPrefix(version, "v"), "%d.%d", &a, &b); err != nil || a+b == 0 {
+		return false
+	}
+	if _, err := fmt.Sscanf(minor, "%d.%d", &x, &y); err != nil {
+		return false
+	}
+	return cmp.Or(cmp.Compare(a, x), cmp.Compare(b, y)) < 0
+}
+
+func deniedRights(f *Facts) (out []Finding) {
+	verbs := map[string][]string{}
+	for _, r := range f.Denied {
+		verbs[r.on()] = append(verbs[r.on()], r.Verb)
+	}
+	for _, on := range slices.Sorted(maps.Keys(verbs)) {
+		out = append(out, Finding{Object: f.User, Text: "may not " + strings.Join(verbs[on], ", ") + " " + on})
+	}
+	return out
+}
+
+// on is the resource of a right.
+func (r Right) on() string {
+	s := r.Resource
+	if r.Group != "" {
+		resource, sub, ok := strings.Cut(r.Resource, "/")
+		if s = resource + "." + r.Group; ok {
+			s += "/" + sub
+		}
+	}
+	if r.Name != "" {
+		s += " " + r.Name
+	}
+	if r.Namespace != "" {
+		s += " in namespace " + r.Namespace
+	}
+	return s
+}
+
+func nodesWithoutInstance(f *Facts) (out []Finding) {
+	for i := range f.Nodes {
+		n := &f.Nodes[i]
+		if id := n.Spec.ProviderID; id == "" {
+			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID is empty"})
+		} else if !strings.HasPrefix(id, "aws://") {
+			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID " + id + " is none of AWS"})
+		}
+	}
+	return out
+}

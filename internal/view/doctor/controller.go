@@ -1,0 +1,320 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+)
+
+var controllerChecks = []Check{{
+	Name: "controller-absent", Severity: Error, Needs: []Source{Controller, Objects, Webhooks}, Skip: controllerElsewhere,
+	About:  "The cluster has no Deployment of the controller. It is a note where nothing waits for one: before the installation. It is an error where objects carry the controller's finalizers, so that their deletion never ends, or webhooks are left that block the creation of objects.",
+	Remedy: "install the controller; to leave it for good, delete the objects while it runs, and its webhook configurations after it",
+	Find:   absentController,
+}, {
+	Name: "controller-unready", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
+	About:  "Pods of the controller are missing or not ready; the evidence has the reason of each.",
+	Remedy: "read the log of the pod: kubectl logs -n NAMESPACE POD --previous",
+	Find:   unreadyControllers,
+}, {
+	Name: "controller-flags", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
+	About:  "The controller does not start with the arguments of its Deployment.",
+	Remedy: "correct the arguments of the container, or the value of the chart that they come from",
+	Find: func(f *Facts) (out []Finding) {
+		for _, d := range f.Controllers {
+			if d.Problem != "" {
+				out = append(out, Finding{Object: d.String(), Text: d.Problem})
+			}
+		}
+		return out
+	},
+}, {
+	Name: "controller-duplicate", Severity: Error, Needs: []Source{Controller},
+	About:  "Two controllers work at the same objects: there are several Deployments, or several leases are being renewed. They undo each other's changes, for instance when the existing controller runs beside this one.",
+	Remedy: "delete the installation that is not wanted; replicas of one Deployment share one lease",
+	Find:   duplicateControllers,
+}, {
+	Name: "controller-leaderless", Severity: Error, Needs: []Source{Controller},
+	About:  "The lease of the leader is not renewed: none of the controllers works.",
+	Remedy: "see that pods of the controller run and may update the lease, and that no other process holds it",
+	Find:   leaderlessControllers,
+}, {
+	Name: "controller-single", Severity: Note, Needs: []Source{Controller}, Skip: withoutDeployment,
+	About:  "The controller has one replica: while its pod is moved, no target is registered and webhooks do not answer.",
+	Remedy: "run two replicas",
+	Find: func(f *Facts) (out []Finding) {
+		for _, d := range f.Controllers {
+			if d.Wanted == 1 {
+				out = append(out, Finding{Object: d.String(), Text: "there is one replica"})
+			}
+		}
+		return out
+	},
+}, {
+	Name: "identity-not-injected", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
+	About:  "The service account names a role, and pods of the controller do not get its credentials: they are older than the annotation, or the webhook of EKS that injects them did not act.",
+	Remedy: "restart the pods: kubectl rollout restart deployment -n NAMESPACE NAME",
+	Find:   podsWithoutIdentity,
+}, {
+	Name: "imds-unreachable", Severity: Error, Needs: []Source{Controller, Instances},
+	About:  "Pods cannot reach the instance metadata service, because its answers end at the node (a hop limit of 1), and the controller takes the region, the VPC or credentials from there. It is a note while there is no controller.",
+	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
+	Find:   unreachableMetadata,
+}, {
+	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
+	About:  "AWS has refused an action to the controller within the last hour, by the events on objects that exist, and no later event says that the object is well.",
+	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
+	Find:   deniedActions,
+}, {
+	Name: "object-failing", Severity: Warning, Needs: []Source{Events}, Uses: []Source{Objects},
+	About:  "The last event of the controller on an object that exists is a warning, within the last hour.",
+	Remedy: "follow the remedy of the event; lbc explain and lbc plan show more",
+	Find:   failingObjects,
+}, {
+	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
+	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller.",
+	Remedy: "see that the controller runs and read the object's events; remove the finalizers by hand only when nothing of the object is left in AWS",
+	Find:   stuckDeletions,
+}}
+
+func withoutDeployment(f *Facts) string {
+	if len(f.Controllers) == 0 {
+		return "there is no Deployment of the controller"
+	}
+	return ""
+}
+
+// controllerElsewhere is set where there is no Deployment and webhooks are called at a URL, as in the playground.
+func controllerElsewhere(f *Facts) string {
+	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h Hook) bool { return h.URL != "" }) {
+		return "the webhooks are called at a URL: the controller runs outside of the cluster"
+	}
+	return ""
+}
+
+var ownerKinds = []objects.Kind{objects.Ingress, objects.Service, objects.TargetGroupBinding, objects.Gateway}
+
+// owners are the objects that may carry finalizers of the controller.
+func owners(f *Facts) (out []metav1.Object) {
+	for _, kind := range ownerKinds {
+		out = append(out, list[metav1.Object](f, kind)...)
+	}
+	return out
+}
+
+func absentController(f *Facts) []Finding {
+	if len(f.Controllers) > 0 {
+		return nil
+	}
+	x := Finding{Severity: Note, Object: "controller", Text: "there is no Deployment of the controller; it is not installed"}
+	var waiting []string
+	for _, o := range owners(f) {
+		if len(finalizers(o)) > 0 {
+			waiting = append(waiting, nameOf(o))
+		}
+	}
+	if len(waiting) > 0 {
+		x.Severity, x.Text = Error, "there is no Deployment of the controller, and objects carry its finalizers"
+		x.Evidence = join("", waiting)
+	}
+	return []Finding{x}
+}
+
+func unreadyControllers(f *Facts) (out []Finding) {
+	for _, d := range f.Controllers {
+		if d.Ready >= d.Wanted && d.Wanted > 0 {
+			continue
+		}
+		x := Finding{Object: d.String(), Text: fmt.Sprintf("%d of %d replicas are ready", d.Ready, d.Wanted)}
+		if d.Ready > 0 {
+			x.Severity = Warning
+		}
+		for _, p := range d.Pods {
+			if p.Problem != "" {
+				x.Evidence = append(x.Evidence, "Pod "+p.Name+": "+p.Problem)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// live is how long ago a lease may have been renewed that is held by a running process.
+const live = time.Minute
+
+func duplicateControllers(f *Facts) (out []Finding) {
+	if n := len(f.Controllers); n > 1 {
+		x := Finding{Object: f.Controllers[1].String(), Text: fmt.Sprintf("there are %d Deployments of the controller", n)}
+		for _, d := range f.Controllers {
+			x.Evidence = append(x.Evidence, d.String()+" with image "+d.Image)
+		}
+		out = append(out, x)
+	}
+	var held []Lease
+	for _, l := range f.Leases {
+		if l.Holder != "" && f.Now.Sub(l.Renewed) < live {
+			held = append(held, l)
+		}
+	}
+	if len(held) > 1 {
+		x := Finding{Object: held[1].String(), Text: fmt.Sprintf("%d leases of leaders are being renewed", len(held))}
+		for _, l := range held {
+			x.Evidence = append(x.Evidence, fmt.Sprintf("%s is held by %s", l, l.Holder))
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func leaderlessControllers(f *Facts) []Finding {
+	if len(f.Leases) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return l.Holder != "" && f.Now.Sub(l.Renewed) < live }) {
+		return nil
+	}
+	last := slices.MaxFunc(f.Leases, func(a, b Lease) int { return a.Renewed.Compare(b.Renewed) })
+	text := "was last renewed " + age(f.Now.Sub(last.Renewed)) + " ago by " + last.Holder
+	if last.Holder == "" {
+		text = "has had no holder for " + age(f.Now.Sub(last.Renewed))
+	}
+	return []Finding{{Object: last.String(), Text: text}}
+}
+
+func podsWithoutIdentity(f *Facts) (out []Finding) {
+	for _, d := range f.Controllers {
+		var without []string
+		for _, p := range d.Pods {
+			if !p.Identity {
+				without = append(without, p.Name)
+			}
+		}
+		if d.Role != "" && len(without) > 0 {
+			out = append(out, Finding{Object: d.String(), Text: "pods have no credentials of role " + d.Role, Evidence: join("", without)})
+		}
+	}
+	return out
+}
+
+func unreachableMetadata(f *Facts) []Finding {
+	var near []string
+	for _, i := range f.Instances {
+		if i.HopLimit == 1 {
+			near = append(near, i.Node+" ("+i.ID+")")
+		}
+	}
+	if len(near) == 0 {
+		return nil
+	}
+	if len(f.Controllers) == 0 {
+		return []Finding{{Severity: Note, Object: "nodes", Text: "pods of these nodes cannot reach the instance metadata service, so that the controller must be given region, VPC and a role", Evidence: join("", near)}}
+	}
+	var out []Finding
+	for _, d := range f.Controllers {
+		identity := len(d.Pods) > 0 && !slices.ContainsFunc(d.Pods, func(p Pod) bool { return !p.Identity })
+		if !d.HostNetwork && (d.AsksInstance || !identity) {
+			out = append(out, Finding{Object: d.String(), Text: "takes the region, the VPC or credentials from the instance metadata service, which pods of nodes cannot reach", Evidence: join("", near)})
+		}
+	}
+	return out
+}
+
+var actionName = regexp.MustCompile(`\b[a-z0-9-]+:[A-Z][A-Za-z]+\b`)
+
+const deniedCode = "[AccessDenied]"
+
+// recent is how old an event may be that is a finding.
+const recent = time.Hour
+
+// standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is well.
+func standing(f *Facts) (out []*corev1.Event) {
+	well := map[string]time.Time{}
+	for i := range f.Events {
+		if e := &f.Events[i]; e.Type != corev1.EventTypeWarning && lastSeen(e).After(well[involved(e)]) {
+			well[involved(e)] = lastSeen(e)
+		}
+	}
+	_, unread := f.Unread[Objects]
+	here := map[string]bool{}
+	for _, o := range owners(f) {
+		here[nameOf(o)] = true
+	}
+	for i := range f.Events {
+		e := &f.Events[i]
+		gone := !unread && slices.Contains(ownerKinds, objects.Kind(e.InvolvedObject.Kind)) && !here[involved(e)]
+		if e.Type == corev1.EventTypeWarning && !gone && f.Now.Sub(lastSeen(e)) < recent && !lastSeen(e).Before(well[involved(e)]) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func deniedActions(f *Facts) (out []Finding) {
+	on := map[string][]string{}
+	for _, e := range standing(f) {
+		if !strings.Contains(e.Message, deniedCode) {
+			continue
+		}
+		action := "an action"
+		if m := actionName.FindString(e.Message); m != "" {
+			action = m
+		}
+		if o := involved(e); !slices.Contains(on[action], o) {
+			on[action] = append(on[action], o)
+		}
+	}
+	for _, action := range slices.Sorted(maps.Keys(on)) {
+		out = append(out, Finding{Object: action, Text: "AWS denies the controller this action", Evidence: join("reported on ", on[action])})
+	}
+	return out
+}
+
+// lastSeen is when an event happened last.
+func lastSeen(e *corev1.Event) time.Time {
+	t := e.LastTimestamp.Time
+	for _, x := range []time.Time{e.EventTime.Time, e.CreationTimestamp.Time} {
+		if x.After(t) {
+			t = x
+		}
+	}
+	if e.Series != nil && e.Series.LastObservedTime.After(t) {
+		t = e.Series.LastObservedTime.Time
+	}
+	return t
+}
+
+func involved(e *corev1.Event) string {
+	return full(e.InvolvedObject.Kind, e.InvolvedObject.Namespace, e.InvolvedObject.Name)
+}
+
+func failingObjects(f *Facts) (out []Finding) {
+	last := map[string]*corev1.Event{}
+	for _, e := range standing(f) {
+		if was := last[involved(e)]; was == nil || lastSeen(e).After(lastSeen(was)) {
+			last[involved(e)] = e
+		}
+	}
+	for _, o := range slices.Sorted(maps.Keys(last)) {
+		if e := last[o]; !strings.Contains(e.Message, deniedCode) {
+			out = append(out, Finding{Object: o, Text: "event " + e.Reason + ", " + age(f.Now.Sub(lastSeen(e))) + " ago", Evidence: []string{e.Message}})
+		}
+	}
+	return out
+}
+
+// stuck is how long a deletion may take.
+const stuck = 5 * time.Minute
+
+func stuckDeletions(f *Facts) (out []Finding) {
+	for _, o := range owners(f) {
+		if t := o.GetDeletionTimestamp(); t != nil && f.Now.Sub(t.Time) > stuck && len(finalizers(o)) > 0 {
+			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and is not gone", Evidence: join("finalizers ", finalizers(o))})
+		}
+	}
+	return out
+}

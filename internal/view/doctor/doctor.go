@@ -1,0 +1,179 @@
+// Package doctor examines a cluster and an account for what keeps the controller or its load balancers from working: a table of checks, each a
+// function from facts to findings with a severity and a remedy, their report, and the page docs/doctor.md. Package survey reads the facts.
+package doctor
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Severity of a finding.
+type Severity string
+
+// Severities, from the highest.
+const (
+	Error   Severity = "error"   // something does not work, or stops to work soon
+	Warning Severity = "warning" // something works by chance, or not as it is meant
+	Note    Severity = "note"    // worth knowing; a report with notes alone is a healthy one
+)
+
+var ranks = []Severity{Error, Warning, Note}
+
+// Finding is one problem, found by a check.
+type Finding struct {
+	Check    string   `json:"reason"`
+	Severity Severity `json:"severity"`
+	Object   string   `json:"object,omitempty"` // "Kind namespace/name", an id, or a name of AWS
+	Text     string   `json:"message"`          // what is wrong, lower case, no final stop
+	Evidence []string `json:"evidence,omitempty"`
+	Remedy   string   `json:"remedy"`
+}
+
+// Check examines facts for one kind of problem.
+type Check struct {
+	Name     string
+	Severity Severity // of its findings that set none
+	About    string   // a sentence for the documentation: what a finding means
+	Remedy   string   // of its findings that set none, lower case, no final stop
+	Needs    []Source
+	Uses     []Source // that it does without
+	// Skip returns why the check does not apply to the facts; nil = it always applies.
+	Skip func(*Facts) string
+	Find func(*Facts) []Finding
+}
+
+// Status is what became of a check.
+type Status string
+
+// Statuses.
+const (
+	Passed    Status = "passed"
+	Found     Status = "found"
+	Unchecked Status = "unchecked" // what it needs could not be read
+	Skipped   Status = "skipped"   // it does not apply, or was not wanted
+)
+
+// Outcome is what became of one check.
+type Outcome struct {
+	Check  string `json:"check"`
+	Status Status `json:"status"`
+	Reason string `json:"reason,omitempty"` // of Unchecked and Skipped
+}
+
+// Report is the result of an examination.
+type Report struct {
+	Version  string    `json:"version,omitempty"`
+	Cluster  string    `json:"cluster"`
+	Region   string    `json:"region"`
+	VPC      string    `json:"vpc"`
+	Account  string    `json:"account"`
+	Healthy  bool      `json:"healthy"` // no errors and no warnings
+	Errors   int       `json:"errors"`
+	Warnings int       `json:"warnings"`
+	Notes    int       `json:"notes"`
+	Findings []Finding `json:"findings"`
+	Checks   []Outcome `json:"checks"`
+}
+
+// Unreadable is the name of the findings about sources that could not be read. No check has it.
+const Unreadable = "unreadable"
+
+// Examine runs checks on facts. The findings are sorted by severity, check and object.
+func Examine(f *Facts, checks []Check) Report {
+	r := Report{
+		Cluster: f.Settings.Cluster, Region: f.Settings.Region, VPC: f.Settings.VPC, Account: f.Settings.Account, Findings: unreadable(f, checks),
+		Checks: []Outcome{},
+	}
+	for _, c := range checks {
+		found, outcome := c.examine(f)
+		r.Findings, r.Checks = append(r.Findings, found...), append(r.Checks, outcome)
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
+	})
+	for _, found := range r.Findings {
+		switch found.Severity {
+		case Error:
+			r.Errors++
+		case Warning:
+			r.Warnings++
+		case Note:
+			r.Notes++
+		}
+	}
+	r.Healthy = r.Errors+r.Warnings == 0
+	return r
+}
+
+func (c Check) examine(f *Facts) ([]Finding, Outcome) {
+	for _, s := range c.Needs {
+		if u, ok := f.Unread[s]; ok {
+			o := Outcome{c.Name, Unchecked, u.Reason}
+			if u.Unwanted {
+				o.Status = Skipped
+			}
+			return nil, o
+		}
+	}
+	if c.Skip != nil {
+		if why := c.Skip(f); why != "" {
+			return nil, Outcome{c.Name, Skipped, why}
+		}
+	}
+	found := c.Find(f)
+	for i := range found {
+		x := &found[i]
+		x.Check, x.Severity, x.Remedy = c.Name, cmp.Or(x.Severity, c.Severity), cmp.Or(x.Remedy, c.Remedy)
+	}
+	if len(found) == 0 {
+		return nil, Outcome{Check: c.Name, Status: Passed}
+	}
+	return found, Outcome{Check: c.Name, Status: Found}
+}
+
+// unreadable are the findings about sources that checks need and that could not be read. One that failed because of another is no finding.
+func unreadable(f *Facts, checks []Check) []Finding {
+	found := []Finding{}
+	for _, s := range Sources {
+		u, ok := f.Unread[s.Name]
+		if !ok || u.Unwanted || u.Because != "" {
+			continue
+		}
+		var unchecked []string
+		for _, c := range checks {
+			if slices.ContainsFunc(c.Needs, func(n Source) bool { return n == s.Name || f.Unread[n].Because == s.Name }) {
+				unchecked = append(unchecked, c.Name)
+			}
+		}
+		if len(unchecked) == 0 {
+			continue
+		}
+		found = append(found, Finding{
+			Check: Unreadable, Severity: s.Severity, Object: string(s.Name), Text: s.About + " could not be read: " + u.Reason,
+			Evidence: join("not checked: ", unchecked), Remedy: cmp.Or(u.Remedy, s.Remedy),
+		})
+	}
+	return found
+}
+
+// NeededBy are the sources that checks need and those before them, in the order of Sources.
+func NeededBy(checks []Check) []Source {
+	wanted := map[Source]bool{}
+	for _, c := range checks {
+		for _, n := range slices.Concat(c.Needs, c.Uses) {
+			wanted[n] = true
+		}
+	}
+	for _, s := range slices.Backward(Sources) { // each is after those before it
+		for _, before := range slices.Concat(s.Through, s.Uses) {
+			wanted[before] = wanted[before] || wanted[s.Name]
+		}
+	}
+	var out []Source
+	for _, s := range Sources {
+		if wanted[s.Name] {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}

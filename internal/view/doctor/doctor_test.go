@@ -1,0 +1,337 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/support"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path) //nolint:gosec // ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("%s (-want +got)\n%s", name, d)
+	}
+}
+
+// exclusive are checks whose findings exclude others: those about versions of Kubernetes, about Deployments, and about several default classes, and about
+// subnets.
+var exclusive = []string{"kubernetes-untested", "controller-absent", "ingress-unclassed", "vpc-missing", "iam-role-missing"}
+
+func TestEachCheckFindsItsTroubleWithSeverityEvidenceAndRemedy(t *testing.T) {
+	t.Parallel()
+	r := Examine(sick(t), Checks())
+	for _, o := range r.Checks {
+		if o.Status != Found && !slices.Contains(exclusive, o.Check) {
+			t.Errorf("%s is %s: %s", o.Check, o.Status, o.Reason)
+		}
+	}
+	var text bytes.Buffer
+	if err := r.Text(&text, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "sick.txt", text.String())
+	out, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "sick.json", string(out)+"\n")
+}
+
+func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
+	t.Parallel()
+	annotation := annotated("alb.ingress.kubernetes.io/scheme", "internal")
+	for _, tt := range []struct {
+		name, check string
+		change      func(*Facts)
+		severity    Severity // empty = there is no finding
+		text        string
+	}{
+		{"no controller before the installation", "controller-absent", func(f *Facts) { f.Controllers, f.Objects = nil, snapshot() }, Note, "not installed"},
+		{"no controller for objects that wait", "controller-absent", func(f *Facts) { f.Controllers = nil }, Error, "finalizers"},
+		{"a controller outside", "controller-absent", func(f *Facts) { f.Controllers, f.Hooks[0].URL = nil, "https://127.0.0.1" }, "", ""},
+		{"an Ingress without class", "ingress-unclassed", func(f *Facts) { f.Objects = snapshot(ingressOf(meta("a", "b", annotation), "")) }, Warning, "no class"},
+		{"an Ingress of another controller", "ingress-unclassed", func(f *Facts) { f.Objects = snapshot(ingressOf(meta("a", "b"), "")) }, "", ""},
+		{"an Ingress of the default class", "ingress-unclassed", func(f *Facts) {
+			f.Objects = snapshot(ingressOf(meta("a", "b", annotation), ""), classOf(meta("", "alb", annotated(networkingv1.AnnotationIsDefaultIngressClass, "true")), ""))
+		}, "", ""},
+		{"a denied action", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+		}, Error, "denies"},
+		{"a denied action before a success", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
+		}, "", ""},
+		{"a denied action for an object that is gone", "controller-denied", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
+		}, "", ""},
+		{"a failing object that is gone", "object-failing", func(f *Facts) {
+			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedBuildModel", "invalid scheme", time.Minute))
+		}, "", ""},
+		{"a failing object of a kind that is not read", "object-failing", func(f *Facts) {
+			f.Events = append(f.Events, event("HTTPRoute", "shop", "web", "Warning", "FailedBuildModel", "invalid", time.Minute))
+		}, Warning, "FailedBuildModel"},
+		{"a failing object whose kind cannot be read", "object-failing", func(f *Facts) {
+			f.Unread = map[Source]Unread{Objects: {Reason: "forbidden"}}
+			f.Events = append(f.Events, event("Ingress", "shop", "unseen", "Warning", "FailedBuildModel", "invalid scheme", time.Minute))
+		}, Warning, "FailedBuildModel"},
+		{"one of two replicas", "controller-unready", func(f *Facts) { f.Controllers[0].Ready = 1 }, Warning, "1 of 2"},
+		{"scaled to nothing", "controller-unready", func(f *Facts) { f.Controllers[0].Ready, f.Controllers[0].Wanted = 0, 0 }, Error, "0 of 0"},
+		{"two leases", "controller-duplicate", func(f *Facts) { f.Leases = append(f.Leases, f.Leases[0]) }, Error, "2 leases"},
+		{"a lease that was given back", "controller-leaderless", func(f *Facts) { f.Leases[0].Holder = "" }, Error, "no holder"},
+		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
+		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups, f.Instances[0].Extended = "expected exactly one; tag one", "" }, Error, "expected exactly one"},
+		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups = "expected exactly one: sg-1 gets the rules" }, Warning, "sg-1 gets the rules"},
+		{"a hop limit where all is given", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit = 1 }, "", ""},
+		{"a hop limit before the installation", "imds-unreachable", func(f *Facts) { f.Instances[0].HopLimit, f.Controllers = 1, nil }, Note, "must be given"},
+		{"clocks three minutes apart", "clock-skew", func(f *Facts) { f.Clocks[1].Ahead = 3 * time.Minute }, Warning, "AWS is 3 minutes ahead of that of this machine"},
+		{"Kubernetes without the APIs", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v1.21.9" }, Error, "v1.21.9"},
+		{"Kubernetes of the oldest supported version", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v" + support.Oldest().String() + ".0-eks-1" }, "", ""},
+		{"Kubernetes of the newest supported version", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v" + support.Newest().String() + ".9" }, "", ""},
+		{"Kubernetes of the future", "kubernetes-untested", func(f *Facts) { f.Kubernetes = "v1.99.0" }, Note, "newer than v" + support.Newest().String()},
+		{"Kubernetes of no release", "kubernetes-outdated", func(f *Facts) { f.Kubernetes = "v0.0.0-master+$Format:%H$" }, "", ""},
+		{"no Gateway API", "crd-missing", func(f *Facts) {
+			for name := range f.Definitions {
+				if strings.Contains(name, ".gateway.") {
+					delete(f.Definitions, name)
+				}
+			}
+		}, "", ""},
+		{"no VPC", "vpc-missing", func(f *Facts) { f.VPCExists = false }, Error, "no such VPC"},
+		{"no subnets of no VPC", "subnets-unusable", func(f *Facts) { f.VPCExists, f.AWS = false, facts.Facts{} }, "", ""},
+		{"a private VPC", "subnets-unusable", func(f *Facts) {
+			for id, s := range f.AWS.Subnets {
+				if s.Public {
+					delete(f.AWS.Subnets, id)
+				}
+			}
+		}, Note, "no subnets"},
+		{"Services with ports of their own", "load-balancers-shareable", func(f *Facts) {
+			f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 81), balancerOf("c", 82, 83))
+		}, Note, "3 of them"},
+		{"Services with one port", "load-balancers-shareable", func(f *Facts) { f.Objects = snapshot(balancerOf("a", 80), balancerOf("b", 80), balancerOf("c", 81)) }, "", ""},
+		{"what another cluster of the name serves", "cluster-name-shared", func(f *Facts) { f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy")) }, Error, "neither pods nor nodes of this cluster"},
+		{"what is left of this cluster", "cluster-name-shared", func(f *Facts) {
+			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "unhealthy"), elsewhere("10.0.1.1", "healthy"), elsewhere("i-1", "healthy"))
+		}, "", ""},
+		{"targets that could not be read", "cluster-name-shared", func(f *Facts) {
+			f.TargetGroups = append(f.TargetGroups, elsewhere("10.9.9.9", "healthy"))
+			f.Unread = map[Source]Unread{Workloads: {Reason: "no"}}
+		}, "", ""},
+		{"some targets unhealthy", "targets-unhealthy", func(f *Facts) {
+			f.TargetGroups[0].Targets = append(f.TargetGroups[0].Targets, Target{ID: "10.0.1.2", State: "unhealthy"})
+		}, Warning, "1 of 2"},
+		{"a pod that became ready now", "endpoints-unregistered", func(f *Facts) {
+			f.TargetGroups[0].Targets = nil
+			f.Pods[0].Status.Conditions[0].LastTransitionTime.Time = now.Add(-time.Second)
+		}, "", ""},
+		{"an endpoint without a pod", "endpoints-unregistered", func(f *Facts) {
+			f.TargetGroups[0].Targets = nil
+			f.Slices[0].Endpoints[0].TargetRef = nil
+		}, "", ""},
+		{"a target that leaves", "endpoints-unregistered", func(f *Facts) { f.TargetGroups[0].Targets[0].State = "draining" }, Error, "1 of 1"},
+		{"a short sleep", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
+			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 5}}}
+		}, Note, "container app sleeps for 5 seconds, and load balancers may send requests for 30 seconds"},
+		{"a hook of its own", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(60))
+			f.Pods[0].Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}
+		}, "", ""},
+		{"a declared time", "termination-abrupt", func(f *Facts) {
+			f.Pods[0].Spec.TerminationGracePeriodSeconds = ptr(int64(5))
+			f.Pods[0].Annotations = map[string]string{"elbv2.k8s.aws/pod-drain-seconds": "2"}
+		}, "", ""},
+		{"a limit that is reached", "quota", func(f *Facts) { f.Counts["target-groups"] = 3000 }, Error, "3000 of 3000"},
+		{"a certificate that has expired", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(-3 * day) }, Error, "has expired 3 days ago"},
+		{"a certificate for three weeks", "certificate-expiring", func(f *Facts) { f.Certificates[0].Expires = now.Add(21 * day) }, Warning, "expires in 21 days"},
+		{"a limit of interfaces that AWS has raised", "quota-security-groups", func(f *Facts) {
+			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 8, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
+		}, "", ""},
+		{"a limit of interfaces that is not known", "quota-security-groups", func(f *Facts) {
+			f.GroupLimit, f.LoadBalancers[0].SecurityGroups = 0, []string{"sg-1", "sg-2", "sg-3", "sg-4", "sg-5"}
+		}, Warning, "5 of 5"},
+		{"many rules of the other family", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv6 = 48 }, Warning, "48 of 60"},
+		{"more rules than by default", "quota-security-groups", func(f *Facts) { f.Rules[0].IPv4 = 61 }, "", ""},
+		{"many rules of a group of others", "quota-security-groups", func(f *Facts) { f.Rules[1].IPv4 = 60 }, "", ""},
+		{"many imports", "quota-certificates", func(f *Facts) { f.Imported = slices.Repeat([]time.Time{now.Add(-day)}, 4000) }, Warning, "4000 of 5000 of limit certificates-per-year"},
+		{"imports of last year", "quota-certificates", func(f *Facts) { f.Imported = slices.Repeat([]time.Time{now.Add(-366 * day)}, 4000) }, "", ""},
+		{"many targets in a zone", "quota", func(f *Facts) {
+			f.Limits["targets-per-availability-zone-per-network-load-balancer"], f.LoadBalancers[0].Type = 1, stack.Network
+		}, Error, "1 of 1 of limit targets-per-availability-zone"},
+		{"a node's clock two minutes ahead", "node-clock-skew", func(f *Facts) { f.Heartbeats[0].Renewed = now.Add(2 * time.Minute) }, Warning, "2 minutes ahead of"},
+		{"a node's clock six minutes behind", "node-clock-skew", func(f *Facts) { f.Heartbeats[0].Renewed = now.Add(-6 * time.Minute) }, Error, "5 minutes behind"},
+		{"a node that has stopped", "node-clock-skew", func(f *Facts) { f.Heartbeats[0] = Heartbeat{Node: "n1", Renewed: now.Add(-time.Hour)} }, "", ""},
+		{"a target group that bindings share", "target-group-bound-twice", func(f *Facts) {
+			a, b := binding("shop", "a", "web"), binding("shop", "b", "web")
+			a.Spec.MultiClusterTargetGroup, b.Spec.MultiClusterTargetGroup = true, true
+			f.Objects = snapshot(a, b)
+		}, "", ""},
+		{"a target group that one binding shares", "target-group-bound-twice", func(f *Facts) {
+			a, b := binding("shop", "a", "web"), binding("other", "b", "web")
+			a.Spec.MultiClusterTargetGroup = true
+			f.Objects = snapshot(a, b)
+		}, Error, "2 TargetGroupBindings"},
+		{"a role that does not exist", "iam-role-missing", func(f *Facts) { f.Permissions.Exists = false }, Error, "no such role"},
+		{"nothing of a role that does not exist", "iam-denied", func(f *Facts) { f.Permissions.Exists, f.Permissions.Lacking = false, []Lack{{}} }, "", ""},
+		{"a role that is not known", "iam-denied", func(f *Facts) { f.Permissions = Permissions{} }, "", ""},
+		{"what only a feature needs", "iam-denied", func(f *Facts) { f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "acm:ListCertificates"}} }, Warning, "may not acm:ListCertificates, of statement Read"},
+		{"what the standard policy lacks", "iam-denied", func(f *Facts) { f.Permissions.Lacking = []Lack{{Sid: "AddOns", Action: "wafv2:ListWebACLs"}} }, Note, "statement AddOns"},
+		{"a Deny", "iam-denied", func(f *Facts) {
+			f.Permissions.Lacking = []Lack{{Sid: "Read", Action: "ec2:DescribeSubnets", Explicit: true}}
+		}, Error, "a policy denies it"},
+		{"actions that were not tried", "iam-denied", func(f *Facts) { f.Permissions.Untried = []string{"elasticloadbalancing:SetSubnets"} }, Note, "1 of its actions could not be tried"},
+		{"no name of a cluster", "orphaned", func(f *Facts) { f.Settings.Cluster, f.Declared = "", nil }, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := well(t)
+			tt.change(f)
+			i := slices.IndexFunc(Checks(), func(c Check) bool { return c.Name == tt.check })
+			r := Examine(f, Checks()[i:i+1])
+			if tt.severity == "" {
+				if len(r.Findings) > 0 {
+					t.Errorf("%+v", r.Findings)
+				}
+				return
+			}
+			if len(r.Findings) == 0 || r.Findings[0].Severity != tt.severity || !strings.Contains(r.Findings[0].Text, tt.text) {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestAHealthyClusterHasNoFindings(t *testing.T) {
+	t.Parallel()
+	r := Examine(well(t), Checks())
+	if !r.Healthy || len(r.Findings) > 0 {
+		t.Errorf("%+v", r.Findings)
+	}
+	for _, o := range r.Checks {
+		if o.Status != Passed {
+			t.Errorf("%+v", o)
+		}
+	}
+	if r.Findings == nil {
+		t.Error("JSON would have null for the findings")
+	}
+	var text bytes.Buffer
+	if err := r.Text(&text, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "well.txt", text.String())
+}
+
+func TestWhatCannotBeReadIsAFindingAndLeavesOtherChecksToBeMade(t *testing.T) {
+	t.Parallel()
+	f := well(t)
+	f.Unread = map[Source]Unread{
+		Nodes:         {Reason: "nodes is forbidden"},
+		LoadBalancers: {Reason: "AWS denies elasticloadbalancing:DescribeTags"},
+		Listeners:     {Reason: "AWS denies elasticloadbalancing:DescribeTags", Because: LoadBalancers},
+		Certificates:  {Reason: "AWS denies elasticloadbalancing:DescribeTags", Because: LoadBalancers},
+		Limits:        {Reason: "--offline", Unwanted: true},
+	}
+	r := Examine(f, Checks())
+	if r.Healthy || r.Warnings != 2 || len(r.Findings) != 2 {
+		t.Fatalf("%+v", r.Findings)
+	}
+	for i, want := range []struct{ object, evidence string }{{"load-balancers", "certificate-expiring"}, {"nodes", "node-provider-id"}} {
+		if x := r.Findings[i]; x.Check != Unreadable || x.Object != want.object || x.Remedy == "" || !strings.Contains(strings.Join(x.Evidence, ""), want.evidence) {
+			t.Errorf("%+v", x)
+		}
+	}
+	status := map[string]Status{}
+	for _, o := range r.Checks {
+		status[o.Check] = o.Status
+	}
+	for check, want := range map[string]Status{"node-provider-id": Unchecked, "orphaned": Unchecked, "certificate-expiring": Unchecked, "quota": Unchecked, "vpc-missing": Passed} {
+		if status[check] != want {
+			t.Errorf("%s is %s, want %s", check, status[check], want)
+		}
+	}
+	// Checks that do not need it do not mention it.
+	if r := Examine(f, []Check{clusterChecks[0]}); !r.Healthy {
+		t.Errorf("%+v", r.Findings)
+	}
+}
+
+func TestTheTableOfChecksIsWhole(t *testing.T) {
+	t.Parallel()
+	known := map[Source]bool{}
+	for _, s := range Sources {
+		for _, before := range slices.Concat(s.Through, s.Uses) {
+			if !known[before] {
+				t.Errorf("source %s is before %s, which it is read after", s.Name, before)
+			}
+		}
+		known[s.Name] = true
+	}
+	seen := map[string]bool{}
+	for _, c := range Checks() {
+		if seen[c.Name] || c.Name == Unreadable || c.About == "" || c.Remedy == "" || len(c.Needs) == 0 || c.Find == nil {
+			t.Errorf("check %s: %+v", c.Name, c)
+		}
+		seen[c.Name] = true
+		for _, n := range slices.Concat(c.Needs, c.Uses) {
+			if !known[n] {
+				t.Errorf("check %s needs source %s, which there is not", c.Name, n)
+			}
+		}
+	}
+}
+
+func TestACheckNeedsTheSourcesByWhichItsOwnAreReached(t *testing.T) {
+	t.Parallel()
+	got := NeededBy([]Check{{Needs: []Source{Certificates}}})
+	if want := []Source{APIServer, Controller, Objects, Nodes, Account, LoadBalancers, Listeners, Certificates}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestEachCheckIsShownEndToEnd reads the cases of the end-to-end tests, whose module this one does not import.
+func TestEachCheckIsShownEndToEnd(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../../playground/e2e/doctor/*_test.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var all strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f) //nolint:gosec // ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	for _, name := range append(Names(), Unreadable) {
+		if !strings.Contains(all.String(), `check: "`+name+`"`) {
+			t.Errorf("no end-to-end test has a finding of %s", name)
+		}
+	}
+}

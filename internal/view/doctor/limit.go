@@ -1,0 +1,147 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/model/quota"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+var limitChecks = []Check{{
+	Name: "quota", Severity: Warning, Needs: []Source{LoadBalancers, Listeners, TargetHealth, Limits},
+	About:  "A limit of the account is used by four fifths or more; an error if it is reached.",
+	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or split what one load balancer serves",
+	Find:   usedLimits,
+}, {
+	Name: "quota-security-groups", Severity: Warning, Needs: []Source{SecurityGroups, LoadBalancers, Network, Instances},
+	About: "A load balancer has as many security groups as a network interface may have, or one of its groups, a group of the cluster's or a group of nodes has four fifths of the rules that a group may have. " +
+		"The number of rules that the account may have is not known: AWS's default is assumed.",
+	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the controller admit all ports by one rule (--disable-restricted-sg-rules)",
+	Find:   usedGroups,
+}, {
+	Name: "quota-certificates", Severity: Warning, Needs: []Source{CertificateList},
+	About:  "The account has four fifths of the certificates of ACM that AWS allows by default in a region, or has imported four fifths of those that it allows in a year. What was deleted since is not counted.",
+	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete certificates that nothing uses, or import renewed ones under the ARN that they have",
+	Find:   usedCertificates,
+}}
+
+// usage is how much of a limit is used, by what.
+type usage struct {
+	of string
+	quota.Use
+}
+
+// scarce reports whether four fifths of a limit are used.
+func scarce(used, limit int) bool { return used > 0 && used*5 >= limit*4 }
+
+func usedLimits(f *Facts) (out []Finding) {
+	var all []usage
+	for _, limit := range slices.Sorted(maps.Keys(f.Counts)) {
+		all = append(all, usage{"account", quota.Use{Limit: limit, Used: f.Counts[limit]}})
+	}
+	for _, lb := range f.LoadBalancers {
+		all = append(all, usesOf(f, lb)...)
+	}
+	for _, g := range f.TargetGroups {
+		all = append(all, usage{"target group " + g.Name, quota.Use{Limit: quota.TargetsOfGroup, Used: len(g.Targets)}})
+	}
+	for _, u := range all {
+		limit, known := f.Limits[u.Limit]
+		if !known || !scarce(u.Used, limit) {
+			continue
+		}
+		x := Finding{Object: u.of, Text: fmt.Sprintf("%d of %d of limit %s are used", u.Used, limit, u.Limit)}
+		if u.Used >= limit {
+			x.Severity = Error
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// usesOf are what a load balancer uses, with the targets of its groups.
+func usesOf(f *Facts, lb LoadBalancer) (out []usage) {
+	name := "load balancer " + lb.Name
+	has := quota.LoadBalancer{Type: lb.Type, Listeners: lb.Listeners, Rules: lb.Rules, Certificates: lb.Added}
+	targets, zones := 0, map[string]int{}
+	for _, g := range f.TargetGroups {
+		if slices.Contains(g.LoadBalancers, lb.ARN) {
+			has.TargetGroups++
+			targets += len(g.Targets)
+			for _, t := range g.Targets {
+				zones[t.Zone]++
+			}
+		}
+	}
+	for _, u := range append(has.Uses(), quota.Use{Limit: quota.TargetsOf(lb.Type), Used: targets}) {
+		out = append(out, usage{name, u})
+	}
+	if lb.Type == stack.Network {
+		for _, zone := range slices.Sorted(maps.Keys(zones)) {
+			if zone != "" {
+				out = append(out, usage{name + " in " + zone, quota.Use{Limit: quota.TargetsOfNetworkZone, Used: zones[zone]}})
+			}
+		}
+	}
+	return out
+}
+
+func usedGroups(f *Facts) (out []Finding) {
+	watched := map[string]bool{}
+	for _, g := range f.Groups {
+		watched[g.ID] = true
+	}
+	for _, i := range f.Instances {
+		watched[i.Extended] = true
+	}
+	limit := cmp.Or(f.GroupLimit, quota.GroupsOfInterface.Default())
+	for _, lb := range f.LoadBalancers {
+		for _, id := range lb.SecurityGroups {
+			watched[id] = true
+		}
+		if n := len(lb.SecurityGroups); n >= limit {
+			out = append(out, Finding{Object: "load balancer " + lb.Name, Text: fmt.Sprintf("%d of %d of limit %s are used", n, limit, quota.GroupsOfInterface), Evidence: join("", lb.SecurityGroups)})
+		}
+	}
+	for _, g := range f.Rules {
+		if !watched[g.ID] {
+			continue
+		}
+		x, scarce := assumed("security group "+g.ID, quota.RulesOfSecurityGroup, max(g.IPv4, g.IPv6))
+		if scarce && g.PrefixLists > 0 {
+			x.Evidence = []string{fmt.Sprintf("%d of them are prefix lists, whose entries AWS counts", g.PrefixLists)}
+		}
+		if scarce {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// assumed is a finding about a limit whose value in the account is not known. Who uses more than AWS's default has more.
+func assumed(object string, limit quota.Limit, used int) (x Finding, found bool) {
+	usual := limit.Default()
+	return Finding{Object: object, Text: fmt.Sprintf("%d of %d of limit %s are used, unless AWS has raised it", used, usual, limit)}, scarce(used, usual) && used <= usual
+}
+
+// year is the time over which imports count.
+const year = 365 * 24 * time.Hour
+
+func usedCertificates(f *Facts) (out []Finding) {
+	imports := 0
+	for _, t := range f.Imported {
+		if !t.IsZero() && f.Now.Sub(t) < year {
+			imports++
+		}
+	}
+	for _, u := range []quota.Use{{Limit: quota.Certificates, Used: len(f.Imported)}, {Limit: quota.CertificatesInAYear, Used: imports}} {
+		if x, found := assumed("account", u.Limit, u.Used); found {
+			out = append(out, x)
+		}
+	}
+	return out
+}

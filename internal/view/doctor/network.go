@@ -1,0 +1,118 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+var networkChecks = []Check{{
+	Name: "vpc-missing", Severity: Error, Needs: []Source{Network},
+	About:  "The account has no such VPC in the region.",
+	Remedy: "correct --aws-vpc-id and --aws-region, or use credentials of the VPC's account",
+	Find: func(f *Facts) []Finding {
+		if f.VPCExists {
+			return nil
+		}
+		return []Finding{{Object: f.Settings.VPC, Text: "account " + f.Settings.Account + " has no such VPC in " + f.Settings.Region}}
+	},
+}, {
+	Name: "vpc-differs", Severity: Error, Needs: []Source{Instances},
+	About:  "Nodes run in another VPC than the one that the controller is given: it makes load balancers that do not reach them.",
+	Remedy: "set --aws-vpc-id (value vpcId) to the VPC of the nodes",
+	Find:   nodesElsewhere,
+}, {
+	Name: "subnets-unusable", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
+	About:  "The discovery of subnets fails for a kind of load balancer; the evidence has each subnet and why it is dropped. A VPC without any public subnet is a note.",
+	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag + ": 1, or name subnets in annotations",
+	Find:   unusableSubnets,
+}, {
+	Name: "subnet-addresses", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
+	About:  "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to make a load balancer in it, and those in it cannot grow.",
+	Remedy: "free addresses, or tag a larger subnet of the zone instead",
+	Find:   fullSubnets,
+}, {
+	Name: "security-group-ambiguous", Severity: Warning, Needs: []Source{Instances, Network}, Uses: []Source{SecurityGroups},
+	About: "The network interface of a node has several security groups, and not exactly one of them has the cluster's tag. The finding says which one the controller takes for the rules for targets: " +
+		"one that has such rules, or the first of those with the tag; TargetGroupBindings have an event `SecurityGroupUnclear`. An error if it takes none, so that traffic does not reach the node.",
+	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix + "CLUSTER on exactly one of the groups, or name it by --node-security-group; with --service-target-eni-security-group-tags, of several with the tag the one with these tags is meant",
+	Find:   ambiguousGroups,
+}}
+
+func withoutVPC(f *Facts) string {
+	if !f.VPCExists {
+		return "the VPC does not exist"
+	}
+	return ""
+}
+
+func nodesElsewhere(f *Facts) (out []Finding) {
+	in := map[string][]string{}
+	for _, i := range f.Instances {
+		if i.VPC != "" && i.VPC != f.Settings.VPC {
+			in[i.VPC] = append(in[i.VPC], i.Node)
+		}
+	}
+	for _, vpc := range slices.Sorted(maps.Keys(in)) {
+		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller is given %s", count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
+	}
+	return out
+}
+
+func unusableSubnets(f *Facts) (out []Finding) {
+	public := false
+	for _, s := range f.AWS.Subnets {
+		public = public || s.Public
+	}
+	for _, scheme := range []string{stack.Internal, stack.InternetFacing} {
+		for _, of := range []stack.LoadBalancerType{stack.Application, stack.Network} {
+			c := facts.ChooseSubnets(f.AWS, facts.SubnetQuery{
+				Type: of, Scheme: scheme, Cluster: f.Settings.Cluster, VPC: f.Settings.VPC, CheckClusterTag: f.Settings.Subnets.CheckClusterTag,
+				ByReachability: f.Settings.Subnets.ByReachability, SingleSubnet: f.Settings.Subnets.SingleSubnet,
+			})
+			if c.Problem == nil {
+				continue
+			}
+			x := Finding{Object: scheme + " " + string(of) + " load balancers", Text: "no subnets are found for them", Evidence: []string{c.Problem.Text}, Remedy: c.Problem.Remedy}
+			if scheme == stack.InternetFacing && !public {
+				x.Severity = Note
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// minimumFree is how many free addresses AWS requires of a subnet.
+const minimumFree = 8
+
+func fullSubnets(f *Facts) (out []Finding) {
+	for _, id := range slices.Sorted(maps.Keys(f.AWS.Subnets)) {
+		s := f.AWS.Subnets[id]
+		_, elb := s.Tags[naming.RoleELBTag]
+		_, internal := s.Tags[naming.RoleInternalELBTag]
+		if (elb || internal) && s.AvailableIPs < minimumFree {
+			out = append(out, Finding{Object: id, Text: fmt.Sprintf("has %d free addresses of at least %d", s.AvailableIPs, minimumFree), Evidence: []string{s.Zone + ", " + s.CIDR}})
+		}
+	}
+	return out
+}
+
+func ambiguousGroups(f *Facts) (out []Finding) {
+	for _, i := range f.Instances {
+		if i.Groups != "" {
+			text, _, _ := strings.Cut(i.Groups, "; ")
+			x := Finding{Object: "Node " + i.Node, Text: text}
+			if i.Extended == "" {
+				x.Severity = Error
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}

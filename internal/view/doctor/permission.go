@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
+)
+
+var permissionChecks = []Check{{
+	Name: "iam-role-missing", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutRole,
+	About:  "The role that the controller's service account names does not exist: the controller gets no credentials.",
+	Remedy: "create the role with the policy that lbc iam-policy prints, or correct the annotation eks.amazonaws.com/role-arn",
+	Find: func(f *Facts) []Finding {
+		if f.Permissions.Exists {
+			return nil
+		}
+		return []Finding{{Object: f.Permissions.Role, Text: "there is no such role"}}
+	},
+}, {
+	Name: "iam-denied", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutPermissions,
+	About: "The policies of the controller's role do not allow actions that this version calls, with its flags, by IAM's own simulation; the statements are those of the policy that lbc iam-policy prints. " +
+		"It is a warning about actions that only some features need, and a note where also the standard policy lacks them. " +
+		"Credentials that are the controller's and may not simulate try reads, and writes of EC2 as dry runs.",
+	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all that it needs, docs/permissions.md what each is for",
+	Find:   deniedPermissions,
+}}
+
+// Permissions are what the policies of the controller's role allow.
+type Permissions struct {
+	Role    string // ARN; empty = not known
+	Exists  bool
+	Lacking []Lack
+	Untried []string // actions that were not tried, where nothing could be simulated
+}
+
+// Lack is an action of a statement of the smallest policy that is not allowed.
+type Lack struct {
+	Sid, Action, Resource string
+	Explicit              bool // by a Deny, not for want of an Allow
+}
+
+func withoutRole(f *Facts) string {
+	if f.Permissions.Role == "" {
+		return "the role of the controller is not known: name it with --controller-role"
+	}
+	return ""
+}
+
+func withoutPermissions(f *Facts) string {
+	if why := withoutRole(f); why != "" || f.Permissions.Exists {
+		return why
+	}
+	return "the role does not exist"
+}
+
+// gravity is how bad it is for a controller to lack an action of a statement.
+func gravity(role string, l Lack) Severity {
+	partition := "aws"
+	if parts := strings.Split(role, ":"); len(parts) > 1 {
+		partition = parts[1]
+	}
+	switch always, standard := iampolicy.Needed(partition, l.Sid, l.Action); {
+	case always:
+		return Error
+	case standard:
+		return Warning
+	}
+	return Note
+}
+
+func deniedPermissions(f *Facts) (out []Finding) {
+	role := f.Permissions.Role
+	type part struct {
+		sid      string
+		severity Severity
+		explicit bool
+	}
+	actions, resources := map[part][]string{}, map[part][]string{}
+	for _, l := range f.Permissions.Lacking {
+		p := part{l.Sid, gravity(role, l), l.Explicit}
+		if !slices.Contains(actions[p], l.Action) {
+			actions[p] = append(actions[p], l.Action)
+		}
+		if !slices.Contains(resources[p], l.Resource) {
+			resources[p] = append(resources[p], l.Resource)
+		}
+	}
+	for _, p := range slices.SortedFunc(maps.Keys(actions), func(a, b part) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }) {
+		x := Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") + ", of statement " + p.sid, Evidence: join("on ", resources[p])}
+		if p.explicit {
+			x.Text += ": a policy denies it"
+			x.Remedy = "take the Deny out of the policies of the role"
+		}
+		out = append(out, x)
+	}
+	if n := len(f.Permissions.Untried); n > 0 {
+		out = append(out, Finding{
+			Severity: Note, Object: role, Text: fmt.Sprintf("%d of its actions could not be tried without iam:SimulatePrincipalPolicy", n), Evidence: join("", f.Permissions.Untried),
+			Remedy: "allow your credentials iam:SimulatePrincipalPolicy on the role",
+		})
+	}
+	return out
+}
