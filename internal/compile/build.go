@@ -66,6 +66,8 @@ type build struct {
 	withheldRules []portRules
 	// certificateOf is the first member that brought a certificate to a port.
 	certificateOf map[portCertificate]int
+	// broughtBy are the namespaces of all members that brought it.
+	broughtBy map[portCertificate][]string
 	// certificatesOwned are the certificates that the stack has in ACM.
 	certificatesOwned []stack.Certificate
 	trustStores       []stack.TrustStore // those of the stack

@@ -45,9 +45,11 @@ func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool)
 			defaults = append(defaults, merge.Of(i, intent.Of(arns[0], s)))
 		}
 		for _, arn := range arns {
-			if at := (portCertificate{p.number, arn}); !slices.Contains(out, arn) {
+			at := portCertificate{p.number, arn}
+			if !slices.Contains(out, arn) {
 				b.certificateOf[at] = i
 			}
+			b.broughtBy[at] = appendOnce(b.broughtBy[at], b.members[i].Object.Namespace)
 		}
 		out = append(out, arns...)
 	}

@@ -284,6 +284,7 @@ func (c *compiler) carry() *Memory {
 	}
 	return &Memory{
 		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
+		Certificates: c.before.Certificates,
 	}
 }
 
@@ -311,6 +312,8 @@ func (c *compiler) finish(b *build) Result {
 		r.Memory.Beside = append(slices.Clip(r.Memory.Beside), b.lb.ARN)
 	}
 	r.Stack.Beside = r.Memory.Beside
+	r.Memory.Certificates = b.brought(c.before.Certificates)
+	r.Keep.Brought = r.Memory.Certificates
 	r.Diagnostics = c.diagnose(b, "")
 	return r
 }

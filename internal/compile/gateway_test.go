@@ -148,14 +148,9 @@ func TestANetworkListenerOfAGatewayIsBuiltWithARouteOnly(t *testing.T) {
 
 func TestTheTargetOfATargetGroupMayBeAnotherLoadBalancer(t *testing.T) {
 	t.Parallel()
-	const arn = "arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/x/1"
-	tcp := attachedRoute("chain", 0)
-	g := tcp.Routes[0].Actions[0].Backends[0].TargetGroup
-	g.TargetType, g.Protocol, g.ProtocolVersion, g.Balancer, g.Port = "alb", "TCP", "", arn, 443
-	tcp.Listeners[0] = intent.Listener{Port: 80, Protocol: "TCP", Default: tcp.Routes[0].Actions}
-	tcp.Routes = nil
-	s := mustBuild(t, Compile(gatewayOf(stack.Network, tcp), account(), config(), nil))
-	if len(s.TargetGroups) != 1 || s.TargetGroups[0].Balancer != stack.Literal(stack.KindLoadBalancer, arn) || len(s.Bindings) != 0 {
+	e, f := chained()
+	s := mustBuild(t, Compile(e, f, config(), nil))
+	if len(s.TargetGroups) != 1 || s.TargetGroups[0].Balancer != stack.Literal(stack.KindLoadBalancer, chainedARN) || len(s.Bindings) != 0 {
 		t.Errorf("%+v %+v", s.TargetGroups, s.Bindings)
 	}
 }
@@ -202,7 +197,9 @@ func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 		g.TargetType, g.Protocol, g.Balancer = stack.TargetALB, "TCP", "arn:alb"
 		m.Listeners, m.Routes = []intent.Listener{{Port: 80, Protocol: "TCP", Default: m.Routes[0].Actions}}, nil
 	})
-	if tg := mustBuild(t, Compile(gatewayOf(stack.Network, balancer), account(), config(), nil)).TargetGroups[0]; tg.Name != "storefront" || tg.Declared {
+	f := account()
+	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{"arn:alb": {Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "c"}}}}
+	if tg := mustBuild(t, Compile(gatewayOf(stack.Network, balancer), f, config(), nil)).TargetGroups[0]; tg.Name != "storefront" || tg.Declared {
 		t.Errorf("%+v", tg)
 	}
 }

@@ -20,7 +20,7 @@ const defaultSSLPolicy = "ELBSecurityPolicy-2016-08"
 // buildListeners builds the listeners with their rules and, at the first reference, the target groups.
 func (b *build) buildListeners() {
 	b.targets = make(map[string]stack.Ref, len(b.owners))
-	b.certificateOf = map[portCertificate]int{}
+	b.certificateOf, b.broughtBy = map[portCertificate]int{}, map[portCertificate][]string{}
 	redirect := b.redirectPort()
 	wanted := make([]portRules, 0, len(b.ports)) // of b.listen
 	for _, p := range b.ports {

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // Memory is the state that one compilation of a load balancer passes to the next. Nil = nothing was compiled before.
@@ -38,6 +39,8 @@ type Memory struct {
 	TargetGroups map[string]diag.Object
 	// Beside are the ARNs of the load balancers of others on which listeners and rules were wanted so far.
 	Beside []string
+	// Certificates are those of listeners that objects of several namespaces share: those that are declared, and the latest that no longer are.
+	Certificates []stack.BroughtCertificate
 	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole. The compiler does not use them.
 	Policies map[diag.Object]map[string]string
 }
@@ -75,6 +78,8 @@ type memoryText struct {
 	Placement    shard.Placement         `json:"placement,omitzero"`
 	Beside       []string                `json:"beside,omitempty"`
 	Policies     []policiesText          `json:"policies,omitempty"`
+
+	Certificates []stack.BroughtCertificate `json:"certificates,omitempty"`
 }
 
 // policiesText are the policies of one object.
@@ -86,7 +91,7 @@ type policiesText struct {
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
 // Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside, Certificates: m.Certificates}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -112,7 +117,7 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside, Certificates: t.Certificates}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

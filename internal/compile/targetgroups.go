@@ -43,6 +43,10 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 		b.targets[want.ID] = stack.Ref{}
 		return stack.Ref{}, false
 	}
+	if tg.TargetType == stack.TargetALB && !b.ofItsGateway(i, tg, source) {
+		b.targets[want.ID] = stack.Ref{}
+		return stack.Ref{}, false
+	}
 	refuseTags(b, i, b.notOfMember(i, tg.Tags), func(string) string { return source.Path() })
 	out := stack.TargetGroup{
 		ID: tg.ID, TargetType: tg.TargetType, Port: tg.Port, Protocol: tg.Protocol,

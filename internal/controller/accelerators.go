@@ -22,7 +22,9 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	declared := declare.Config{
 		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
 	}
-	r := accelerator.New(account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now), declared, w.now)
+	from := account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now)
+	from.KnownOwner = w.knownOwner
+	r := accelerator.New(from, declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Waiting = w.board
@@ -34,6 +36,12 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 // acceleratorHeld reports whether an administrator holds an accelerator.
 func (w *wiring) acceleratorHeld(key stack.Key) bool {
 	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace, Name: key.ID.Name}) != nil
+}
+
+// knownOwner is the stack of a load balancer that the inventory shows.
+func (w *wiring) knownOwner(arn string) (stack.Key, bool) {
+	o, known := w.inventory.KnownTargetGroupOwner(arn)
+	return o.Stack, known && o.Stack != (stack.Key{})
 }
 
 // acceleratorsRead reports whether passes over GlobalAccelerators depend on the definition of a kind.

@@ -11,13 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 func TestFactsDescribeTheNetwork(t *testing.T) {
@@ -278,6 +281,41 @@ func TestAnAnswerThatIsForgottenWhileItIsReadIsNotBelieved(t *testing.T) {
 		f.answer(need)
 		if got := f.reads()["DescribeSubnets"]; got != want {
 			t.Errorf("%d reads, want %d", got, want)
+		}
+	}
+}
+
+// TestTrustStoresOfStacksAreNotFoundByName has an object name the trust store of a Gateway, which AWS would not delete then.
+func TestTrustStoresOfStacksAreNotFoundByName(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	want := map[string]string{"k8s-shop-gw-0123456789": "", "k8s-of-a-user": ""}
+	f.sim.Account.Lock()
+	err := f.sim.Account.Buckets.Put("pki", "ca.pem", f.authority())
+	f.sim.Account.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range want {
+		in := &elbv2.CreateTrustStoreInput{Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String("pki"), CaCertificatesBundleS3Key: aws.String("ca.pem")}
+		if name == "k8s-shop-gw-0123456789" {
+			key := stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "gw"}}
+			for k, v := range naming.Tracking(key.Owner, cluster, key.ID.String(), "TrustStore:443") {
+				in.Tags = append(in.Tags, elbv2types.Tag{Key: aws.String(k), Value: aws.String(v)})
+			}
+		}
+		out, err := f.sim.Balancing.CreateTrustStore(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(in.Tags) == 0 {
+			want[name] = *out.TrustStores[0].TrustStoreArn
+		}
+	}
+	for range 2 {
+		got := f.answer(facts.Need{Kind: facts.NeedTrustStore, Key: "k8s-shop-gw-0123456789"}, facts.Need{Kind: facts.NeedTrustStore, Key: "k8s-of-a-user"}).TrustStores
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
 		}
 	}
 }

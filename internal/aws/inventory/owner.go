@@ -116,15 +116,23 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 				return Owner{Stack: e.obs.Key, TargetGroup: tg.ID}, true
 			}
 		}
+		if e.owns(arn) && i.listed.invalidations > 0 {
+			return Owner{Stack: e.obs.Key, TargetGroup: stack.LoadBalancerIdentity}, true
+		}
 	}
 	read, ok := i.unlisted[arn]
 	return i.ownerByTags(arn, read.tags), ok
 }
 
-// targetGroupForm is the form of an ARN for which AWS can be asked.
-var targetGroupForm = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
+// owns reports whether a load balancer was created for the stack.
+func (e *entry) owns(arn string) bool {
+	return slices.ContainsFunc(e.obs.LoadBalancers, func(lb awsop.LoadBalancer) bool { return lb.ARN == arn && !lb.Foreign })
+}
 
-// ownerFacts answers from the bulk listing, and asks AWS about what that does not show: it may be younger. An ARN that AWS would not take costs no
+// askable is the form of an ARN of a target group or load balancer for which AWS can be asked.
+var askable = regexp.MustCompile(`^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:(targetgroup|loadbalancer/(app|net|gwy))/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}$`)
+
+// ownerFacts answers, for target groups and load balancers, from the bulk listing, and asks AWS about what that does not show: it may be younger. An ARN that AWS would not take costs no
 // call, and what AWS refuses to tell is not of this cluster. Without an answer nothing is known.
 func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*facts.Facts), err error) {
 	if err := i.list(ctx, 1); err != nil {
@@ -133,7 +141,7 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 	owners := map[string]*facts.TargetGroupOwner{}
 	for _, arn := range arns {
 		owner, known := i.KnownTargetGroupOwner(arn)
-		if !known && targetGroupForm.MatchString(arn) {
+		if !known && askable.MatchString(arn) {
 			if owner, err = i.TargetGroupOwner(ctx, arn); err != nil && !settled(err) {
 				return nil, err
 			}

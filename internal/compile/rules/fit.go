@@ -108,11 +108,17 @@ func (f *fitter) fill() (left []bool) {
 
 // close has the rules that are left out and guard what others would forward go first, or closes what would. It reports whether it changed anything.
 func (f *fitter) close(left []bool) (changed bool) {
+	var forwarding []int // the claims with room that forward: few, however many are left out
+	for j := range f.claims {
+		if !left[j] && f.claims[j].forwards() {
+			forwarding = append(forwarding, j)
+		}
+	}
 	for i := range f.claims {
 		if !left[i] || !f.claims[i].guards() {
 			continue
 		}
-		behind, open := f.forwards(i, left)
+		behind, open := f.forwards(i, forwarding)
 		switch {
 		case len(behind) == 0 && !open:
 		case !f.must[i]:
@@ -130,11 +136,11 @@ func (f *fitter) close(left []bool) (changed bool) {
 	return changed
 }
 
-// forwards are the claims with room that would forward requests of claim i, and whether the default action would.
-func (f *fitter) forwards(i int, left []bool) (behind []int, open bool) {
+// forwards are those of the claims with room which would forward requests of claim i, and whether the default action would.
+func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 	c := &f.claims[i]
-	for j := i + 1; j < len(f.claims); j++ {
-		if d := &f.claims[j]; d.Port == c.Port && !left[j] && d.forwards() && !traffic.Disjoint(c.Conditions, d.Conditions) {
+	for _, j := range forwarding {
+		if d := &f.claims[j]; j > i && d.Port == c.Port && !traffic.Disjoint(c.Conditions, d.Conditions) {
 			behind = append(behind, j)
 		}
 	}

@@ -56,7 +56,7 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Chapter 60, 15, without its lists of what was just created; the first list looks for an accelerator with the tags of the object.
-	w.want("calls", w.called(), "DescribeLoadBalancers ListAccelerators CreateAccelerator CreateListener CreateEndpointGroup AddEndpoints")
+	w.want("calls", w.called(), "DescribeLoadBalancers DescribeTags ListAccelerators CreateAccelerator CreateListener CreateEndpointGroup AddEndpoints")
 	w.want("account", w.accelerators(), exampleTree)
 	w.sim.Account.Lock()
 	x := w.sim.Account.AcceleratorsInOrder()[0]
@@ -103,7 +103,7 @@ func TestTheWorkedExampleCallByCall(t *testing.T) {
 
 	w.restart()
 	w.settle()
-	w.want("calls after a restart", w.called(), "DescribeLoadBalancers ListAccelerators ListTagsForResource ListListeners ListEndpointGroups")
+	w.want("calls after a restart", w.called(), "DescribeLoadBalancers DescribeTags ListAccelerators ListTagsForResource ListListeners ListEndpointGroups")
 }
 
 func TestAnAcceleratorWhoseARNTheStatusLostIsFoundByItsTags(t *testing.T) {
@@ -151,7 +151,7 @@ func TestTheARNIsStoredBeforeAnythingBelowTheAcceleratorIsMade(t *testing.T) {
 func TestWhateverCallFailsNothingLeaksAndTheEndIsTheSame(t *testing.T) {
 	t.Parallel()
 	for i, action := range []string{
-		"DescribeLoadBalancers", "ListAccelerators", "CreateAccelerator", "CreateListener", "CreateEndpointGroup", "AddEndpoints", "DescribeAccelerator", "UpdateListener", "UpdateAccelerator",
+		"DescribeLoadBalancers", "DescribeTags", "ListAccelerators", "CreateAccelerator", "CreateListener", "CreateEndpointGroup", "AddEndpoints", "DescribeAccelerator", "UpdateListener", "UpdateAccelerator",
 		"DeleteEndpointGroup", "DeleteListener", "DeleteAccelerator", "ListTagsForResource", "ListListeners", "ListEndpointGroups",
 	} {
 		w := example(t)

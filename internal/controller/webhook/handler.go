@@ -5,8 +5,8 @@ package webhook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/go-logr/logr"
@@ -80,11 +80,16 @@ type Options struct {
 	// Refused counts a refusal by path and check; mutating is the kind of webhook.
 	Refused func(path, check string, mutating bool)
 	Log     logr.Logger
+
+	reviews *reviews // that of all handlers
 }
 
 // Handlers are the webhooks by path. "/" admits every request at any other path: an installation may configure webhooks of features
 // that this version does not have, and pods must not fail for that.
 func Handlers(o Options) map[string]http.Handler {
+	if o.reviews == nil {
+		o.reviews = newReviews()
+	}
 	handlers := map[string]http.Handler{
 		IngressPath: handler(o, IngressPath, false, func(_ context.Context, v *objects.View, old, ing *networkingv1.Ingress) admission.Response {
 			return withTags(admission.Ingress(v, o.Ingress, old, ing), old, ing)
@@ -117,7 +122,7 @@ func Handlers(o Options) map[string]http.Handler {
 			}
 			return admission.ServerIDs(pod, o.ServerIDVariable, func() serverid.ID { return o.ServerID(ctx) })
 		}),
-		"/": serve(func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
+		"/": serve(o.reviews, func(_ context.Context, r *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse {
 			return &admissionv1.AdmissionResponse{Allowed: true}
 		}),
 	}
@@ -200,6 +205,11 @@ func agents(o Options) http.Handler {
 		if old != nil || !admission.WantsAgent(v, pod) {
 			return admission.Response{}
 		}
+		done, err := o.reviews.reading(ctx)
+		if err != nil {
+			return admission.NoAgentConfig(err.Error())
+		}
+		defer done()
 		config, err := o.AgentConfig(ctx, pod.Namespace)
 		switch {
 		case err != nil:
@@ -217,7 +227,7 @@ func handler[T any, P interface {
 	*T
 	metav1.Object
 }](o Options, path string, mutating bool, respond func(ctx context.Context, v *objects.View, old, object P) admission.Response) http.Handler {
-	return serve(func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
+	return serve(o.reviews, func(ctx context.Context, r *admissionv1.AdmissionRequest) (answer *admissionv1.AdmissionResponse) {
 		defer func() {
 			if p := recover(); p != nil {
 				o.Log.Error(fmt.Errorf("panic: %v", p), "an admission webhook panicked; the object is admitted", "path", path, "namespace", r.Namespace, "name", r.Name)
@@ -247,6 +257,11 @@ func handler[T any, P interface {
 // again evaluates a request with objects read from the API server, since objects applied together with this one may not have reached the
 // caches. If a read fails, the object is admitted.
 func again(ctx context.Context, o Options, v admission.Response, respond func(*objects.View) admission.Response) admission.Response {
+	done, err := o.reviews.reading(ctx)
+	if err != nil { // nobody waits for the answer any more
+		return v
+	}
+	defer done()
 	live, failed := o.Live(ctx)
 	certain := respond(live)
 	if err := failed(); err != nil {
@@ -295,14 +310,16 @@ func decode[T any, P interface {
 	return o, nil
 }
 
-// maxReview bounds a request, which has two versions of an object of at most 3 MB each.
-const maxReview = 8 << 20
-
 // serve decodes requests of the API server and encodes the responses.
-func serve(respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
+func serve(from *reviews, respond func(context.Context, *admissionv1.AdmissionRequest) *admissionv1.AdmissionResponse) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		var review admissionv1.AdmissionReview
-		body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxReview))
+		body, done, err := from.read(w, req)
+		defer done()
+		if errors.Is(err, errBusy) {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
 		if err == nil {
 			err = json.Unmarshal(body, &review)
 		}

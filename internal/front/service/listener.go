@@ -178,15 +178,16 @@ func (t *translation) checkSSLPorts(entries []string) {
 // merged groups the ports of one number, for which a load balancer has one listener. With merging, TCP and UDP become TCP_UDP. Without,
 // the listener is that of the first port, and the security group admits both protocols nevertheless.
 func (t *translation) merged() []listener {
-	merge := t.mergesTCPAndUDP()
+	merge, places := t.mergesTCPAndUDP(), map[int32]int{} // by port, in out
 	var out []listener
 	for i, p := range t.service.Spec.Ports {
 		if p.Protocol == "" {
 			p.Protocol = corev1.ProtocolTCP
 		}
 		transport := strings.ToLower(string(p.Protocol))
-		at := slices.IndexFunc(out, func(l listener) bool { return l.Port == p.Port })
-		if at < 0 {
+		at, taken := places[p.Port]
+		if !taken {
+			places[p.Port] = len(out)
 			out = append(out, listener{ServicePort: p, index: i, transports: []string{transport}, protocol: string(p.Protocol)})
 			continue
 		}

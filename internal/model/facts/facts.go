@@ -23,7 +23,7 @@ const (
 	NeedPrefixList       NeedKind = "prefix-list"        // key: id of a prefix list
 	NeedCertificates     NeedKind = "certificates"       // all issued certificates with domains
 	NeedTargetGroupName  NeedKind = "target-group"       // key: name of a target group of the user
-	NeedTargetGroupOwner NeedKind = "target-group-owner" // key: ARN of a target group that an object names
+	NeedTargetGroupOwner NeedKind = "target-group-owner" // key: ARN of a target group or load balancer that an object names
 	NeedOwnCertificates  NeedKind = "own-certificates"   // key: stack.Key string; the certificates in ACM that it owns
 	NeedHostedZones      NeedKind = "hosted-zones"       // the public hosted zones of Route 53
 	NeedTrustStore       NeedKind = "trust-store"        // key: name of a trust store
@@ -53,7 +53,7 @@ type Facts struct {
 	PrefixLists    map[string]*stack.PrefixList // by id; nil value = does not exist
 	Certificates   map[string]Certificate       // by ARN; nil = not loaded
 	TargetGroups   map[string]*TargetGroup      // by name; nil value = does not exist
-	// TargetGroupOwners have the owner of each target group by ARN; nil value = it has no tags of this cluster.
+	// TargetGroupOwners have the owner of each target group or load balancer by ARN; nil value = it has no tags of this cluster.
 	TargetGroupOwners map[string]*TargetGroupOwner
 	TrustStores       map[string]string // ARN by name; empty = does not exist
 	// LoadBalancers are those of others, by the ARN or name that was asked for; nil value = does not exist.

@@ -171,6 +171,9 @@ type Keep struct {
 	// Certificates are listeners of the stack some of whose certificates are not known. Such a listener keeps the certificates that AWS holds,
 	// its default one included. Those of the stack are attached as well.
 	Certificates []Ref `json:"certificates,omitempty"`
+	// Brought are the certificates of listeners with those who declare them, or did. Nobody's certificate waits for one of others. A certificate
+	// that is not among them may be anybody's.
+	Brought []BroughtCertificate `json:"brought,omitempty"`
 	// Rules are existing rules that the stack lacks, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
 	// Tags are keys that a user declares and may not: what AWS has under such a key stays, and nothing is written.
@@ -181,6 +184,13 @@ type Keep struct {
 	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen: only rules and target
 	// groups that are known to be of its objects go. Empty = all objects were seen. It needs Settings.
 	SeenNamespace string `json:"seenNamespace,omitempty"`
+}
+
+// BroughtCertificate is a certificate of the listener on a port with the namespaces whose objects declare it, or did.
+type BroughtCertificate struct {
+	Port       int32    `json:"port"`
+	ARN        string   `json:"arn"`
+	Namespaces []string `json:"namespaces"`
 }
 
 // KeptRules are the rules that may be of a member whose rules are not known now: those that forward to a target group whose identity begins

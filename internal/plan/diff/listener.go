@@ -183,7 +183,7 @@ func (d *differ) updateListener(have *awsop.Listener, w stack.Listener, rules []
 			attached = d.attach(r, have.Listener, w, modified)
 		}
 		for _, s := range d.detach(r, have.Listener, w) {
-			s.Need(attached.steps()...)
+			s.Need(d.awaited(w.Port, s, attached)...)
 			if defaults {
 				s.Need(modified)
 			} else {
@@ -253,6 +253,32 @@ func (a attachments) steps() (out []plan.StepID) {
 		out = append(out, one.step)
 	}
 	return out
+}
+
+// awaited are the steps that attach what may replace the certificate which a step detaches: all but those for objects of other namespaces.
+func (d *differ) awaited(port int32, detach *plan.Step, attached attachments) (out []plan.StepID) {
+	op, ok := detach.Op.(awsop.RemoveListenerCertificates)
+	if !ok {
+		return attached.steps()
+	}
+	former := d.broughtBy(port, op.Certificate)
+	for _, one := range attached {
+		of := d.broughtBy(port, one.certificate)
+		if len(former) == 0 || len(of) == 0 || slices.ContainsFunc(of, func(ns string) bool { return slices.Contains(former, ns) }) {
+			out = append(out, one.step)
+		}
+	}
+	return out
+}
+
+// broughtBy are the namespaces whose objects brought a certificate to a port; none = not known.
+func (d *differ) broughtBy(port int32, arn string) []string {
+	for _, c := range d.keep.Brought {
+		if c.Port == port && c.ARN == arn {
+			return c.Namespaces
+		}
+	}
+	return nil
 }
 
 // of is the step that attaches a certificate; empty = there is none.

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -114,7 +115,10 @@ func guard(next http.Handler) http.Handler {
 
 // IsLoopback reports whether a host, with or without a port, is localhost or a loopback address.
 func IsLoopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
+	if h, port, err := net.SplitHostPort(host); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "" { // no browser sends such a Host
+			return false
+		}
 		host = h
 	}
 	if strings.EqualFold(host, "localhost") {

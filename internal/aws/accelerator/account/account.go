@@ -18,6 +18,9 @@ import (
 
 // Account is the cache. It is safe for concurrent use; two passes over one accelerator at once are not.
 type Account struct {
+	// KnownOwner, if it is set, tells whose a load balancer is without a call to AWS; known is false if only AWS can tell.
+	KnownOwner func(arn string) (key stack.Key, known bool)
+
 	clients  awsclient.Clients
 	config   declare.Config
 	lifetime time.Duration

@@ -128,6 +128,11 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 	if s := found.State; n.Host != "" && s != nil && s.Code == elbv2types.LoadBalancerStateEnumProvisioning {
 		return declare.Balancer{}, fmt.Errorf("AWS is still making the load balancer %s, and takes it as an endpoint once it is active", aws.ToString(found.LoadBalancerName))
 	}
+	if n.ARN == "" { // whose it is matters here, too: whoever may write the status of an object chooses the name
+		if owner, err = a.ownerOf(ctx, aws.ToString(found.LoadBalancerArn)); err != nil {
+			return declare.Balancer{}, err
+		}
+	}
 	out := declare.Balancer{
 		ARN: aws.ToString(found.LoadBalancerArn), Owner: owner, Network: found.Type == elbv2types.LoadBalancerTypeEnumNetwork, SecurityGroups: len(found.SecurityGroups) > 0,
 		DualStack: strings.HasPrefix(string(found.IpAddressType), "dualstack"),
@@ -144,6 +149,11 @@ func (a *Account) look(ctx context.Context, n declare.Need) (declare.Balancer, e
 func (a *Account) ownerOf(ctx context.Context, arn string) (stack.Key, error) {
 	if arn == "" {
 		return stack.Key{}, nil
+	}
+	if a.KnownOwner != nil {
+		if key, known := a.KnownOwner(arn); known {
+			return key, nil
+		}
 	}
 	got, err := a.clients.ELBV2.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{arn}})
 	if err != nil {

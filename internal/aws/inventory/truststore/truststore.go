@@ -113,7 +113,8 @@ func (t *TrustStores) read(ctx context.Context) (struct{}, error) {
 	return struct{}{}, nil
 }
 
-// ByName are the ARNs of trust stores by name; those that do not exist are missing. That one is missing is believed briefly only, and not of a
+// ByName are the ARNs of trust stores by name; those that do not exist are missing, and those of stacks, whose names follow from public values: AWS
+// deletes none that another load balancer uses. That one is missing is believed briefly only, and not of a
 // list from before it was first wanted.
 func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]string, error) {
 	asked := t.cfg.Now()
@@ -126,6 +127,11 @@ func (t *TrustStores) ByName(ctx context.Context, names []string) (map[string]st
 		}
 		_, err = t.list.Within(ctx, lifetime)
 		found = t.named(names)
+	}
+	if err == nil && slices.ContainsFunc(names, func(name string) bool { return found[name] != "" && naming.MayBeTrustStore(found[name]) }) {
+		if err = t.readTags(ctx); err == nil {
+			found = t.named(names)
+		}
 	}
 	if err == nil {
 		t.noteMissing(names, found)
@@ -157,7 +163,7 @@ func (t *TrustStores) named(names []string) map[string]string {
 	defer t.mu.Unlock()
 	out := map[string]string{}
 	for arn, r := range t.records {
-		if slices.Contains(names, r.name) {
+		if _, _, owned := naming.StackOf(t.cfg.Cluster, arn, r.tags); !owned && slices.Contains(names, r.name) {
 			out[r.name] = arn
 		}
 	}
@@ -173,20 +179,30 @@ func (t *TrustStores) Of(ctx context.Context, key stack.Key) ([]awsop.TrustStore
 	if _, err := t.list.Within(ctx, age); err != nil {
 		return nil, err
 	}
-	if arns := t.untagged(); len(arns) > 0 {
-		tags, err := t.cfg.Tags(ctx, arns)
-		if err != nil {
-			return nil, err
-		}
-		t.mu.Lock()
-		for _, arn := range arns {
-			if r := t.records[arn]; r != nil && r.tags == nil && tags[arn] != nil {
-				r.tags = tags[arn]
-			}
-		}
-		t.mu.Unlock()
+	if err := t.readTags(ctx); err != nil {
+		return nil, err
 	}
 	return t.own(key), nil
+}
+
+// readTags reads the tags of the trust stores that may be the controller's, once.
+func (t *TrustStores) readTags(ctx context.Context) error {
+	arns := t.untagged()
+	if len(arns) == 0 {
+		return nil
+	}
+	tags, err := t.cfg.Tags(ctx, arns)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, arn := range arns {
+		if r := t.records[arn]; r != nil && r.tags == nil && tags[arn] != nil {
+			r.tags = tags[arn]
+		}
+	}
+	return nil
 }
 
 // untagged are the trust stores that may be the controller's and whose tags were never read.

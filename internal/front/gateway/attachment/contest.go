@@ -249,3 +249,34 @@ func Covers(a, b string) bool {
 	suffix, wildcard := strings.CutPrefix(a, "*")
 	return wildcard && strings.HasSuffix(b, suffix)
 }
+
+// Names are hostnames that are found by a hostname within them, however many there are.
+type Names map[string]bool
+
+// NamesOf makes Names of a list.
+func NamesOf(list []string) Names {
+	out := make(Names, len(list))
+	for _, name := range list {
+		out[name] = true
+	}
+	return out
+}
+
+// Covering are the names that cover a hostname, itself included if it is one of them.
+func (n Names) Covering(host string) (out []string) {
+	add := func(name string) {
+		if n[name] {
+			out = append(out, name)
+		}
+	}
+	add("")
+	if host != "" {
+		add(host)
+	}
+	for i := range len(host) + 1 {
+		if wide := "*" + host[i:]; (i == 0 || i == len(host) || host[i] == '.') && wide != host {
+			add(wide)
+		}
+	}
+	return out
+}

@@ -287,7 +287,9 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	}
 	p.hostnames[key(l)] = true
 	if l.Problem == nil {
-		p.protocols = append(p.protocols, l.Protocol)
+		if !slices.Contains(p.protocols, l.Protocol) { // else each of many listeners would look at all before it
+			p.protocols = append(p.protocols, l.Protocol)
+		}
 		p.mode = cmp.Or(p.mode, mode)
 	}
 }

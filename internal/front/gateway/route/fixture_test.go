@@ -177,8 +177,11 @@ func config() compile.Config {
 
 func built(t testing.TB, in Input) (*stack.Stack, []Decided) {
 	t.Helper()
-	decided := Translate(in)
-	r := compile.Compile(loadBalancer(in, decided), account(), config(), nil)
+	decided, f := Translate(in), account()
+	f.TargetGroupOwners = map[string]*facts.TargetGroupOwner{ // the load balancer that the status of a Gateway names is its own
+		"arn:aws:elasticloadbalancing:us-west-2:1:loadbalancer/app/x/1": {Stack: stack.Key{Owner: stack.GatewayALB, ID: stack.ID{Namespace: "shop", Name: "ready"}}},
+	}
+	r := compile.Compile(loadBalancer(in, decided), f, config(), nil)
 	if r.Stack == nil {
 		t.Fatalf("no stack; needs %v, diagnostics %v", r.Needs, r.Diagnostics)
 	}

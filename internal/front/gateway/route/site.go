@@ -40,19 +40,22 @@ type site struct {
 	listeners []int // in Listeners.All
 	all       []attachment.Listener
 	claims    []attachment.Claim // of hostnames that listeners of the port lose and that are a part of theirs
+	names     attachment.Names   // hostnames
 }
 
 // sitesOf are the ports, in ascending order; quic are those for which QUIC is declared.
 func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	var out []site
+	places := map[int32]int{} // by port, in out
 	for i := range ls.All {
 		l := &ls.All[i]
 		if l.Problem != nil {
 			continue
 		}
-		at := slices.IndexFunc(out, func(s site) bool { return s.port == l.Port })
-		if at < 0 {
+		at, known := places[l.Port]
+		if !known {
 			at = len(out)
+			places[l.Port] = at
 			out = append(out, site{port: l.Port, all: ls.All})
 		}
 		out[at].listeners = append(out[at].listeners, i)
@@ -60,6 +63,7 @@ func sitesOf(ls *attachment.Listeners, quic map[int32]bool) []site {
 	for i := range out {
 		s := &out[i]
 		s.claims = claimsAt(ls, s)
+		s.names = attachment.NamesOf(s.hostnames())
 		s.protocol = Protocol(ls, s.port)
 		if final, ok := QUICOf(s.protocol); ok && quic[s.port] {
 			s.protocol, s.quic = final, true
@@ -122,8 +126,8 @@ func (s *site) hostnames() (out []string) {
 
 // owned reports whether another hostname of the port, inside that of a listener or claim, has all requests of a hostname.
 func (s *site) owned(own, host string) bool {
-	return host != "" && slices.ContainsFunc(s.hostnames(), func(h string) bool {
-		return h != own && h != "" && attachment.Covers(own, h) && attachment.Covers(h, host)
+	return host != "" && slices.ContainsFunc(s.names.Covering(host), func(h string) bool {
+		return h != own && h != "" && attachment.Covers(own, h)
 	})
 }
 
@@ -136,8 +140,7 @@ func isolation(sites []site, c rule.Construction, gateway diag.Object) (out []in
 			hosts = hosts[len(s.listeners):] // listeners of a port are one
 		}
 		for _, h := range hosts {
-			wider := slices.ContainsFunc(s.hostnames(), func(o string) bool { return o != h && attachment.Covers(o, h) })
-			if h == "" || !wider || done[h] {
+			if h == "" || done[h] || !slices.ContainsFunc(s.names.Covering(h), func(o string) bool { return o != h }) {
 				continue
 			}
 			done[h] = true

@@ -32,7 +32,7 @@ type Balancer struct {
 	Network        bool
 	SecurityGroups bool // it has some
 	DualStack      bool
-	// Owner, of a Need with an ARN, is the stack of this cluster to which the load balancer belongs; zero = to none.
+	// Owner is the stack of this cluster to which the load balancer belongs; zero = to none.
 	Owner stack.Key
 	// OwnerProblem is why the owner is not known at this moment.
 	OwnerProblem string

@@ -49,7 +49,8 @@ type Endpoint struct {
 	Problem, Remedy string
 	PortProblem     string
 
-	spec *agav1beta1.Endpoint
+	spec   *agav1beta1.Endpoint
+	object objects.Ref // that the endpoint names; zero of one by an id
 }
 
 // path is the path of the endpoint's declaration.
@@ -89,6 +90,7 @@ func (e *Endpoint) read(v *objects.View, namespace string) {
 		e.gone("", "")
 		return
 	}
+	e.object = ref
 	from := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}
 	var err error
 	switch e.spec.Type {

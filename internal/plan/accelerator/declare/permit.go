@@ -1,6 +1,7 @@
 package declare
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,32 +19,74 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Permit withholds endpoints whose ARN is that of a load balancer of this cluster which the object may not name. An accelerator opens
+// Permit withholds endpoints whose load balancer is one of this cluster which the object may not name. An accelerator opens
 // an internal load balancer to the internet, so that its ARN is a reference to the object that declares it: to one of the same
-// namespace, or by a ReferenceGrant. A withheld endpoint waits: one that an earlier version added stays. asked reports whether the
+// namespace, or by a ReferenceGrant. So is the name of a load balancer in the status of an object that the endpoint names: whoever may write
+// that status chooses it. A withheld endpoint waits: one that an earlier version added stays. asked reports whether the
 // answer depended on objects.
 func Permit(v *objects.View, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers) (asked bool) {
 	for i := range endpoints {
 		e := &endpoints[i]
-		of := answers[e.ID].Owner
-		if e.State != Given || of == (stack.Key{}) || of.ID.Namespace == ga.Namespace {
+		if e.State != Given && e.State != Hosted {
+			continue
+		}
+		named := cmp.Or(e.ID, e.Host)
+		of := answers[named].Owner
+		if of == (stack.Key{}) || of.ID.Namespace == ga.Namespace || e.declares(of) {
 			continue
 		}
 		asked = true
-		if !mayName(v, ga.Namespace, of, e.ID) {
-			e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", e.ID, of, ga.Namespace),
-				"have a ReferenceGrant created in the namespace of its object, or correct the reference")
+		if mayName(v, ga.Namespace, of, named) || e.object.Namespace != "" && e.object.Namespace != ga.Namespace && isMember(v, e.object, of, named) {
+			continue
 		}
+		e.pending(fmt.Sprintf("load balancer %s is that of %s, which GlobalAccelerators of namespace %s may not name", named, of, ga.Namespace),
+			"have a ReferenceGrant created in the namespace of its object, or correct the reference")
 	}
 	return asked
 }
 
+// declares reports whether a load balancer is that of the object which the endpoint names.
+func (e *Endpoint) declares(of stack.Key) bool {
+	return e.object.Kind == objects.Kind(owner.Of(of.Owner).Kind) && of.ID == stack.ID{Namespace: e.object.Namespace, Name: e.object.Name}
+}
+
+// isMember reports whether an object is a member of the group that has a load balancer.
+func isMember(v *objects.View, ref objects.Ref, of stack.Key, named string) bool {
+	return of.ID.Namespace == "" && ref.Kind == objects.Kind(owner.Of(of.Owner).Kind) &&
+		slices.ContainsFunc(members(v, ref.Kind, ref.Namespace), func(o metav1.Object) bool {
+			return o.GetName() == ref.Name && deployed(o, of, named)
+		})
+}
+
+// deployed reports whether an object is in a group: it has the group's finalizer, which any author may write, and a status that shows the load
+// balancer, which is named by its ARN or its hostname.
+func deployed(o metav1.Object, of stack.Key, named string) bool {
+	return slices.Contains(naming.StacksOfFinalizers(of.Owner, o), of.ID) &&
+		slices.ContainsFunc(owner.Of(of.Owner).Hostnames(o), func(host string) bool { return isOf(host, named) })
+}
+
+// isOf reports whether a hostname is that of a load balancer, given by its hostname or its ARN: [internal-]NAME-ID.…
+func isOf(host, named string) bool {
+	host = strings.TrimPrefix(strings.ToLower(host), "dualstack.")
+	_, rest, isARN := strings.Cut(named, ":loadbalancer/")
+	if !isARN {
+		return host == strings.TrimPrefix(strings.ToLower(named), "dualstack.")
+	}
+	parts := strings.Split(rest, "/")
+	if len(parts) != 3 {
+		return false
+	}
+	label, _, _ := strings.Cut(host, ".")
+	id, is := strings.CutPrefix(strings.TrimPrefix(label, "internal-"), strings.TrimPrefix(strings.ToLower(parts[1]), "internal-")+"-")
+	return is && id != "" && !strings.Contains(id, "-")
+}
+
 // mayName reports whether objects of a namespace may name the load balancer of a stack of another one, or of a group.
-func mayName(v *objects.View, namespace string, of stack.Key, arn string) bool {
+func mayName(v *objects.View, namespace string, of stack.Key, named string) bool {
 	kind := objects.Kind(owner.Of(of.Owner).Kind)
 	if of.ID.Namespace == "" {
 		return slices.ContainsFunc(members(v, kind, namespace), func(o metav1.Object) bool {
-			return slices.Contains(naming.StacksOfFinalizers(of.Owner, o), of.ID) && slices.ContainsFunc(owner.Of(of.Owner).Hostnames(o), func(host string) bool { return isOf(host, arn) })
+			return deployed(o, of, named)
 		})
 	}
 	from, ref := objects.From{Kind: objects.GlobalAccelerator, Namespace: namespace}, objects.Ref{Kind: kind, Namespace: of.ID.Namespace, Name: of.ID.Name}
@@ -57,19 +100,6 @@ func mayName(v *objects.View, namespace string, of stack.Key, arn string) bool {
 		_, err = objects.Get[*gatewayv1.Gateway](v, from, ref)
 	}
 	return err == nil || errors.Is(err, objects.ErrAbsent) // whose load balancer is about to go
-}
-
-// isOf reports whether a hostname is that of a load balancer: [internal-]NAME-ID.… Whoever may write an object may write the finalizer of
-// a group, but not the status.
-func isOf(host, arn string) bool {
-	_, rest, _ := strings.Cut(arn, ":loadbalancer/")
-	parts := strings.Split(rest, "/")
-	if len(parts) != 3 {
-		return false
-	}
-	label, _, _ := strings.Cut(strings.TrimPrefix(strings.ToLower(host), "dualstack."), ".")
-	id, named := strings.CutPrefix(strings.TrimPrefix(label, "internal-"), strings.TrimPrefix(strings.ToLower(parts[1]), "internal-")+"-")
-	return named && id != "" && !strings.Contains(id, "-")
 }
 
 // members are the objects of a namespace that may be members of a group.

@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1beta1 "sigs.k8s.io/gateway-api/apis/v1beta1"
 
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -30,7 +31,7 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 	shows := func(finalizer, host string) any {
 		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "mine", Finalizers: []string{finalizer}}}
 		if host != "" {
-			o.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: host}}
+			o.Status = showing(host)
 		}
 		return o
 	}
@@ -58,9 +59,9 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 		"with a grant for another kind":              {Balancer{Owner: of(stack.Ingress, "victim", "web")}, []any{grant("", "Service", "default")}, true},
 		"of a group that the namespace is not in":    {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("ingress.k8s.aws/resources")}, true},
 		"of a group that the namespace is in":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front")}, false},
-		"of a group whose name begins like its own":  {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front-b")}, true},
 		"of a group, with a forged finalizer":        {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "")}, true},
 		"of a group, served by another one":          {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{shows("group.ingress.k8s.aws/front", "secret-1-1670420556.us-west-2.elb.amazonaws.com")}, true},
+		"of a group whose name begins like its own":  {Balancer{Owner: of(stack.Ingress, "", "front")}, []any{member("group.ingress.k8s.aws/front-b")}, true},
 		"whose tags cannot be read at this moment":   {Balancer{OwnerProblem: "DescribeTags: Rate exceeded", Problem: "DescribeTags: Rate exceeded"}, nil, true},
 		"whose settings cannot be read, of nobody's": {Balancer{Problem: "AWS has no such load balancer"}, nil, false},
 	} {
@@ -80,6 +81,60 @@ func TestARNsOfOthersNeedAReferenceGrant(t *testing.T) {
 			}
 			if told := len(found) == 1 && strings.HasPrefix(string(found[0].Code), "EndpointNotLoaded"); told != c.waits {
 				t.Errorf("findings %v", found)
+			}
+		})
+	}
+}
+
+// showing is the status of an Ingress with a load balancer of a name.
+func showing(host string) networkingv1.IngressStatus {
+	return networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{
+		{Hostname: host, Ports: []networkingv1.IngressPortStatus{{Port: 80}}},
+	}}}
+}
+
+// TestStatusOfIngressNamesItsOwnBalancerOnly has a tenant write the name of a load balancer of others into the status of an Ingress, to open it to the internet.
+func TestStatusOfIngressNamesItsOwnBalancerOnly(t *testing.T) {
+	t.Parallel()
+	const host = "internal-secret-123.us-west-2.elb.amazonaws.com"
+	of := func(o stack.Owner, namespace, name string) stack.Key {
+		return stack.Key{Owner: o, ID: stack.ID{Namespace: namespace, Name: name}}
+	}
+	for name, c := range map[string]struct {
+		owner     stack.Key
+		namespace string
+		finalizer string
+		waits     bool
+	}{
+		"its own":                              {of(stack.Ingress, "default", "web"), "", "", false},
+		"of another object of the namespace":   {of(stack.Service, "default", "app"), "", "", false},
+		"of nobody of the cluster":             {stack.Key{}, "", "", false},
+		"of its group":                         {of(stack.Ingress, "", "front"), "", "group.ingress.k8s.aws/front", false},
+		"of a group that it is not in":         {of(stack.Ingress, "", "front"), "", "ingress.k8s.aws/resources", true},
+		"of another namespace":                 {of(stack.Ingress, "victim", "web"), "", "", true},
+		"of another kind in another namespace": {of(stack.GatewayALB, "victim", "web"), "", "", true},
+		"granted, its own":                     {of(stack.Ingress, "shared", "web"), "shared", "", false},
+		"granted, of its group":                {of(stack.Ingress, "", "front"), "shared", "group.ingress.k8s.aws/front", false},
+		"granted, of another namespace":        {of(stack.Ingress, "victim", "web"), "shared", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := metav1.ObjectMeta{Namespace: "default", Name: "web", Finalizers: []string{c.finalizer}}
+			endpoint := agav1beta1.Endpoint{Type: agav1beta1.EndpointIngress, Name: &at.Name}
+			if c.namespace != "" {
+				at.Namespace, endpoint.Namespace = c.namespace, &c.namespace
+			}
+			grant := &gatewayv1beta1.ReferenceGrant{ObjectMeta: metav1.ObjectMeta{Namespace: "shared", Name: "grant"}, Spec: gatewayv1.ReferenceGrantSpec{
+				From: []gatewayv1.ReferenceGrantFrom{{Group: "aga.k8s.aws", Kind: "GlobalAccelerator", Namespace: "default"}},
+				To:   []gatewayv1.ReferenceGrantTo{{Group: "networking.k8s.io", Kind: "Ingress"}},
+			}}
+			v := objects.FromObjects([]any{grant, &networkingv1.Ingress{ObjectMeta: at, Status: showing(host)}})
+			ga := object(listener("TCP", []int32{80}, groupOf(endpoint)))
+			endpoints, answers := Endpoints(v, ga), Answers{host: {ARN: prefix + "app/secret/50dc", Owner: c.owner}}
+			Permit(v, ga, endpoints, answers)
+			d, found := Accelerator(config, ga, endpoints, answers, nil)
+			if group := d.Listeners[0].Groups[0]; group.Waiting != c.waits || len(group.Endpoints) == 1 == c.waits {
+				t.Errorf("group %+v, findings %v", group, found)
 			}
 		})
 	}
