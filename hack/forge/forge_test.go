@@ -116,6 +116,9 @@ func TestEachModuleIsKeptUpToDate(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range files {
+			if strings.Contains(f, "/third_party/") { // stand-ins without dependencies
+				continue
+			}
 			want = append(want, "/"+strings.TrimPrefix(filepath.ToSlash(filepath.Dir(strings.TrimPrefix(f, root+"/"))), "."))
 		}
 	}

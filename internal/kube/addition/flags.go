@@ -5,6 +5,8 @@ package addition
 func flags() (out []Row) {
 	for _, f := range []struct{ name, after string }{
 		{FlagName, "The existing controller has no additions to refuse."},
+		{"object-labels", "Objects that this controller created keep the labels."},
+		{"copied-labels", "Objects that this controller created keep the labels."},
 		{"strict-groups", "The existing controller always stops a group with an invalid member."},
 		{"deletion-brake", "Deletions have no limit."},
 		{"deregistration-brake", "Deregistrations have no limit."},

@@ -103,6 +103,7 @@ func records() []Row {
 		{Sort: Annotation, Name: "gateway.k8s.aws/dry-run-plan-gzip", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/written-secrets", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
 		{Sort: Annotation, Name: "gateway.k8s.aws/client-certificates-passed", On: "Gateway", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored, After: "Not read. It is only on objects whose deletion waits, and goes with them."},
 		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored, After: "Not read. It is only on bindings that are deleted at that moment."},
 	}
 }

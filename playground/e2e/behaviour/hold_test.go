@@ -21,7 +21,7 @@ func holding(t *testing.T, c *harness.Cluster, args ...string) string {
 }
 
 // TestHoldKeepsEditsAndDeletionsFromAWS shows that lbc hold stops all writes of a namespace but targets, also
-// after a restart of the controller, that the deleted Ingress says why it stays, and that the end of the hold lets it go.
+// after a restart. The deleted Ingress says why it stays, and goes with the end of the hold.
 func TestHoldKeepsEditsAndDeletionsFromAWS(t *testing.T) {
 	c := cluster(t)
 	const ns = "onhold"

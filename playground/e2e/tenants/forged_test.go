@@ -11,8 +11,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestForgedMarksAndTextsReachNobody shows that a finalizer which a tenant writes neither holds a group of others nor keeps its
-// rules in AWS, and that control characters of his texts are in no event.
+// TestForgedMarksAndTextsReachNobody shows that a tenant's forged finalizer neither holds a group of others nor keeps its
+// rules in AWS. Control characters of his texts are in no event.
 func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "forgevic"), tenant(t, c, "forgemal")

@@ -109,8 +109,8 @@ func (n names) database(t *testing.T) (group string) {
 	return *made.GroupId
 }
 
-// TestNamesOfOthersTakeNothing shows that a tenant gets nothing of others by an ARN in a GlobalAccelerator, by the declared name of
-// a target group, by generated names that he declares in advance, or by an annotation of his pod.
+// TestNamesOfOthersTakeNothing shows that a tenant gets nothing of others by the names that he writes: an ARN in a GlobalAccelerator,
+// the name of a target group, generated names that he declares in advance, an annotation of his pod.
 func TestNamesOfOthersTakeNothing(t *testing.T) {
 	c := playgroundOf(t)
 	vic := tenant(t, c, "namevic")
