@@ -51,8 +51,8 @@ func saysWhy(t *testing.T, c *harness.Cluster, kind, ns, code string) {
 	})
 }
 
-// TestNamespaceThatDoesNotEndSaysWhy shows that a namespace that cannot end names the cause and ends after the cure: one with a
-// protected Ingress, and one with a Service whose load balancer AWS does not let be deleted.
+// TestNamespaceThatDoesNotEndSaysWhy shows that a namespace that cannot end names the cause and ends after the cure.
+// One has a protected Ingress, one a Service whose load balancer AWS does not let be deleted.
 func TestNamespaceThatDoesNotEndSaysWhy(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/controller show each part")
 	c := playground(t)

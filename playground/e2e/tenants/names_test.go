@@ -109,7 +109,7 @@ func (n names) database(t *testing.T) (group string) {
 	return *made.GroupId
 }
 
-// TestNamesOfOthersTakeNothing shows that a tenant gets nothing of others by the names that he writes: an ARN in a GlobalAccelerator,
+// TestNamesOfOthersTakeNothing shows that a tenant gets nothing of others by the names that he writes. They are an ARN in a GlobalAccelerator,
 // the name of a target group, generated names that he declares in advance, an annotation of his pod.
 func TestNamesOfOthersTakeNothing(t *testing.T) {
 	c := playgroundOf(t)
