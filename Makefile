@@ -245,6 +245,10 @@ lbc-binaries: bin/progress ## the command line for LBC_PLATFORMS (default Linux 
 	@for p in $(LBC_PLATFORMS); do echo "building lbc for $$p (minutes the first time)"; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/lbc || exit 1; done
 
+.PHONY: changelog
+changelog: ## join release-notes/unreleased to the section of VERSION in CHANGELOG.md
+	@$(GO) run ./hack/release -version $(VERSION) join
+
 # What stops a release stops it before anything is built. Publishing is the part of .github/workflows/release.yml.
 .PHONY: release
 release: ## all that is published of VERSION, with notes and checksums, into dist/; DRY_RUN=1 needs neither a tag nor a clean tree

@@ -1,5 +1,6 @@
-// Command release checks that a version can be released, and gathers what is published of it: notes from CHANGELOG.md, archives of the command line,
-// the image as a file, and checksums of everything. It publishes nothing: the workflow of the forge does.
+// Command release joins the fragments of release-notes/unreleased to a section of CHANGELOG.md, checks that a version can be released, and gathers
+// what is published of it: notes from CHANGELOG.md, archives of the command line, the image as a file, and checksums of everything. It publishes
+// nothing: the workflow of the forge does.
 package main
 
 import (
@@ -22,6 +23,8 @@ func main() {
 	r := release{version: *version, out: *out, image: *image, url: *url, dry: *dry, report: func(s string) { fmt.Fprintln(os.Stderr, "release:", s) }}
 	var err error
 	switch flag.Arg(0) {
+	case "join":
+		err = r.join()
 	case "check":
 		err = r.check()
 	case "chart":
@@ -29,7 +32,7 @@ func main() {
 	case "pack":
 		err = r.pack()
 	default:
-		err = errors.New("name what to do: check, chart or pack")
+		err = errors.New("name what to do: join, check, chart or pack")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
@@ -65,6 +68,11 @@ func (r *release) check() error {
 	}
 	if _, err := r.notes(); err != nil {
 		wrong = append(wrong, err)
+	}
+	if _, files, err := r.fragments(); err != nil {
+		wrong = append(wrong, err)
+	} else if len(files) > 0 {
+		refuse(fmt.Errorf("%s has %d changes that no section of CHANGELOG.md has: make changelog VERSION=%s", fragmentsDir, len(files), r.version))
 	}
 	if status, err := r.git("status", "--porcelain"); err != nil {
 		wrong = append(wrong, err)

@@ -10,10 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/hack/pages/links"
 )
 
-const (
-	changeLog  = "CHANGELOG.md"
-	unreleased = "Unreleased"
-)
+const changeLog = "CHANGELOG.md"
 
 // notes are the section of a version in CHANGELOG.md, with links that lead to the files of the version from anywhere.
 func (r *release) notes() (string, error) {
@@ -32,9 +29,19 @@ func (r *release) notes() (string, error) {
 	if s := sections[r.version]; s != "" {
 		return r.absolute(s)
 	}
-	if s := sections[unreleased]; s != "" && r.dry {
-		r.report("CHANGELOG.md has no section " + r.version + ": its notes are those of what is unreleased")
-		return r.absolute(s)
+	if r.dry {
+		by, files, err := r.fragments()
+		if err != nil {
+			return "", err
+		}
+		if len(files) > 0 {
+			r.report("CHANGELOG.md has no section " + r.version + ": its notes are the fragments of " + fragmentsDir)
+			return r.absolute(section(by))
+		}
+		if i := slices.IndexFunc(names, func(n string) bool { return sections[n] != "" && semantic.MatchString(n) }); i >= 0 {
+			r.report("CHANGELOG.md has no section " + r.version + ": its notes are those of " + names[i])
+			return r.absolute(sections[names[i]])
+		}
 	}
 	return "", fmt.Errorf("CHANGELOG.md has no text below \"## %s\", only sections %s", r.version, strings.Join(slices.DeleteFunc(names, func(n string) bool { return n == "" }), ", "))
 }
