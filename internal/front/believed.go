@@ -15,6 +15,9 @@ import (
 // objects may write a finalizer, and an object that another load balancer serves has a status. So an object was a member if the compiler
 // remembers it, or shows the load balancer of the present members. Others become objects that leave and count for nothing.
 func (w *Input) believe(before *compile.Memory) {
+	if before != nil && len(before.Members) == 0 { // as after a start without checkpoints: it knows nobody
+		before = nil
+	}
 	declared, shown := w.declared(), w.shownByMembers(before)
 	believed := func(o metav1.Object) bool {
 		if remembers(before, o) {
