@@ -97,7 +97,7 @@ func holdCommand() *cobra.Command {
 	cmd.MarkFlagsMutuallyExclusive("end", "until")
 	cmd.MarkFlagsMutuallyExclusive("end", "reason")
 	cmd.MarkFlagsRequiredTogether("until", "reason")
-	o.outputs.flags(cmd, "text", "json", "yaml")
+	o.flags(cmd, "text", "json", "yaml")
 	return cmd
 }
 

@@ -58,6 +58,7 @@ func (everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, er
 			f.TrustStores[n.Key] = ""
 		case facts.NeedLoadBalancer:
 			f.LoadBalancers[n.Key] = nil
+		default: // answered above
 		}
 	}
 	return f, nil
