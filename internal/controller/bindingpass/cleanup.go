@@ -106,7 +106,8 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	id, group := stack.ID{Namespace: o.Namespace, Name: o.Name}, b.group(o)
 	b.Networking.RetainUnknown(ctx, o)
 	release, needed := func() { b.Networking.Release(ctx, id.String()) }, false
-	successors, own, err := b.successors(ctx, o)
+	whose := b.ownership(o)
+	successors, own, err := b.successors(ctx, o, whose)
 	refused := b.stranded(o, nil)
 	switch {
 	case refused != nil: // nothing is called under a role that the binding may not name
@@ -120,7 +121,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
 		}
-		preceding, known, unread := b.precedingOf(ctx, o, nil)
+		preceding, known, unread := b.precedingOf(ctx, whose, nil)
 		if err = unread; err == nil && !known {
 			err = errCheckpointsUnread
 		}

@@ -10,11 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
@@ -49,42 +46,14 @@ func (b *Reconciler) binders(ctx context.Context, o *v1beta1.TargetGroupBinding)
 	}), nil
 }
 
-// ownerOf is the owner of the target group of a binding. It is read from AWS only if no listing has shown it yet, and other bindings have the group or
-// the binding is new.
-func (b *Reconciler) ownerOf(ctx context.Context, o *v1beta1.TargetGroupBinding, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
-	if len(others) > 0 && o.Spec.IamRoleArnToAssume == "" { // the controller's own role cannot read the tags of another account's
-		return b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN)
-	}
-	return b.ownerOfNew(ctx, o)
-}
-
-// ownerOfNew is the owner of the target group of a binding as far as it is known. AWS is asked for a binding that has not served yet: its target group may
-// be one of a stack that no listing shows. A binding that has served does not wait for AWS.
-func (b *Reconciler) ownerOfNew(ctx context.Context, o *v1beta1.TargetGroupBinding) (inventory.Owner, error) {
-	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
-	if known || o.Status.ObservedGeneration != nil || o.Spec.IamRoleArnToAssume != "" || o.Spec.TargetGroupARN == "" || o.DeletionTimestamp != nil {
-		return owner, nil
-	}
-	asking, cancel := context.WithTimeout(ctx, ownerTimeout)
-	defer cancel()
-	owner, err := b.Inventory.TargetGroupOwner(asking, o.Spec.TargetGroupARN)
-	if err == nil {
-		return owner, nil
-	}
-	if class := awsclient.Classify(err).Class; class == diag.Denied || class == diag.Invalid { // another attempt tells no more
-		return inventory.Owner{}, nil
-	}
-	return inventory.Owner{}, err
-}
-
 // successors are the bindings that have the target group of a binding when it is gone: those in conflict with it, and bindings that name the group and have not
 // been completed yet. own is false for a binding that must not serve, so that nothing registered is its own.
-func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, own bool, err error) {
+func (b *Reconciler) successors(ctx context.Context, o *v1beta1.TargetGroupBinding, whose *ownership) (successors []v1beta1.TargetGroupBinding, own bool, err error) {
 	others, err := b.binders(ctx, o)
 	if err != nil {
 		return nil, false, err
 	}
-	owner, err := b.ownerOf(ctx, o, others)
+	owner, err := whose.among(ctx, others)
 	if err != nil {
 		return nil, false, err
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/front/admission"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -117,18 +117,16 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 	return stack.ID{Namespace: o.Namespace, Name: o.Name}.String()
 }
 
-// ownerTimeout is how long a pass waits for whose a target group is.
-const ownerTimeout = time.Second
-
 // precedingOf are the keys of targets that were registered before a binding came, which it never deregisters. Those of pods and nodes that it
 // wants itself, and those that an earlier binding of this process registered, count as its own. The target group of a stack has none. A binding that
 // served before anything was kept of it, under the existing controller or an earlier version, had all targets of its group for its own: nothing else
 // was registered there for long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
-func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (keys map[string]bool, known bool, err error) {
+func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, endpoints []registrar.Endpoint) (keys map[string]bool, known bool, err error) {
+	o := whose.binding
 	if b.Preceding == nil {
 		return nil, true, nil
 	}
-	if owner, listed := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN); listed && !owner.External() && o.Spec.IamRoleArnToAssume == "" {
+	if owner, listed := whose.known(); listed && !owner.External() && !whose.assumed() {
 		return nil, true, nil
 	}
 	t, kept := b.Preceding.get(o)
@@ -143,7 +141,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBind
 		b.Preceding.touch(o, t)
 		return registrar.KeySet(t.Targets), true, nil
 	case kept || o.Status.ObservedGeneration == nil:
-		return b.precedingNew(ctx, o, endpoints)
+		return b.precedingNew(ctx, whose, endpoints)
 	case bindingobject.OfStack(o.Labels):
 		return nil, true, nil
 	case !b.Preceding.believable():
@@ -154,10 +152,9 @@ func (b *Reconciler) precedingOf(ctx context.Context, o *v1beta1.TargetGroupBind
 
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not tell whose the target group
 // is, it counts as one of others.
-func (b *Reconciler) precedingNew(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (keys map[string]bool, known bool, err error) {
-	asking, cancel := context.WithTimeout(ctx, ownerTimeout)
-	defer cancel()
-	external, err := b.external(asking, o)
+func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, endpoints []registrar.Endpoint) (keys map[string]bool, known bool, err error) {
+	o := whose.binding
+	external, err := whose.external(ctx, whose.askBriefly)
 	if ctx.Err() != nil {
 		return nil, false, context.Cause(ctx)
 	}
@@ -190,60 +187,30 @@ func (b *Reconciler) precedingNew(ctx context.Context, o *v1beta1.TargetGroupBin
 	return registrar.KeySet(found), true, b.Preceding.keep(ctx, o, found)
 }
 
-// external reports whether the target group of a binding is not of a stack of this cluster. AWS is asked only for a binding that does not look like
-// one of a stack.
-func (b *Reconciler) external(ctx context.Context, o *v1beta1.TargetGroupBinding) (bool, error) {
-	if o.Spec.IamRoleArnToAssume != "" { // the controller's own role cannot read the tags of another account's
-		return true, nil
-	}
-	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
-	if !known && bindingobject.OfStack(o.Labels) && o.Status.ObservedGeneration != nil {
-		return false, nil
-	}
-	if !known {
-		var err error
-		if owner, err = b.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil {
-			return false, err
-		}
-	}
-	return owner.External(), nil
-}
-
 // served reports whether a binding may have registered targets.
 func (b *Reconciler) served(o *v1beta1.TargetGroupBinding) bool {
 	t, known := b.Preceding.get(o)
 	return b.Preceding == nil || known && t.Group == o.Spec.TargetGroupARN || o.Status.ObservedGeneration != nil || bindingobject.OfStack(o.Labels) || len(b.Registry.Own(b.group(o))) > 0
 }
 
-// unbindable is the finding that a binding may not name its target group; nil if it may, or if nothing tells whose it is.
-func (b *Reconciler) unbindable(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
-	if d, err := b.contested(ctx, o); d != nil || err != nil {
-		return d, err
-	}
+// unbindable is the finding that a binding may not name its target group, which belongs to owner as far as that is known; nil if it may, or if
+// nothing tells whose it is.
+func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inventory.Owner) (*diag.Diagnostic, error) {
+	o := whose.binding
 	name := naming.OfTargetGroup(o.Spec.TargetGroupARN)
+	if owner.Contested != "" && !owner.ClaimedBy(o.Namespace) {
+		d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
+			fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s", name, o.Namespace),
+			"remove the tags that are wrong in AWS, or bind another target group")
+		return &d, nil
+	}
 	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {
 		return nil, nil
 	}
-	if external, err := b.external(ctx, o); err != nil || !external {
+	if external, err := whose.external(ctx, whose.ask); err != nil || !external {
 		return nil, err
 	}
 	d := admission.UnboundTargetGroup(o, name)
-	return &d, nil
-}
-
-// contested is the finding that tags of several stacks of this cluster are on the target group of a binding, and that none of them has targets in the
-// binding's namespace; nil if it is not so, or if nothing tells.
-func (b *Reconciler) contested(ctx context.Context, o *v1beta1.TargetGroupBinding) (*diag.Diagnostic, error) {
-	owner, err := b.ownerOfNew(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	if owner.Contested == "" || owner.ClaimedBy(o.Namespace) {
-		return nil, nil
-	}
-	d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-		fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s", naming.OfTargetGroup(o.Spec.TargetGroupARN), o.Namespace),
-		"remove the tags that are wrong in AWS, or bind another target group")
 	return &d, nil
 }
 

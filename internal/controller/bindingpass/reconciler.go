@@ -6,7 +6,6 @@ package bindingpass
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -14,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -24,12 +22,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
-	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
-	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -37,7 +33,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
-	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -176,7 +171,7 @@ func (b *Reconciler) reconcile(ctx context.Context, req reconcile.Request) (reco
 		b.suspend(ctx, o, diag.List{*d})
 		return b.retryLater(*d)
 	}
-	res, err := b.serve(ctx, o, unwritten)
+	res, err := b.newPass(o, unwritten).run(ctx)
 	if again && err == nil && res.RequeueAfter == 0 {
 		res.RequeueAfter = b.RequeueAfter
 	}
@@ -202,169 +197,6 @@ func (b *Reconciler) report(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 func (b *Reconciler) retryLater(d diag.Diagnostic) (reconcile.Result, error) {
 	if d.Class == diag.Invalid {
 		return reconcile.Result{}, nil
-	}
-	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
-}
-
-// serve brings target group and security groups to the endpoints that there are. It reports in addition what the API server does not take.
-func (b *Reconciler) serve(ctx context.Context, o *v1beta1.TargetGroupBinding, unwritten diag.List) (reconcile.Result, error) {
-	others, err := b.binders(ctx, o)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	owner, err := b.ownerOf(ctx, o, others)
-	if err != nil {
-		b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
-		b.Networking.Retain(ctx, o)
-		return reconcile.Result{}, err
-	}
-	if d := bindings.Superseded(owner, o, others); d != nil {
-		var again reconcile.Result
-		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
-			again.RequeueAfter = PollInterval
-		}
-		b.suspend(ctx, o, diag.List{*d})
-		return again, nil
-	}
-	if d, err := b.unbindable(ctx, o); d != nil || err != nil {
-		if d == nil {
-			b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
-			b.Networking.Retain(ctx, o)
-			return reconcile.Result{}, err
-		}
-		b.suspend(ctx, o, diag.List{*d})
-		return reconcile.Result{}, nil
-	}
-	since := b.Changes.take(client.ObjectKeyFromObject(o))
-	resolving, trace := tracing.Start(ctx, "endpoints")
-	var endpoints []registrar.Endpoint
-	var found diag.List
-	known := false
-	if err = b.Pods.require(resolving, o, b.Client, b.APIReader); err == nil {
-		endpoints, found, known, err = b.Endpoints(resolving, o)
-	}
-	trace.SetCount("lbc.endpoints", len(endpoints))
-	trace.End(err)
-	if err != nil { // what is registered stays
-		b.Changes.restore(client.ObjectKeyFromObject(o), since)
-		if errors.Is(err, reads.ErrListing) || errors.Is(err, errUnconfirmed) {
-			b.Networking.Retain(ctx, o)
-			return reconcile.Result{RequeueAfter: listingPause}, nil
-		}
-		if ctx.Err() == nil {
-			b.countFailure(o, metrics.ResolveEndpoints)
-			b.reportPartial(ctx, o, diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), diag.ObjectsUnread, err)})
-		}
-		b.Networking.Retain(ctx, o)
-		return reconcile.Result{}, err
-	}
-	unserved := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
-	if unserved && b.Dropped != nil && b.Dropped(ctx, o) { // an edit of the Service is seen here before its stack deletes the binding
-		b.Networking.Retain(ctx, o)
-		return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
-	}
-	if !known {
-		b.suspend(ctx, o, found)
-		return reconcile.Result{}, nil
-	}
-	id := stack.ID{Namespace: o.Namespace, Name: o.Name}
-	b.moveScope(o)
-	preceding, precedingKnown, err := b.precedingOf(ctx, o, endpoints)
-	if err != nil { // nothing is registered before it is known what is not the binding's
-		b.Changes.restore(client.ObjectKeyFromObject(o), since)
-		b.countFailure(o, workOf(err))
-		b.reportPartial(ctx, o, diag.List{bindings.Problem(o, "spec.targetGroupARN", err)})
-		b.Networking.Retain(ctx, o)
-		return reconcile.Result{}, err
-	}
-	zone, zonesKnown := b.Zones(ctx, o)
-	unseen, ownerKnown := b.mayServe(ctx, o)
-	if !precedingKnown || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
-		unseen, ownerKnown = true, false // what others registered stays, without a note on the binding
-	}
-	request := registrar.Request{
-		Group: b.group(o), Binding: id, Want: endpoints, Since: since, Max: b.MaxTargets, Unseen: unseen,
-		Withheld: len(b.memory.get(o).unidentified) > 0,
-		Record:   b.registeredOf(o), Preceding: preceding,
-		Zone: zone, HomeZone: b.homeZone(o),
-	}
-	if b.DrainTime != nil {
-		request.DrainTime = b.DrainTime(ctx, o)
-	}
-	held := b.heldTargets(ctx, o, request, found)
-	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
-	staying := slices.Concat(held, b.Registry.Moved(request))
-	onHold := b.admit(ctx, o, func() {
-		b.Networking.Want(ctx, o, request.Group, append(slices.Clip(b.Registry.Taken(request.Group, endpoints)), staying...))
-	})
-	syncing, trace := tracing.Start(ctx, "targets") // its calls may end after it
-	change, err := b.Registry.Sync(syncing, request)
-	trace.End(err)
-	if draining, known := b.Registry.FoundDraining(request.Group); known || err != nil {
-		b.Networking.Read(ctx, o, draining)
-	}
-	gatesErr := b.Gates.Observe(ctx, o, request.Group, answered(endpoints, change), change)
-	if gatesErr != nil && ctx.Err() == nil {
-		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
-	}
-	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(id) { // it was shared until now
-		if err := b.RegisteredTargets.Delete(ctx, id); err != nil {
-			return reconcile.Result{}, err
-		}
-	}
-	unadmitted, settled := b.Networking.Findings(o)
-	if change.Pending && err == nil { // the end of each call brings the binding back
-		return reconcile.Result{}, gatesErr
-	}
-	missing := err != nil && awsclient.Classify(err).Code == awsclient.CodeTargetGroupNotFound
-	key, owned := bindingobject.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
-	lost := missing && owned && !b.TargetGroupDeleted(o.Spec.TargetGroupARN)
-	if lost {
-		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
-	}
-	atWork := lost && b.Failures.NumRequeues(client.ObjectKeyFromObject(o)) == 0
-	if err != nil && (b.TargetGroupDeleted(o.Spec.TargetGroupARN) || len(endpoints) == 0 && missing) {
-		err = nil // the group went with its load balancer, and the binding is about to follow
-	}
-	if err != nil && !atWork {
-		b.countFailure(o, workOf(err))
-		found = append(found, bindings.Problem(o, "spec.targetGroupARN", err))
-	}
-	found = append(append(append(append(found, unadmitted...), unwritten...), b.podNotes(ctx, o, endpoints)...), onHold...)
-	if len(held) > 0 {
-		found = append(found, targetsHeld(o, held))
-	}
-	if len(change.NotOurs) > 0 && ownerKnown {
-		found = append(found, b.OtherNamespaces.registeredByOthers(o, change.NotOurs))
-	}
-	if len(preceding) > 0 {
-		found = append(found, keptTargets(o, preceding))
-	}
-	if len(change.Elsewhere) > 0 {
-		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), change.Elsewhere, len(endpoints))...)
-	}
-	if change.LeftOut > 0 {
-		found = append(found, bindings.LeftOut(o, change.LeftOut, b.MaxTargets))
-	}
-	if change.Registered+change.Deregistered > 0 {
-		logf.FromContext(ctx).Info("targets changed", "registered", change.Registered, "deregistered", change.Deregistered)
-		about := b.about(ctx, o)
-		b.Health.Expect(request.Group, about[0], about[1:]...)
-	}
-	b.Metrics.SetTargetGroup(o)
-	about := reporting.Report{Objects: []diag.Object{bindingobject.BindingObject(o)}, Changed: change.Registered+change.Deregistered > 0}
-	if about.Found = found; (settled || found.HasErrors()) && !atWork {
-		about.Found = b.withStatus(o, found)
-	} else { // its rules wake it when they are written, and its stack ends what it waits for
-		about.Objects, about.Waiting = nil, about.Objects
-	}
-	b.report(ctx, o, about)
-	if err != nil {
-		return reconcile.Result{RequeueAfter: b.retryAfter(client.ObjectKeyFromObject(o), err, change.Retry, zonesKnown)}, nil
-	}
-	b.Failures.Forget(client.ObjectKeyFromObject(o))
-	if gatesErr != nil || len(held)+len(change.NotOurs) == 0 {
-		return reconcile.Result{}, gatesErr
 	}
 	return reconcile.Result{RequeueAfter: b.RequeueAfter}, nil
 }

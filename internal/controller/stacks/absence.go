@@ -27,7 +27,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 	if err != nil {
 		return nil, err
 	}
-	with := s.plan(key, w, c, observed, nil)
+	with := s.plan(basis{key: key, input: w, compiled: c, observed: observed})
 	memory := s.MemoryOf(key)
 	var out refusedWrites
 	for _, r := range lacking {
@@ -38,7 +38,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 		if rest.Stack == nil { // the others make no stack by themselves, which proves nothing of this one
 			continue
 		}
-		without := s.plan(key, w, rest, observed, nil)
+		without := s.plan(basis{key: key, input: w, compiled: rest, observed: observed})
 		if provenAbsent(&with, &without).Proven() {
 			out = append(out, r)
 		}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
-	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -47,14 +46,15 @@ func about(a awsop.AddOn) func(plan.Step) bool {
 
 // recordRemovedAddOns records on a Gateway that add-ons, and the like, are taken away which it does not want any more: those of which AWS was
 // read, and of whose removal every step is done.
-func (s *Reconciler) recordRemovedAddOns(ctx context.Context, w front.Input, want *stack.Stack, o awsop.Observed, p *plan.Plan, r apply.Result) refusedWrites {
-	if w.Decisions == nil || o.Pending || len(want.LoadBalancers) == 0 {
+func (p *pass) recordRemovedAddOns(ctx context.Context) refusedWrites {
+	w, want := p.input, p.compiled.Stack
+	if w.Decisions == nil || p.observed.Pending || len(want.LoadBalancers) == 0 {
 		return nil
 	}
 	removed := slices.DeleteFunc(slices.Clone(w.Decisions.Removed), func(annotation string) bool {
 		record := records[annotation]
-		return !record.none(want) || slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
-			return record.takes(step) && r.Outcomes[step.ID].State != apply.Done
+		return !record.none(want) || slices.ContainsFunc(p.plan.Steps, func(step plan.Step) bool {
+			return record.takes(step) && p.result.Outcomes[step.ID].State != apply.Done
 		})
 	})
 	if len(removed) == 0 {
@@ -64,7 +64,7 @@ func (s *Reconciler) recordRemovedAddOns(ctx context.Context, w front.Input, wan
 	for _, annotation := range removed {
 		values[annotation] = "false"
 	}
-	_, refused := s.writeMembers(ctx, "annotations of", w.Members, func(client.Object) objectwriter.Write {
+	_, refused := p.reconciler.writeMembers(ctx, "annotations of", w.Members, func(client.Object) objectwriter.Write {
 		return objectwriter.Write{Part: objectwriter.Finalizer, Change: func(o client.Object) bool { return annotate(o, removed, values) }}
 	})
 	return refused

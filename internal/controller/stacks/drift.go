@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/front"
-	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -94,38 +93,36 @@ func (s *Reconciler) settle(key stack.Key, c compile.Result, o awsop.Observed, p
 
 // driftFound counts what a check found changed in AWS, and returns what there is to say of it: of what is put back, if the plan is the first one after the
 // check, no object was edited, AWS's answers decide the same as before and nothing was left to do; of what is reported, in each pass.
-func (s *Reconciler) driftFound(key stack.Key, p *plan.Plan, c compile.Result, w front.Input, unedited bool) diag.List {
+func (p *pass) driftFound() diag.List {
+	s := p.reconciler
 	s.mu.Lock()
-	st := s.state(key)
-	decided := decidedBy(c.Stack)
-	checked, corrects := st.checked, st.checked && unedited && st.decided == decided && !st.unfinished && !p.Empty()
+	st := s.state(p.key)
+	decided := decidedBy(p.compiled.Stack)
+	checked, corrects := st.checked, st.checked && p.unedited && st.decided == decided && !st.unfinished && !p.plan.Empty()
 	st.checked, st.decided = false, decided
 	s.mu.Unlock()
-	controller := owner.Of(key.Owner).Controller
 	var corrected, left []plan.Step
 	counted := map[[2]string]bool{}
 	count := func(group, by string) {
 		if at := [2]string{group, by}; group != "" && checked && !counted[at] {
 			counted[at] = true
-			s.Metrics.CountDriftOf(controller, group, by)
+			s.Metrics.CountDriftOf(p.kind.Controller, group, by)
 		}
 	}
 	if corrects {
-		s.Metrics.CountDrift(controller)
-		corrected = p.Steps
-		for _, step := range p.Steps {
+		s.Metrics.CountDrift(p.kind.Controller)
+		corrected = p.plan.Steps
+		for _, step := range p.plan.Steps {
 			count(string(policy.GroupOf(step)), string(drift.Correct))
 		}
 	}
-	for _, x := range p.Withheld {
-		count(x.Group, x.Policy)
-		if x.Policy == string(drift.Report) {
-			left = append(left, x.Step)
+	for _, withheld := range p.plan.Withheld {
+		count(withheld.Group, withheld.Policy)
+		if withheld.Policy == string(drift.Report) {
+			left = append(left, withheld.Step)
 		}
 	}
-	out := driftNotes(corrected, c, w, diag.DriftCorrected, "what was changed in AWS is put back: ", "declare in Kubernetes what is to stay, or set a drift policy of report or ignore")
-	return append(out, driftNotes(left, c, w, diag.DriftReported, "what was changed in AWS stays, by drift policy report; the controller would do: ",
-		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it")...)
+	return append(p.driftNotes(corrected, correctedNote), p.driftNotes(left, reportedNote)...)
 }
 
 // decidedBy is a hash of what a stack wants because of AWS's answers, and not of objects alone: certificates, trust stores, subnets, security groups and
@@ -163,14 +160,26 @@ func decidedBy(s *stack.Stack) uint64 {
 // mostChanges is how many changes a note names.
 const mostChanges = 5
 
+// driftNote says what becomes of changes that were made in AWS.
+type driftNote struct {
+	code         diag.Code
+	text, remedy string
+}
+
+var (
+	correctedNote = driftNote{diag.DriftCorrected, "what was changed in AWS is put back: ", "declare in Kubernetes what is to stay, or set a drift policy of report or ignore"}
+	reportedNote  = driftNote{diag.DriftReported, "what was changed in AWS stays, by drift policy report; the controller would do: ",
+		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it"}
+)
+
 // driftNotes are notes about steps, one on each of the objects that their resources come from.
-func driftNotes(steps []plan.Step, c compile.Result, w front.Input, code diag.Code, text, remedy string) (out diag.List) {
+func (p *pass) driftNotes(steps []plan.Step, note driftNote) (out diag.List) {
 	changes := map[diag.Object][]string{}
 	var order []diag.Object
 	for _, step := range steps {
-		objects := c.Origins[step.Resource].Objects
+		objects := p.compiled.Origins[step.Resource].Objects
 		if len(objects) == 0 {
-			objects = objectsOf(w.Members)
+			objects = objectsOf(p.input.Members)
 		}
 		for _, o := range objects {
 			if changes[o] == nil {
@@ -184,7 +193,7 @@ func driftNotes(steps []plan.Step, c compile.Result, w front.Input, code diag.Co
 		if more := len(all) - mostChanges; more > 0 {
 			all = append(slices.Clone(all[:mostChanges]), fmt.Sprintf("%d more", more))
 		}
-		out = append(out, diag.New(o, "", code, text+strings.Join(all, "; "), remedy))
+		out = append(out, diag.New(o, "", note.code, note.text+strings.Join(all, "; "), note.remedy))
 	}
 	return out
 }

@@ -1,23 +1,12 @@
 package stacks
 
 import (
-	"context"
 	"fmt"
-	"maps"
 
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
-
-// foreignTargets adds to foreign the targets of other clusters in the target groups that a plan deletes. news reports that it found some.
-func (s *Reconciler) foreignTargets(ctx context.Context, key stack.Key, w front.Input, p *plan.Plan, o awsop.Observed, foreign map[string]int) (news bool, err error) {
-	found, err := front.ForeignTargets(ctx, front.RegisteredTargets{InAWS: s.Inventory.Registered, Recorded: s.Recorded}, key, w, p, o)
-	maps.Copy(foreign, found)
-	return len(found) > 0, err
-}
 
 // keptGroups are the notes, on all objects, that target groups with targets of other clusters are kept.
 func keptGroups(p *plan.Plan, foreign map[string]int, w front.Input) (found diag.List) {

@@ -21,16 +21,51 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
-// plan is the plan from what is observed of a stack to what is compiled, under the policies of the stack. foreign is as of foreignTargets.
-func (s *Reconciler) plan(key stack.Key, w front.Input, c compile.Result, o awsop.Observed, foreign map[string]int) plan.Plan {
-	opt := w.Options(key.Owner, s.Options)
-	opt.Foreign, opt.Replacement = foreign, front.Replacement(c, s.ReplacementPolicy, s.Now())
+// basis is what a plan of a stack is made from.
+type basis struct {
+	key      stack.Key
+	input    front.Input
+	compiled compile.Result
+	observed awsop.Observed
+	foreign  map[string]int // targets of other clusters by target group; see foreignTargets
+	approved plan.Policy    // that of the final plan: holds what users have to approve
+}
+
+// plan is the plan from what is observed of a stack to what is compiled, under the policies that apply to each plan.
+func (s *Reconciler) plan(from basis) plan.Plan {
+	options := from.input.Options(from.key.Owner, s.Options)
+	options.Foreign, options.Replacement = from.foreign, front.Replacement(from.compiled, s.ReplacementPolicy, s.Now())
 	s.mu.Lock()
-	if st := s.states[key]; st != nil {
-		opt.Duplicates, opt.InUse = maps.Clone(st.duplicates), st.inUse.at(s.Now())
+	if st := s.states[from.key]; st != nil {
+		options.Duplicates, options.InUse = maps.Clone(st.duplicates), st.inUse.at(s.Now())
 	}
 	s.mu.Unlock()
-	return diff.Stack(c.Stack, c.Keep, o, opt).Under(policy.Protect(w.Protected, o), s.holdImports(key, c.Stack), s.withhold(key, c, o), seniorFirst(c, o))
+	each, _ := s.policies(from, nil)
+	return diff.Stack(from.compiled.Stack, from.compiled.Keep, from.observed, options).Under(each...)
+}
+
+// policies are all policies of a stack's plans, in the order in which they apply: those of each plan, and those that apply once, to the plan
+// that is carried out. braked is called if the last one, the brake, holds deletions or the whole plan.
+func (s *Reconciler) policies(from basis, braked func()) (each, final []plan.Policy) {
+	key, desired := from.key, from.compiled.Stack
+	each = []plan.Policy{
+		policy.Protect(from.input.Protected, from.observed),
+		s.holdImports(key, desired),
+		s.withhold(key, from.compiled, from.observed),
+		seniorFirst(from.compiled, from.observed),
+	}
+	final = []plan.Policy{
+		front.Observation(from.input, key.Owner),
+		from.approved,
+		func(p plan.Plan) plan.Plan { // the last one, because it counts what would be deleted
+			p, held := s.holdDeletion(key, from.input, desired, p)
+			if held {
+				braked()
+			}
+			return p
+		},
+	}
+	return each, final
 }
 
 // seniorFirst has the rules of the members that joined first created first, where there may be more than AWS admits.
@@ -53,7 +88,7 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 }
 
 // holdDeletion refuses the plan that deletes a load balancer whose objects are not deleted, if more of that kind than usual come
-// within a short time without consent. It is the last policy of a plan, because it counts what would be deleted.
+// within a short time without consent.
 func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan, held bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
 		return p.Under(policy.HoldAll(h.Guard("carrying the plan out means " + p.Summary().String()))), true
@@ -99,60 +134,16 @@ func (s *Reconciler) contested(p *plan.Plan) bool {
 	return balancer && group
 }
 
-// confirm reads again what a plan rests on before it is carried out: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
-// that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
-// differs, the stack is planned again. Consents of load balancers of others are read again unless there is nothing to do. found are the resources that are not the stack's any more.
-func (s *Reconciler) confirm(ctx context.Context, key stack.Key, c compile.Result, w front.Input, o awsop.Observed, idle bool) (awsop.Observed, plan.Plan, diag.List, error) {
-	var found diag.List
-	foreign := map[string]int{}
-	if s.Holds.OfKey(key) != nil { // nothing of the plan is carried out
-		return o, s.plan(key, w, c, o, foreign), nil, nil
-	}
-	for {
-		if !idle {
-			var err error
-			if o, err = s.freshConsents(ctx, c, o); err != nil {
-				return o, plan.Plan{}, found, err
-			}
-		}
-		p := s.plan(key, w, c, o, foreign)
-		if news, err := s.foreignTargets(ctx, key, w, &p, o, foreign); err != nil {
-			return o, p, found, err
-		} else if news {
-			p = s.plan(key, w, c, o, foreign)
-		}
-		deleted, creates := deletedBy(&p)
-		disowned, err := s.Inventory.Disowned(ctx, key, deleted)
-		if err != nil {
-			return o, p, found, err
-		}
-		news := false
-		if creates {
-			if news, err = s.Inventory.ConfirmAbsence(ctx, key); err != nil {
-				return o, p, found, err
-			}
-		}
-		if arns := missedBy(&p, o); c.Stack.Removal == stack.NotRemoved && len(arns) > 0 {
-			existing, err := s.Inventory.Missed(ctx, key, arns)
-			if err != nil {
-				return o, p, found, err
-			}
-			news = news || existing
-		}
-		if len(disowned) == 0 && !news {
-			return o, p, append(found, keptGroups(&p, foreign, w)...), nil
-		}
-		for _, id := range disowned {
-			for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
-				found = append(found, diag.New(object, "", diag.ResourceDisowned,
-					fmt.Sprintf("%s no longer carries the tags of %s; it is not deleted, and not looked after any more", id, key),
-					"delete it in AWS if nothing else needs it"))
-			}
-		}
-		if o, err = s.observe(ctx, key, c.Stack, w); err != nil {
-			return o, p, found, err
+// disownedBy are the findings, on all objects, about resources that are not the stack's any more.
+func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.List) {
+	for _, id := range disowned {
+		for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
+			found = append(found, diag.New(object, "", diag.ResourceDisowned,
+				fmt.Sprintf("%s no longer carries the tags of %s; it is not deleted, and not looked after any more", id, key),
+				"delete it in AWS if nothing else needs it"))
 		}
 	}
+	return found
 }
 
 // lostBy are the parts that observed load balancers lose by a plan.

@@ -10,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
@@ -29,8 +28,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/kube/naming"
-	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
@@ -113,138 +110,6 @@ func (s *Reconciler) Reconcile(ctx context.Context, key stack.Key) (res reconcil
 		defer func() { trace.End(queue.Failure(err)) }()
 	}
 	return s.reconcile(ctx, key, kind)
-}
-
-func (s *Reconciler) reconcile(ctx context.Context, key stack.Key, kind owner.Kind) (res reconcile.Result, err error) {
-	log := logf.FromContext(ctx)
-	end, err := s.Checkpoints.Begin(ctx)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	defer end()
-	if !s.Holds.Await(ctx.Done()) {
-		return reconcile.Result{}, ctx.Err()
-	}
-	begun := s.Index.Begin()
-	cached := s.reader(ctx, s.Live)
-	cached.Departed = s.Departed.Only(objects.Kind(kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace, Name: key.ID.Name}) // others that it reads may have been created again
-	reader := secret.NewPassReader(ctx, cached, s.Secrets, s.ConfigMaps)
-	view := objects.New(reader)
-	s.Metrics.CountPass(kind.Controller, key.ID.Namespace, key.ID.Name)
-	spent := s.Metrics.StartStage(kind.Controller, kind.Stages.Load)
-	_, trace := tracing.Start(ctx, "load")
-	if s.Loading != nil {
-		s.Loading(key)
-	}
-	w := s.Front.Load(view, key.ID)
-	trace.End(view.Err())
-	spent()
-	stale := s.Index.Update(key, begun, view.Reads())
-	if err := view.Err(); err != nil {
-		s.reportUnread(ctx, key, w, err)
-		return reconcile.Result{}, err // what is not known must not look as if it were absent
-	}
-	if _, n := naming.ShardOf(key.ID); n > 0 { // as the group's first load balancer has them
-		w.DryRun, w.Found = nil, nil
-	}
-	w.Found = append(w.Found, s.additions(key, w)...)
-	leaving := len(w.Leaving)
-	if w.Leaving = s.unreleased(key, w.Leaving); w.Nothing() && leaving > 0 {
-		return again(stale)
-	}
-	w = w.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
-	s.noteShown(key, w)
-	if w.Nothing() {
-		if w.Leaving, err = s.vanished(ctx, key); err != nil {
-			return reconcile.Result{}, err
-		}
-		if len(w.Leaving) > 0 {
-			log.Info("objects were deleted in the moment in which they got the finalizer: what was made for them is deleted", "objects", objectsOf(w.Leaving))
-		}
-	}
-	if w.DryRun == nil {
-		s.Reporter.End(dryRunOf(key))
-	} else {
-		if err := s.dryRun(ctx, key, w); err != nil {
-			return reconcile.Result{}, err
-		}
-		if w.Nothing() {
-			s.noteNothing(key, w)
-			return again(stale)
-		}
-	}
-	if w.Nothing() && w.Decisions != nil {
-		s.noteNothing(key, w)
-		s.decide(passReport{key: key, input: w})
-		return again(stale)
-	}
-	if w.Nothing() {
-		s.forget(key)
-		if len(w.SetAside) > 0 {
-			s.report(ctx, passReport{key: key, input: w, found: w.Found, partial: true})
-		}
-		return reconcile.Result{}, nil
-	}
-	if w, err = s.withUnseen(ctx, key, w); err != nil {
-		s.report(ctx, passReport{key: key, input: w, found: readProblem(err, w), partial: true})
-		return reconcile.Result{}, err
-	}
-	w, moved, err := s.placed(ctx, key, w)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return reconcile.Result{}, nil
-	case err != nil:
-		return s.endFailed(ctx, passReport{key: key, input: w}, readProblem(err, w), err)
-	case w.Nothing():
-		s.forget(key)
-		return again(stale)
-	}
-	if wait := s.routesAwaited(key, w); wait > 0 && !stale {
-		return reconcile.Result{RequeueAfter: wait}, nil
-	}
-	switch ends, err := s.endsUnseen(ctx, key, w); {
-	case err != nil:
-		return reconcile.Result{}, err
-	case ends && stale: // among many deletions, each pass finds that more has changed
-		return again(stale)
-	case ends:
-		return reconcile.Result{RequeueAfter: markAwaited}, nil
-	}
-	w, loaded, err := s.constructed(ctx, view, key, w)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return reconcile.Result{}, nil
-	case err != nil:
-		return s.endFailed(ctx, passReport{key: key, input: w}, readProblem(err, w), err)
-	case loaded:
-		w = w.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
-		stale = s.Index.Update(key, begun, view.Reads()) || stale
-	}
-	w = s.noteHold(key, w)
-	edited := s.edited(key, w)
-	if edited {
-		s.Retries.forget(key)
-		s.Inventory.Retry(key)
-	}
-	passing := s.Now()
-	res, err = s.pass(ctx, log, key, w, !edited, s.addFinalizers)
-	s.endMarking(key, passing)
-	if ctx.Err() != nil { // the process ends, or leads no more: what failed by that is no failure
-		return reconcile.Result{}, nil
-	}
-	if err == nil && res.RequeueAfter == 0 {
-		s.Retries.done(key, failing)
-	}
-	if wait := moved.Sub(s.Now()); err == nil && !moved.IsZero() && (res.RequeueAfter == 0 || wait < res.RequeueAfter) {
-		res.RequeueAfter = max(wait, queue.Coalesce)
-	}
-	if err == nil && stale {
-		err = queue.ErrRequeue
-	}
-	if err == nil {
-		err = reader.Unread // the others are served; the pass is made again, with back-off
-	}
-	return res, err
 }
 
 // reader reads objects for a pass; live is as in reads.NewCacheReader.

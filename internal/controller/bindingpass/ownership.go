@@ -1,0 +1,93 @@
+package bindingpass
+
+import (
+	"context"
+	"time"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+)
+
+// ownerTimeout is how long a pass over a binding that has not served waits for whose a target group is.
+const ownerTimeout = time.Second
+
+// ownership says during one pass whose the target group of a binding is. It asks AWS at most once.
+type ownership struct {
+	inventory *inventory.Inventory
+	binding   *v1beta1.TargetGroupBinding
+
+	asked bool
+	owner inventory.Owner // AWS's answer
+	err   error
+}
+
+func (b *Reconciler) ownership(o *v1beta1.TargetGroupBinding) *ownership {
+	return &ownership{inventory: b.Inventory, binding: o}
+}
+
+// assumed reports that the target group is read under a role: the controller's own one cannot read the tags of another account's.
+func (w *ownership) assumed() bool { return w.binding.Spec.IamRoleArnToAssume != "" }
+
+// known is the owner as far as it is known without a call to AWS.
+func (w *ownership) known() (inventory.Owner, bool) {
+	return w.inventory.KnownTargetGroupOwner(w.binding.Spec.TargetGroupARN)
+}
+
+// ask is the owner as AWS says.
+func (w *ownership) ask(ctx context.Context) (inventory.Owner, error) {
+	if !w.asked {
+		w.owner, w.err = w.inventory.TargetGroupOwner(ctx, w.binding.Spec.TargetGroupARN)
+		w.asked = true
+	}
+	return w.owner, w.err
+}
+
+// askBriefly is ask, but does not wait for long.
+func (w *ownership) askBriefly(ctx context.Context) (inventory.Owner, error) {
+	ctx, cancel := context.WithTimeout(ctx, ownerTimeout)
+	defer cancel()
+	return w.ask(ctx)
+}
+
+// among is the owner of a target group that other bindings may have, too. AWS is asked only if no listing has shown it yet, and others have the group, or
+// the binding has not served yet: then its target group may be one of a stack that no listing shows. A binding that has served does not wait for AWS.
+func (w *ownership) among(ctx context.Context, others []v1beta1.TargetGroupBinding) (inventory.Owner, error) {
+	if len(others) > 0 && !w.assumed() {
+		return w.ask(ctx)
+	}
+	o := w.binding
+	owner, known := w.known()
+	if known || o.Status.ObservedGeneration != nil || w.assumed() || o.Spec.TargetGroupARN == "" || o.DeletionTimestamp != nil {
+		return owner, nil
+	}
+	owner, err := w.askBriefly(ctx)
+	if err == nil {
+		return owner, nil
+	}
+	if class := awsclient.Classify(err).Class; class == diag.Denied || class == diag.Invalid { // another attempt tells no more
+		return inventory.Owner{}, nil
+	}
+	return inventory.Owner{}, err
+}
+
+// external reports whether the target group is not of a stack of this cluster. ask asks AWS, which is done only for a binding that does not look like
+// one of a stack.
+func (w *ownership) external(ctx context.Context, ask func(context.Context) (inventory.Owner, error)) (bool, error) {
+	if w.assumed() {
+		return true, nil
+	}
+	owner, known := w.known()
+	if !known && bindingobject.OfStack(w.binding.Labels) && w.binding.Status.ObservedGeneration != nil {
+		return false, nil
+	}
+	if !known {
+		var err error
+		if owner, err = ask(ctx); err != nil {
+			return false, err
+		}
+	}
+	return owner.External(), nil
+}

@@ -1,0 +1,317 @@
+package bindingpass
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+)
+
+// pass brings the target group and the security groups of a binding to the endpoints that there are. Its phases are methods, which run lists.
+type pass struct {
+	reconciler *Reconciler
+	binding    *v1beta1.TargetGroupBinding
+	name       client.ObjectKey
+	id         stack.ID
+	unwritten  diag.List // what the API server did not take, which is reported in addition
+
+	whose      *ownership
+	since      time.Time // the change that the pass takes over
+	endpoints  []registrar.Endpoint
+	found      diag.List
+	preceding  map[string]bool // targets that were registered before the binding
+	ownerKnown bool            // it is known who registered what the pass finds
+	zonesKnown bool
+	request    registrar.Request
+	held       []registrar.Endpoint // targets that a brake keeps
+	onHold     diag.List
+	change     registrar.Change
+	err        error // of the calls for targets
+	gatesErr   error
+	settled    bool      // the rules of security groups are written
+	unadmitted diag.List // findings about these rules
+	atWork     bool      // the stack replaces a target group that is lost
+}
+
+func (b *Reconciler) newPass(o *v1beta1.TargetGroupBinding, unwritten diag.List) *pass {
+	return &pass{
+		reconciler: b, binding: o, name: client.ObjectKeyFromObject(o), id: stack.ID{Namespace: o.Namespace, Name: o.Name},
+		unwritten: unwritten, whose: b.ownership(o),
+	}
+}
+
+// exit says how a pass leaves a phase. The zero value enters the next phase.
+type exit struct {
+	done   bool // the pass ends with result and err
+	result reconcile.Result
+	err    error
+}
+
+// ended ends a pass.
+func ended(result reconcile.Result, err error) exit {
+	return exit{done: true, result: result, err: err}
+}
+
+// run runs the phases of a pass.
+func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
+	for _, enter := range []func(context.Context) exit{
+		p.own,     // may the binding have its target group?
+		p.resolve, // the endpoints that it wants
+		p.precede, // the targets that it must not deregister
+		p.ask,     // the request is complete; the last phase before AWS
+		p.sync,    // writes targets, and has rules of security groups written
+		p.gate,
+		p.judge,
+		p.report,
+	} {
+		if left := enter(ctx); left.done {
+			return left.result, left.err
+		}
+	}
+	return reconcile.Result{}, nil
+}
+
+// retain ends a pass that leaves targets and rules as they are, because of an error. found are its findings; none = the pass reports nothing.
+func (p *pass) retain(ctx context.Context, found diag.List, err error) exit {
+	if found != nil {
+		p.reconciler.reportPartial(ctx, p.binding, found)
+	}
+	p.reconciler.Networking.Retain(ctx, p.binding)
+	return ended(reconcile.Result{}, err)
+}
+
+// problem is the finding about a call for the target group that failed.
+func (p *pass) problem(err error) diag.List {
+	return diag.List{bindings.Problem(p.binding, "spec.targetGroupARN", err)}
+}
+
+// own ends the pass if another binding has the target group, or the binding may not name it.
+func (p *pass) own(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	others, err := b.binders(ctx, o)
+	if err != nil {
+		return ended(reconcile.Result{}, err)
+	}
+	owner, err := p.whose.among(ctx, others)
+	if err != nil {
+		return p.retain(ctx, p.problem(err), err)
+	}
+	if d := bindings.Superseded(owner, o, others); d != nil {
+		var again reconcile.Result
+		if b.OtherNamespaces != nil { // no watch reports that a binding of another namespace goes
+			again.RequeueAfter = PollInterval
+		}
+		b.suspend(ctx, o, diag.List{*d})
+		return ended(again, nil)
+	}
+	switch d, err := b.unbindable(ctx, p.whose, owner); {
+	case d != nil:
+		b.suspend(ctx, o, diag.List{*d})
+		return ended(reconcile.Result{}, nil)
+	case err != nil:
+		return p.retain(ctx, p.problem(err), err)
+	}
+	return exit{}
+}
+
+// resolve finds the endpoints that the binding wants.
+func (p *pass) resolve(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	p.since = b.Changes.take(p.name)
+	resolving, trace := tracing.Start(ctx, "endpoints")
+	known, err := false, b.Pods.require(resolving, o, b.Client, b.APIReader)
+	if err == nil {
+		p.endpoints, p.found, known, err = b.Endpoints(resolving, o)
+	}
+	trace.SetCount("lbc.endpoints", len(p.endpoints))
+	trace.End(err)
+	if err != nil {
+		return p.unresolved(ctx, err)
+	}
+	unserved := slices.ContainsFunc(p.found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
+	if unserved && b.Dropped != nil && b.Dropped(ctx, o) { // an edit of the Service is seen here before its stack deletes the binding
+		b.Networking.Retain(ctx, o)
+		return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
+	}
+	if !known {
+		b.suspend(ctx, o, p.found)
+		return ended(reconcile.Result{}, nil)
+	}
+	return exit{}
+}
+
+// unresolved ends a pass that does not know the endpoints: what is registered stays.
+func (p *pass) unresolved(ctx context.Context, err error) exit {
+	b, o := p.reconciler, p.binding
+	b.Changes.restore(p.name, p.since)
+	if errors.Is(err, reads.ErrListing) || errors.Is(err, errUnconfirmed) {
+		b.Networking.Retain(ctx, o)
+		return ended(reconcile.Result{RequeueAfter: listingPause}, nil)
+	}
+	if ctx.Err() != nil {
+		return p.retain(ctx, nil, err)
+	}
+	b.countFailure(o, metrics.ResolveEndpoints)
+	return p.retain(ctx, diag.List{reporting.APIRefusal(bindingobject.BindingObject(o), diag.ObjectsUnread, err)}, err)
+}
+
+// precede finds the targets that are not the binding's: nothing is registered before they are known.
+func (p *pass) precede(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	b.moveScope(o)
+	preceding, known, err := b.precedingOf(ctx, p.whose, p.endpoints)
+	if err != nil {
+		b.Changes.restore(p.name, p.since)
+		b.countFailure(o, workOf(err))
+		return p.retain(ctx, p.problem(err), err)
+	}
+	p.preceding = preceding
+	zone, zonesKnown := b.Zones(ctx, o)
+	p.zonesKnown = zonesKnown
+	var unseen bool
+	unseen, p.ownerKnown = b.mayServe(ctx, o)
+	if !known || b.Contested != nil && b.Contested(o.Spec.TargetGroupARN) {
+		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
+	}
+	p.request = registrar.Request{
+		Group: b.group(o), Binding: p.id, Want: p.endpoints, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
+		Withheld: len(b.memory.get(o).unidentified) > 0,
+		Record:   b.registeredOf(o), Preceding: preceding,
+		Zone: zone, HomeZone: b.homeZone(o),
+	}
+	return exit{}
+}
+
+// ask completes the request for targets, and has the rules of security groups written that they need.
+func (p *pass) ask(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	if b.DrainTime != nil {
+		p.request.DrainTime = b.DrainTime(ctx, o)
+	}
+	p.held = b.heldTargets(ctx, o, p.request, p.found)
+	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
+	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
+	p.onHold = b.admit(ctx, o, func() {
+		b.Networking.Want(ctx, o, p.request.Group, append(slices.Clip(b.Registry.Taken(p.request.Group, p.endpoints)), staying...))
+	})
+	return exit{}
+}
+
+// sync registers and deregisters targets. Its calls may end after it.
+func (p *pass) sync(ctx context.Context) exit {
+	b := p.reconciler
+	syncing, trace := tracing.Start(ctx, "targets")
+	p.change, p.err = b.Registry.Sync(syncing, p.request)
+	trace.End(p.err)
+	if draining, known := b.Registry.FoundDraining(p.request.Group); known || p.err != nil {
+		b.Networking.Read(ctx, p.binding, draining)
+	}
+	return exit{}
+}
+
+// gate writes the readiness gates of pods. The pass goes on only if no call is left whose end brings the binding back.
+func (p *pass) gate(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	p.gatesErr = b.Gates.Observe(ctx, o, p.request.Group, answered(p.endpoints, p.change), p.change)
+	if p.gatesErr != nil && ctx.Err() == nil {
+		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
+	}
+	if !o.Spec.MultiClusterTargetGroup && b.RegisteredTargets.Exists(p.id) { // it was shared until now
+		if err := b.RegisteredTargets.Delete(ctx, p.id); err != nil {
+			return ended(reconcile.Result{}, err)
+		}
+	}
+	p.unadmitted, p.settled = b.Networking.Findings(o)
+	if p.change.Pending && p.err == nil {
+		return ended(reconcile.Result{}, p.gatesErr)
+	}
+	return exit{}
+}
+
+// judge decides what an error of the calls for targets means.
+func (p *pass) judge(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	missing := p.err != nil && awsclient.Classify(p.err).Code == awsclient.CodeTargetGroupNotFound
+	deleted := b.TargetGroupDeleted(o.Spec.TargetGroupARN)
+	key, owned := bindingobject.StackOfBinding(objects.New(reads.NewCacheReader(ctx, b.Client, nil)), o.Labels)
+	lost := missing && owned && !deleted
+	if lost {
+		b.OnTargetGroupLost(key, o.Spec.TargetGroupARN) // its stack makes another group, or deletes the binding
+	}
+	p.atWork = lost && b.Failures.NumRequeues(p.name) == 0
+	if p.err != nil && (deleted || len(p.endpoints) == 0 && missing) {
+		p.err = nil // the group went with its load balancer, and the binding is about to follow
+	}
+	if p.err != nil && !p.atWork {
+		b.countFailure(o, workOf(p.err))
+		p.found = append(p.found, p.problem(p.err)...)
+	}
+	return exit{}
+}
+
+// findings are all findings of the pass.
+func (p *pass) findings(ctx context.Context) diag.List {
+	b, o := p.reconciler, p.binding
+	found := slices.Concat(p.found, p.unadmitted, p.unwritten, b.podNotes(ctx, o, p.endpoints), p.onHold)
+	if len(p.held) > 0 {
+		found = append(found, targetsHeld(o, p.held))
+	}
+	if len(p.change.NotOurs) > 0 && p.ownerKnown {
+		found = append(found, b.OtherNamespaces.registeredByOthers(o, p.change.NotOurs))
+	}
+	if len(p.preceding) > 0 {
+		found = append(found, keptTargets(o, p.preceding))
+	}
+	if len(p.change.Elsewhere) > 0 {
+		found = append(found, bindings.InOtherVPC(o, b.about(ctx, o), p.change.Elsewhere, len(p.endpoints))...)
+	}
+	if p.change.LeftOut > 0 {
+		found = append(found, bindings.LeftOut(o, p.change.LeftOut, b.MaxTargets))
+	}
+	return found
+}
+
+// report reports the pass, and ends it.
+func (p *pass) report(ctx context.Context) exit {
+	b, o := p.reconciler, p.binding
+	found := p.findings(ctx)
+	changed := p.change.Registered+p.change.Deregistered > 0
+	if changed {
+		logf.FromContext(ctx).Info("targets changed", "registered", p.change.Registered, "deregistered", p.change.Deregistered)
+		about := b.about(ctx, o)
+		b.Health.Expect(p.request.Group, about[0], about[1:]...)
+	}
+	b.Metrics.SetTargetGroup(o)
+	report := reporting.Report{Found: found, Changed: changed}
+	if self := []diag.Object{bindingobject.BindingObject(o)}; (p.settled || found.HasErrors()) && !p.atWork {
+		report.Objects, report.Found = self, b.withStatus(o, found)
+	} else { // its rules wake it when they are written, and its stack ends what it waits for
+		report.Waiting = self
+	}
+	b.report(ctx, o, report)
+	if p.err != nil {
+		return ended(reconcile.Result{RequeueAfter: b.retryAfter(p.name, p.err, p.change.Retry, p.zonesKnown)}, nil)
+	}
+	b.Failures.Forget(p.name)
+	if p.gatesErr != nil || len(p.held)+len(p.change.NotOurs) == 0 {
+		return ended(reconcile.Result{}, p.gatesErr)
+	}
+	return ended(reconcile.Result{RequeueAfter: b.RequeueAfter}, nil)
+}

@@ -1,0 +1,151 @@
+package stacks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+)
+
+// note records what must not get lost before the plan is carried out, and takes the load balancer off objects that leave.
+func (p *pass) note(ctx context.Context) exit {
+	s := p.reconciler
+	if !p.held {
+		p.unwritten = s.clearStatus(ctx, p.observed, left(p.input))
+	}
+	if p.unwritten.conflicted() {
+		return p.refused(ctx, diag.StatusNotWritten, p.unwritten)
+	}
+	if err := s.noteDuplicates(ctx, p.key, &p.plan, p.compiled.Stack.Removal); err != nil {
+		return p.failed(ctx, checkpointProblem(err, p.input), err)
+	}
+	if err := s.noteApplied(ctx, p.key, p.compiled, p.observed, &p.plan); err != nil {
+		return p.failed(ctx, checkpointProblem(err, p.input), err)
+	}
+	s.Metrics.CountSteps(s.Front.Owner(), &p.plan)
+	p.report.found = append(p.report.found, p.driftFound()...)
+	return exit{}
+}
+
+// apply carries out the plan.
+func (p *pass) apply(ctx context.Context) exit {
+	s := p.reconciler
+	if p.plan.Empty() {
+		s.Inventory.ResetBackoff(p.key)
+	} else {
+		s.logPlan(p.log, p.key, &p.plan)
+		if slices.ContainsFunc(p.plan.Steps, func(step plan.Step) bool { return step.Guard == nil }) {
+			s.Status.Writes(p.key)
+		}
+		applying, trace := tracing.Start(ctx, "apply")
+		p.result = apply.Run(applying, p.plan, apply.Deps{
+			Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,
+			Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard,
+		})
+		trace.SetCount("lbc.failed_steps", p.result.Count(apply.Failed))
+		s.notePlan(p.key, &p.plan, p.result)
+		trace.End(nil) // the calls below it show what failed
+	}
+	p.deployed()
+	if used, again := s.noteInUse(ctx, p.key, p.input, &p.plan, p.result); again { // without the deletions that others are in the way of
+		p.input.Found = append(slices.Clone(p.input.Found), used...)
+		return exit{again: true}
+	}
+	return exit{}
+}
+
+// settle records what the plan came to.
+func (p *pass) settle(ctx context.Context) exit {
+	s := p.reconciler
+	s.noteUnfinished(p.key, &p.plan, p.result)
+	s.settle(p.key, p.compiled, p.observed, &p.plan, p.result)
+	p.outcome = s.summarize(&p.plan, p.result, p.compiled.Origins, p.input)
+	if p.observes { // objects that leave do not wait for what is not to be done
+		p.outcome.vital = false
+	}
+	p.report.found = append(p.report.found, p.outcome.found...)
+	p.report.plan, p.report.result, p.report.waiting = &p.plan, p.result, p.outcome.waiting
+	p.report.changed = p.result.Count(apply.Done) > 0 && p.outcome.err == nil && p.outcome.wait.IsZero()
+	p.unwritten = append(p.unwritten, s.recordSecrets(ctx, p.compiled, &p.plan, p.result, p.input.Members)...)
+	p.unwritten = append(p.unwritten, p.recordRemovedAddOns(ctx)...)
+	return exit{}
+}
+
+// show writes the load balancer into the status of the members.
+func (p *pass) show(ctx context.Context) exit {
+	s := p.reconciler
+	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Status)
+	ready := handedOver(&p.plan, p.result)
+	after, switched, unshown, err := s.writeStatus(ctx, p.key, p.compiled, p.input, ready)
+	spent()
+	if err != nil {
+		return p.unread(ctx, err)
+	}
+	p.switched = switched
+	s.noteServed(p.key, p.input, ready, len(unshown) == 0)
+	p.report.observed, p.report.ready = &after, ready
+	if p.input.Wanted {
+		p.report.found = append(p.report.found, addressNotes(p.kind, &after, p.compiled.Stack, ready, p.input.Members)...)
+	}
+	s.keepObserved(p.key)
+	if s.ScheduleReview != nil && !p.unedited && !p.plan.Empty() && !creates(&p.plan) { // not for what is put back: two writers that disagree would go on for ever
+		s.ScheduleReview(p.key)
+	}
+	p.unwritten = append(p.unwritten, unshown...)
+	if p.unwritten.conflicted() {
+		return p.refused(ctx, diag.StatusNotWritten, p.unwritten)
+	}
+	if len(p.unwritten) > 0 {
+		p.report.found = append(p.report.found, p.unwritten.found(diag.StatusNotWritten)...)
+		p.report.changed, p.report.partial = false, true
+	}
+	return exit{}
+}
+
+// conclude reports the pass, and decides whether objects that leave can be released.
+func (p *pass) conclude(ctx context.Context) exit {
+	retained := retainedBy(p.input, p.key, p.compiled, p.observed)
+	p.report.found = append(p.report.found, retained...)
+	p.gone = !p.outcome.vital
+	if unread := cmp.Or(p.observed.CertificatesUnread, p.observed.TrustStoresUnread); unread != nil && !p.input.Wanted { // an owner of certificates or trust stores stays until they are known to be gone
+		p.report.found = append(p.report.found, certificatesUnread(*unread, p.input)...)
+		p.gone = false
+	}
+	p.report.releasing = p.gone && !p.input.Wanted && len(p.unwritten) == 0
+	p.reconciler.report(ctx, p.report)
+	if p.switched != nil && len(p.unwritten) == 0 { // the load balancer that they showed is shown no more
+		p.input.Members = p.switched
+		return exit{again: true}
+	}
+	p.unproven = p.gone && !p.input.Wanted && len(retained) == 0 && !p.observes
+	return exit{}
+}
+
+// release takes the finalizer off objects that leave, and ends the pass.
+func (p *pass) release(ctx context.Context) exit {
+	s := p.reconciler
+	if p.unproven {
+		gone, wait, err := s.Inventory.EnsureConsistent(ctx, p.key, oldest(p.input.Leaving))
+		if err != nil || !gone.Proven() {
+			return ended(s.soonest(p.key, wait, errors.Join(err, p.unwritten.err())))
+		}
+	}
+	if p.gone { // what is optional or cosmetic holds up no object that leaves
+		spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Release)
+		refused := s.releaseMembers(ctx, p.key, p.input, p.unwritten)
+		spent()
+		if len(refused) > 0 {
+			return p.refused(ctx, diag.FinalizerNotRemoved, refused)
+		}
+	}
+	result, err := s.next(p.report, p.outcome, p.observed.Pending)
+	if len(p.unwritten) == 0 {
+		return ended(result, err)
+	}
+	return ended(s.soonest(p.key, result.RequeueAfter, errors.Join(err, p.unwritten.err())))
+}

@@ -1,0 +1,150 @@
+package stacks
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+)
+
+// load reads the objects of the stack.
+func (p *pass) load(ctx context.Context) exit {
+	s, key := p.reconciler, p.key
+	p.indexedAt = s.Index.Begin()
+	cached := s.reader(ctx, s.Live)
+	cached.Departed = s.Departed.Only(objects.Kind(p.kind.Kind), client.ObjectKey{Namespace: key.ID.Namespace, Name: key.ID.Name}) // others that it reads may have been created again
+	p.reader = secret.NewPassReader(ctx, cached, s.Secrets, s.ConfigMaps)
+	p.view = objects.New(p.reader)
+	s.Metrics.CountPass(p.kind.Controller, key.ID.Namespace, key.ID.Name)
+	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Load)
+	_, trace := tracing.Start(ctx, "load")
+	if s.Loading != nil {
+		s.Loading(key)
+	}
+	p.input = s.Front.Load(p.view, key.ID)
+	trace.End(p.view.Err())
+	spent()
+	p.outdated = s.Index.Update(key, p.indexedAt, p.view.Reads())
+	if err := p.view.Err(); err != nil {
+		s.reportUnread(ctx, key, p.input, err)
+		return ended(reconcile.Result{}, err) // what is not known must not look as if it were absent
+	}
+	return exit{}
+}
+
+// remember completes the input by what the reconciler remembers of the stack: objects that it released, and settings in effect.
+func (p *pass) remember(ctx context.Context) (_ exit) {
+	s, key := p.reconciler, p.key
+	if _, n := naming.ShardOf(key.ID); n > 0 { // as the group's first load balancer has them
+		p.input.DryRun, p.input.Found = nil, nil
+	}
+	p.input.Found = append(p.input.Found, s.additions(key, p.input)...)
+	leaving := len(p.input.Leaving)
+	if p.input.Leaving = s.unreleased(key, p.input.Leaving); p.input.Nothing() && leaving > 0 {
+		return p.ifOutdated()
+	}
+	p.input = p.input.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
+	s.noteShown(key, p.input)
+	if !p.input.Nothing() {
+		return exit{}
+	}
+	var err error
+	if p.input.Leaving, err = s.vanished(ctx, key); err != nil {
+		return ended(reconcile.Result{}, err)
+	}
+	if len(p.input.Leaving) > 0 {
+		p.log.Info("objects were deleted in the moment in which they got the finalizer: what was made for them is deleted", "objects", objectsOf(p.input.Leaving))
+	}
+	return exit{}
+}
+
+// absent ends the pass if there is nothing of the stack, or only dry runs.
+func (p *pass) absent(ctx context.Context) exit {
+	s, key := p.reconciler, p.key
+	if p.input.DryRun == nil {
+		s.Reporter.End(dryRunOf(key))
+	} else if err := s.dryRun(ctx, key, p.input); err != nil {
+		return ended(reconcile.Result{}, err)
+	}
+	switch {
+	case !p.input.Nothing():
+		return exit{}
+	case p.input.DryRun != nil:
+		s.noteNothing(key, p.input)
+		return p.ifOutdated()
+	case p.input.Decisions != nil:
+		s.noteNothing(key, p.input)
+		s.decide(passReport{key: key, input: p.input})
+		return p.ifOutdated()
+	}
+	s.forget(key)
+	if len(p.input.SetAside) > 0 {
+		s.report(ctx, passReport{key: key, input: p.input, found: p.input.Found, partial: true})
+	}
+	return ended(reconcile.Result{}, nil)
+}
+
+// place reduces the input to the load balancer's part of it, and waits for objects that are about to come.
+func (p *pass) place(ctx context.Context) exit {
+	s, key := p.reconciler, p.key
+	var err error
+	if p.input, err = s.withUnseen(ctx, key, p.input); err != nil {
+		s.report(ctx, passReport{key: key, input: p.input, found: readProblem(err, p.input), partial: true})
+		return ended(reconcile.Result{}, err)
+	}
+	if p.input, p.moveAt, err = s.placed(ctx, key, p.input); err != nil {
+		return p.failedEarly(ctx, err)
+	}
+	if p.input.Nothing() {
+		s.forget(key)
+		return p.ifOutdated()
+	}
+	if wait := s.routesAwaited(key, p.input); wait > 0 && !p.outdated {
+		return ended(reconcile.Result{RequeueAfter: wait}, nil)
+	}
+	switch ends, err := s.endsUnseen(ctx, key, p.input); {
+	case err != nil:
+		return ended(reconcile.Result{}, err)
+	case ends && p.outdated: // among many deletions, each pass finds that more has changed
+		return p.ifOutdated()
+	case ends:
+		return ended(reconcile.Result{RequeueAfter: markAwaited}, nil)
+	}
+	return exit{}
+}
+
+// construct completes the input by how AWS's rules are constructed, by holds, and by whether users edited the members.
+func (p *pass) construct(ctx context.Context) exit {
+	s, key := p.reconciler, p.key
+	input, loaded, err := s.constructed(ctx, p.view, key, p.input)
+	if p.input = input; err != nil {
+		return p.failedEarly(ctx, err)
+	}
+	if loaded {
+		p.input = p.input.Governed(key, s.MemoryOf(front.ShardKey(key, 0)))
+		p.outdated = s.Index.Update(key, p.indexedAt, p.view.Reads()) || p.outdated
+	}
+	p.input = s.noteHold(key, p.input)
+	if p.unedited = !s.edited(key, p.input); !p.unedited {
+		s.Retries.forget(key)
+		s.Inventory.Retry(key)
+	}
+	return exit{}
+}
+
+// failedEarly ends a pass before its first attempt; a process that ends reports nothing.
+func (p *pass) failedEarly(ctx context.Context, err error) exit {
+	if ctx.Err() != nil {
+		return ended(reconcile.Result{}, nil)
+	}
+	return ended(p.reconciler.endFailed(ctx, passReport{key: p.key, input: p.input}, readProblem(err, p.input), err))
+}
+
+// ifOutdated ends a pass, and makes another one if objects changed while this one read them.
+func (p *pass) ifOutdated() exit { return ended(again(p.outdated)) }

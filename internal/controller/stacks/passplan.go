@@ -1,0 +1,245 @@
+package stacks
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/lib/cache"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// begin begins an attempt.
+func (p *pass) begin(ctx context.Context) context.Context {
+	ctx, stale := cache.NoteStale(ctx)
+	p.attempt = attempt{
+		report:   passReport{key: p.key, input: p.input, unedited: p.unedited, found: slices.Clone(p.input.Found)},
+		stale:    stale,
+		observes: p.input.Observes(p.key.Owner),
+	}
+	return ctx
+}
+
+// failed ends a pass that cannot go on because of err, and has it tried again.
+func (p *pass) failed(ctx context.Context, found diag.List, err error) exit {
+	left := ended(p.reconciler.endFailed(ctx, p.report, found, err))
+	left.cause = err
+	return left
+}
+
+// unread is failed for what AWS or the API server did not answer.
+func (p *pass) unread(ctx context.Context, err error) exit {
+	return p.failed(ctx, readProblem(err, p.input), err)
+}
+
+// refused ends a pass that cannot go on because the API server refused writes.
+func (p *pass) refused(ctx context.Context, code diag.Code, writes refusedWrites) exit {
+	return ended(p.reconciler.endRefused(ctx, p.report, code, writes))
+}
+
+// compile compiles the input to the stack that the objects want.
+func (p *pass) compile(ctx context.Context) exit {
+	s, key := p.reconciler, p.key
+	if p.input.Wanted {
+		s.Backend.Use(key)
+	}
+	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Build)
+	compiling, trace := tracing.Start(ctx, "compile")
+	compiled, err := s.compileStack(compiling, key, p.input, p.stale)
+	trace.End(err)
+	spent()
+	if err != nil {
+		return p.unread(ctx, err)
+	}
+	p.compiled, p.report.compiled = compiled, compiled
+	p.report.found = append(p.report.found, p.input.Lasting(key, compiled.Diagnostics)...)
+	if compiled.Stack != nil {
+		return exit{}
+	}
+	p.report.found = append(p.report.found, waitForOthers(p.input, p.report.found)...)
+	s.report(ctx, p.report)
+	// Objects that leave do not wait for the others to become valid: what is left of them goes with the next plan.
+	if refused := s.releaseMembers(ctx, key, p.input, nil); len(refused) > 0 {
+		return ended(reconcile.Result{}, refused.err())
+	}
+	return ended(s.retryLater(key, p.report.found, p.stale()))
+}
+
+// mark puts the finalizer on the members before anything of theirs is made. Members that refuse it while AWS holds nothing of them are left out.
+func (p *pass) mark(ctx context.Context) exit {
+	s := p.reconciler
+	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
+	p.marked = p.marked || p.observes // nothing is made that would have to go with an object
+	var refused refusedWrites
+	if !p.marked {
+		refused = s.addFinalizers(ctx, p.key.ID, p.input)
+	}
+	spent()
+	if len(refused) == 0 {
+		return exit{}
+	}
+	if len(refused) == len(p.input.Members) || refused.conflicted() {
+		return p.refused(ctx, diag.FinalizerNotAdded, refused)
+	}
+	omitted, err := s.withoutResources(ctx, p.key, p.input, p.compiled, refused)
+	if err != nil {
+		return p.failed(ctx, append(refused.found(diag.FinalizerNotAdded), readProblem(err, p.input)...), errors.Join(err, refused.err()))
+	}
+	p.input.Found = append(slices.Clone(p.input.Found), refused.found(diag.FinalizerNotAdded)...)
+	p.input, p.marked, p.unmarked = omitted.without(p.input), true, refused
+	return exit{again: true}
+}
+
+// annotate shows the compiled stack in an annotation, where that is asked for.
+func (p *pass) annotate(ctx context.Context) exit {
+	p.report.found = append(p.report.found, p.reconciler.showPlan(ctx, p.compiled.Stack, p.input)...)
+	p.report.stale = p.stale()
+	return exit{}
+}
+
+// decide makes the plan: it observes, plans, and confirms what the plan rests on.
+func (p *pass) decide(ctx context.Context) exit {
+	p.deployed = p.reconciler.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Deploy)
+	planning, trace := tracing.Start(ctx, "plan")
+	left := inOrder(planning, p.observe, p.planFirst)
+	if !left.done && !left.again {
+		left = p.confirm(planning)
+		trace.SetCount("lbc.steps", len(p.plan.Steps))
+	}
+	trace.End(left.cause)
+	return left
+}
+
+// basis is what the pass plans from.
+func (p *pass) basis(foreign map[string]int) basis {
+	return basis{key: p.key, input: p.input, compiled: p.compiled, observed: p.observed, foreign: foreign}
+}
+
+// observe learns what AWS holds of the stack; parts of it may be assumptions.
+func (p *pass) observe(ctx context.Context) exit {
+	var err error
+	if p.observed, err = p.reconciler.expect(ctx, p.key, p.compiled.Stack, p.input); err != nil {
+		return p.unread(ctx, err)
+	}
+	return exit{}
+}
+
+// planFirst makes a first plan. If it rests on assumptions, the pass reads AWS and begins again.
+func (p *pass) planFirst(ctx context.Context) exit {
+	s := p.reconciler
+	p.plan = s.plan(p.basis(nil))
+	if p.plan.Assumed || p.observed.Assumed() && len(p.input.Leaving) > 0 { // an object that leaves is released only once nothing of it is there
+		s.Inventory.Verify(p.key)
+		return exit{again: true}
+	}
+	again, err := s.Inventory.Overlooked(ctx, lostBy(&p.plan, p.observed))
+	if err != nil {
+		return p.unread(ctx, err)
+	}
+	return exit{again: again}
+}
+
+// confirm reads again what the plan rests on: the tags of what it deletes, and who uses it where clusters share it; if it creates a load balancer,
+// that AWS holds none of the stack; and if it creates bindings again because their target groups are gone, that these are. If any of it
+// differs, the stack is planned again. Consents of load balancers of others are read again unless there is nothing to do.
+func (p *pass) confirm(ctx context.Context) exit {
+	err := p.confirmed(ctx)
+	switch {
+	case err == nil:
+		return exit{}
+	case errors.Is(err, errConsentChanged):
+		p.reconciler.Inventory.InvalidateFacts(facts.Need{Kind: facts.NeedLoadBalancer})
+		return exit{again: true, cause: err}
+	}
+	return p.unread(ctx, err)
+}
+
+func (p *pass) confirmed(ctx context.Context) error {
+	s := p.reconciler
+	foreign := map[string]int{}
+	replan := func() { p.plan = s.plan(p.basis(foreign)) }
+	if s.Holds.OfKey(p.key) != nil { // nothing of the plan is carried out
+		replan()
+		return nil
+	}
+	for idle := p.plan.Empty(); ; {
+		var err error
+		if !idle {
+			if p.observed, err = s.freshConsents(ctx, p.compiled, p.observed); err != nil {
+				return err
+			}
+		}
+		replan()
+		if news, err := p.foreignTargets(ctx, foreign); err != nil {
+			return err
+		} else if news {
+			replan()
+		}
+		disowned, news, err := p.contradicted(ctx)
+		if err != nil {
+			return err
+		}
+		if len(disowned) == 0 && !news {
+			p.report.found = append(p.report.found, keptGroups(&p.plan, foreign, p.input)...)
+			return nil
+		}
+		p.report.found = append(p.report.found, disownedBy(p.key, disowned, p.input)...)
+		if p.observed, err = s.observe(ctx, p.key, p.compiled.Stack, p.input); err != nil {
+			return err
+		}
+	}
+}
+
+// foreignTargets adds to foreign the targets of other clusters in the target groups that the plan deletes. news reports that it found some.
+func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news bool, err error) {
+	s := p.reconciler
+	registered := front.RegisteredTargets{InAWS: s.Inventory.Registered, Recorded: s.Recorded}
+	found, err := front.ForeignTargets(ctx, registered, p.key, p.input, &p.plan, p.observed)
+	maps.Copy(foreign, found)
+	return len(found) > 0, err
+}
+
+// contradicted compares AWS with what the plan assumes. disowned are resources that the plan deletes and that are not the stack's any more.
+// news reports that AWS holds what the plan creates.
+func (p *pass) contradicted(ctx context.Context) (disowned []string, news bool, err error) {
+	inventory := p.reconciler.Inventory
+	deleted, creates := deletedBy(&p.plan)
+	if disowned, err = inventory.Disowned(ctx, p.key, deleted); err != nil {
+		return nil, false, err
+	}
+	if creates {
+		if news, err = inventory.ConfirmAbsence(ctx, p.key); err != nil {
+			return nil, false, err
+		}
+	}
+	if arns := missedBy(&p.plan, p.observed); p.compiled.Stack.Removal == stack.NotRemoved && len(arns) > 0 {
+		existing, err := inventory.Missed(ctx, p.key, arns)
+		if err != nil {
+			return nil, false, err
+		}
+		news = news || existing
+	}
+	return disowned, news, nil
+}
+
+// hold applies the last policies. After it the plan is final.
+func (p *pass) hold(ctx context.Context) exit {
+	s := p.reconciler
+	s.Bindings.notePlanned(p.compiled.Stack, &p.plan, p.observed)
+	approved, err := front.Approval(p.input, p.compiled.Stack, p.observed, s.Compile.LoadBalancersOfOthers)
+	if err != nil {
+		return p.unread(ctx, err)
+	}
+	from := p.basis(nil)
+	from.approved = approved
+	_, final := s.policies(from, func() { p.held = true })
+	p.plan = p.plan.Under(final...)
+	return exit{}
+}

@@ -1,0 +1,131 @@
+package stacks
+
+import (
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// next is when to make another pass after one that came to its end. pending reports that add-ons were still being read.
+func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Result, error) {
+	key := t.key
+	var wait time.Duration
+	if !end.wait.IsZero() {
+		wait = max(end.wait.Sub(s.Now()), 50*time.Millisecond)
+	}
+	switch {
+	case end.err != nil || wait > 0:
+		return s.soonest(key, wait, end.err)
+	case end.refused:
+		return s.Retries.later(key, guarded), nil
+	case !end.retry.IsZero():
+		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.Now()), queue.Coalesce)}, nil
+	case pending:
+		return s.Retries.later(key, readingAddOns), nil
+	}
+	s.Retries.done(key, guarded)
+	s.Retries.done(key, readingAddOns)
+	if imported(t.plan, t.result) {
+		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
+	}
+	if madeTrustStore(t.plan, t.result) {
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	if freedName(t.compiled.Stack, t.plan, t.result) {
+		return reconcile.Result{}, queue.ErrRequeue
+	}
+	if wait := s.Inventory.TrustStores().Wait(key); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	if wait := s.Inventory.Certificates().Wait(key); wait > 0 {
+		return reconcile.Result{RequeueAfter: wait}, nil
+	}
+	return s.retryLater(key, t.found, t.stale)
+}
+
+// soonest has a pass made again that failed, or in which something waits for AWS. A lasting failure neither delays by minutes what waits for a
+// moment, nor is it tried each moment.
+func (s *Reconciler) soonest(key stack.Key, wait time.Duration, err error) (reconcile.Result, error) {
+	if err == nil || wait == 0 {
+		return reconcile.Result{RequeueAfter: wait}, err
+	}
+	return reconcile.Result{RequeueAfter: max(wait, min(s.Retries.failed(key, failing), longestBesideWaiting))}, nil
+}
+
+// imported reports whether a certificate came to be that no listener could name before.
+func imported(p *plan.Plan, r apply.Result) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		op, ok := step.Op.(awsop.ImportCertificate)
+		return ok && op.At == (stack.Ref{}) && r.Outcomes[step.ID].State == apply.Done
+	})
+}
+
+// madeTrustStore reports whether a trust store came to be that no listener could name before.
+func madeTrustStore(p *plan.Plan, r apply.Result) bool {
+	return slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+		_, ok := step.Op.(awsop.CreateTrustStore)
+		return ok && r.Outcomes[step.ID].State == apply.Done
+	})
+}
+
+// freedName reports whether a target group was deleted whose name another one may be to get, which has a name of its own until then.
+func freedName(want *stack.Stack, p *plan.Plan, r apply.Result) bool {
+	return want != nil && slices.ContainsFunc(want.TargetGroups, func(tg stack.TargetGroup) bool { return tg.Declared }) &&
+		slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
+			_, ok := step.Op.(awsop.DeleteTargetGroup)
+			return ok && r.Outcomes[step.ID].State == apply.Done
+		})
+}
+
+// retryLater has another pass made after a pause if the pass rests on answers that are being read again, or if something was found that may become
+// right without an edit of the objects.
+func (s *Reconciler) retryLater(key stack.Key, found diag.List, stale bool) (reconcile.Result, error) {
+	if stale {
+		return s.Retries.later(key, staleFacts), nil
+	}
+	s.Retries.done(key, staleFacts)
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Transient && d.Code != diag.FinalizerNotAdded }) {
+		return s.Retries.later(key, readingFacts), nil
+	}
+	s.Retries.done(key, readingFacts)
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.SecretRefused }) {
+		return s.Retries.later(key, refusedSecret), nil
+	}
+	s.Retries.done(key, refusedSecret)
+	if slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Class == diag.Throttled }) {
+		return s.Retries.later(key, throttled), nil
+	}
+	s.Retries.done(key, throttled)
+	for _, d := range found {
+		switch d.Class {
+		case diag.Denied, diag.Credentials, diag.Quota:
+			if d.Code == diag.PolicyDenied { // the pass is made again as a failed one
+				continue
+			}
+			return s.Retries.later(key, missing), nil
+		case diag.Throttled, diag.NotFound, diag.Invalid, diag.Conflict, diag.Note, diag.Transient: // FinalizerNotAdded: that pass is made again as a failed one
+			if missingInAWS(d) {
+				return s.Retries.later(key, missing), nil
+			}
+		}
+	}
+	s.Retries.done(key, missing)
+	return reconcile.Result{}, nil
+}
+
+// missingInAWS reports a finding that an edit in AWS may cure, which no event announces: a subnet gets its tag, a certificate is
+// issued.
+func missingInAWS(d diag.Diagnostic) bool {
+	return slices.Contains([]diag.Code{
+		diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.TrustStoreNotFound, diag.WebACLNotFound,
+		diag.HostedZoneNotFound, diag.LoadBalancerNotFound, diag.LoadBalancerUnfit, diag.LoadBalancerNotAllowed, diag.ListenerTaken,
+	}, d.Code)
+}
