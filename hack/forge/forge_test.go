@@ -90,7 +90,7 @@ func TestWorkflowsMayWriteOnlyInTheReleaseJob(t *testing.T) {
 				t.Errorf("%s, job %s: permissions %v", name, job, j.Permissions)
 			}
 			for _, s := range j.Steps {
-				if s.Uses != "" && !regexp.MustCompile(`^(actions|sigstore)/[a-z-]+@v\d+$`).MatchString(s.Uses) {
+				if s.Uses != "" && !regexp.MustCompile(`^(actions|sigstore)/[a-z-]+@`).MatchString(s.Uses) {
 					t.Errorf("%s uses %s", name, s.Uses)
 				}
 			}
@@ -218,6 +218,51 @@ func TestVulnerabilitiesFailAndAnAbsentDatabaseIsReported(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != tt.code || !strings.Contains(string(out), tt.says) {
 			t.Errorf("%s: %v\n%s", tt.does, err, out)
+		}
+	}
+}
+
+// TestActionsArePinnedByDigest holds that nobody can change what a workflow runs by moving a tag.
+func TestActionsArePinnedByDigest(t *testing.T) {
+	t.Parallel()
+	uses := regexp.MustCompile(`(?m)uses: (\S+)(.*)$`)
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	pinned := regexp.MustCompile(`^[\w./-]+@[0-9a-f]{40}$`)
+	for _, f := range files {
+		for _, m := range uses.FindAllStringSubmatch(read(t, strings.TrimPrefix(f, root+"/")), -1) {
+			if !pinned.MatchString(m[1]) || !strings.Contains(m[2], "# v") {
+				t.Errorf("%s: %s: name a commit and, in a comment, its version", f, m[1])
+			}
+		}
+	}
+}
+
+// TestFormsOfIssuesAreWellFormed reads them as the forge does.
+func TestFormsOfIssuesAreWellFormed(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"bug", "feature"} {
+		var form struct {
+			Name, Description string
+			Labels            []string
+			Body              []struct {
+				Type, ID    string
+				Attributes  struct{ Label, Description, Render string }
+				Validations struct{ Required bool }
+			}
+		}
+		if err := yaml.UnmarshalStrict([]byte(read(t, ".github/ISSUE_TEMPLATE/"+name+".yml")), &form); err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range form.Body {
+			if !slices.Contains([]string{"input", "textarea"}, field.Type) || field.ID == "" || field.Attributes.Label == "" {
+				t.Errorf("%s: %+v", name, field)
+			}
+		}
+		if form.Name == "" || form.Description == "" || len(form.Body) < 3 {
+			t.Errorf("%s: %+v", name, form)
 		}
 	}
 }
