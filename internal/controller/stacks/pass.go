@@ -117,10 +117,10 @@ func (p *pass) run(ctx context.Context) (reconcile.Result, error) {
 		result, err = s.soonest(p.key, result.RequeueAfter, errors.Join(err, p.unmarked.err()))
 	}
 	s.endMarking(p.key, begun)
-	if ctx.Err() != nil { // the process ends, or leads no more: what failed by that is no failure
-		return reconcile.Result{}, nil
+	if ctx.Err() == nil {
+		return p.requeue(result, err)
 	}
-	return p.requeue(result, err)
+	return reconcile.Result{}, nil // the process ends, or leads no more: what failed by that is no failure
 }
 
 // try makes one attempt.

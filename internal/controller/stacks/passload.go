@@ -147,4 +147,4 @@ func (p *pass) failedEarly(ctx context.Context, err error) exit {
 }
 
 // ifOutdated ends a pass, and makes another one if objects changed while this one read them.
-func (p *pass) ifOutdated() exit { return ended(again(p.outdated)) }
+func (p *pass) ifOutdated() exit { return ended(reconcile.Result{}, again(p.outdated)) }

@@ -122,10 +122,10 @@ func (s *Reconciler) reader(ctx context.Context, live client.Reader) *reads.Cach
 	return r
 }
 
-// again returns for another pass if what the last one rests on has changed meanwhile.
-func again(stale bool) (reconcile.Result, error) {
+// again asks for another pass if what the last one rests on has changed meanwhile.
+func again(stale bool) error {
 	if stale {
-		return reconcile.Result{}, queue.ErrRequeue
+		return queue.ErrRequeue
 	}
-	return reconcile.Result{}, nil
+	return nil
 }
