@@ -67,6 +67,21 @@ func (a *Account) QuotaFaults() []string {
 func (a *Account) BalancingFaults() []string {
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	a.loadBalancerFaults(fault)
+	for arn, l := range a.Listeners {
+		if arn != l.ARN || a.LoadBalancers[l.LoadBalancer.ARN] != l.LoadBalancer {
+			fault("listener %s belongs to a load balancer that does not exist", l.ARN)
+		}
+		if m := l.MutualTLS; (m.Mode == "verify") != (m.TrustStore != "") || m.TrustStore != "" && a.TrustStores[m.TrustStore] == nil {
+			fault("listener %s verifies clients with trust store %q, which does not exist", l.ARN, m.TrustStore)
+		}
+		a.ruleFaults(l, fault)
+	}
+	a.targetGroupFaults(a.usesOfTargetGroups(fault), fault)
+	return faults
+}
+
+func (a *Account) loadBalancerFaults(fault func(format string, args ...any)) {
 	names := map[string]bool{}
 	for arn, lb := range a.LoadBalancers {
 		if arn != lb.ARN || a.LoadBalancerNamed(lb.Name) != lb {
@@ -91,32 +106,32 @@ func (a *Account) BalancingFaults() []string {
 				fault("load balancer %s has security group %s, which does not exist", lb.ARN, g)
 			}
 		}
-		zones := map[string]bool{}
-		for _, z := range lb.Zones {
-			if zones[z.Name] {
-				fault("load balancer %s is twice in zone %s", lb.ARN, z.Name)
-			}
-			zones[z.Name] = true
-			if e := a.Addresses[z.AllocationID]; z.AllocationID != "" && (e == nil || e.Interface != z.Interface) {
-				fault("load balancer %s has address %s, which is not that of its interface", lb.ARN, z.AllocationID)
-			}
-			if _, ok := a.Subnet(z.Subnet); !ok {
-				fault("load balancer %s is in subnet %s, which does not exist", lb.ARN, z.Subnet)
-			}
-			if _, ok := a.Interface(z.Interface); !ok {
-				fault("load balancer %s has interface %s, which does not exist", lb.ARN, z.Interface)
-			}
+		a.zoneFaults(lb, fault)
+	}
+}
+
+// zoneFaults lists what is wrong with the zones of a load balancer.
+func (a *Account) zoneFaults(lb *LoadBalancer, fault func(format string, args ...any)) {
+	zones := map[string]bool{}
+	for _, z := range lb.Zones {
+		if zones[z.Name] {
+			fault("load balancer %s is twice in zone %s", lb.ARN, z.Name)
+		}
+		zones[z.Name] = true
+		if e := a.Addresses[z.AllocationID]; z.AllocationID != "" && (e == nil || e.Interface != z.Interface) {
+			fault("load balancer %s has address %s, which is not that of its interface", lb.ARN, z.AllocationID)
+		}
+		if _, ok := a.Subnet(z.Subnet); !ok {
+			fault("load balancer %s is in subnet %s, which does not exist", lb.ARN, z.Subnet)
+		}
+		if _, ok := a.Interface(z.Interface); !ok {
+			fault("load balancer %s has interface %s, which does not exist", lb.ARN, z.Interface)
 		}
 	}
-	for arn, l := range a.Listeners {
-		if arn != l.ARN || a.LoadBalancers[l.LoadBalancer.ARN] != l.LoadBalancer {
-			fault("listener %s belongs to a load balancer that does not exist", l.ARN)
-		}
-		if m := l.MutualTLS; (m.Mode == "verify") != (m.TrustStore != "") || m.TrustStore != "" && a.TrustStores[m.TrustStore] == nil {
-			fault("listener %s verifies clients with trust store %q, which does not exist", l.ARN, m.TrustStore)
-		}
-		a.ruleFaults(l, fault)
-	}
+}
+
+// usesOfTargetGroups are the rules that forward to each target group.
+func (a *Account) usesOfTargetGroups(fault func(format string, args ...any)) map[string]map[string]bool {
 	uses := map[string]map[string]bool{}
 	for arn, r := range a.Rules {
 		if arn != r.ARN || a.Listeners[r.Listener.ARN] != r.Listener {
@@ -136,8 +151,7 @@ func (a *Account) BalancingFaults() []string {
 			}
 		}
 	}
-	a.targetGroupFaults(uses, fault)
-	return faults
+	return uses
 }
 
 func (a *Account) ruleFaults(l *Listener, fault func(string, ...any)) {

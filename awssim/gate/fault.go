@@ -69,10 +69,15 @@ func (f Fault) Validate() error {
 		return fmt.Errorf("fault %q: status %d is not that of an error, use 400 to 599", f.ID, f.Status)
 	case f.Status != 0 && f.Code == "":
 		return fmt.Errorf("fault %q: status %d needs a code, such as InternalFailure", f.ID, f.Status)
-	case f.Kind+f.Code == "" && f.Latency == 0 && f.Delay == 0 && f.Stale == 0 && !f.Reset && !f.Lose && !f.Empty && f.Drift == nil:
+	case !f.effective():
 		return fmt.Errorf("fault %q does nothing: give a kind, code, latency, delay, stale, drift, reset, lose or empty", f.ID)
 	}
 	return nil
+}
+
+// effective reports whether the rule changes anything.
+func (f Fault) effective() bool {
+	return f.Kind+f.Code != "" || f.Latency != 0 || f.Delay != 0 || f.Stale != 0 || f.Reset || f.Lose || f.Empty || f.Drift != nil
 }
 
 // refusal is the answer to a call of the service that the rule refuses.

@@ -113,11 +113,8 @@ func (s *Service) endpoint(x *account.Accelerator, region string, c types.Endpoi
 		return nil, invalid("The endpoint id %q is not the ARN of a load balancer, the allocation id of an Elastic IP address or the id of an instance.", e.ID)
 	}
 	given(&e.PreserveClientIP, c.ClientIPPreservationEnabled)
-	if e.PreserveClientIP && !mayPreserve {
-		return nil, invalid("The endpoint %s does not support client IP address preservation.", e.ID)
-	}
-	if !e.PreserveClientIP && mustPreserve {
-		return nil, invalid("The endpoint %s needs client IP address preservation.", e.ID)
+	if err := checkPreservation(e, mayPreserve, mustPreserve); err != nil {
+		return nil, err
 	}
 	if x.IPAddressType == string(types.IpAddressTypeDualStack) {
 		if err := s.checkFamily(e.ID); err != nil {
@@ -125,6 +122,17 @@ func (s *Service) endpoint(x *account.Accelerator, region string, c types.Endpoi
 		}
 	}
 	return e, nil
+}
+
+// checkPreservation checks whether an endpoint preserves client addresses only if it may, and if it must.
+func checkPreservation(e *account.AcceleratorEndpoint, may, must bool) error {
+	if e.PreserveClientIP && !may {
+		return invalid("The endpoint %s does not support client IP address preservation.", e.ID)
+	}
+	if !e.PreserveClientIP && must {
+		return invalid("The endpoint %s needs client IP address preservation.", e.ID)
+	}
+	return nil
 }
 
 // checkFamily refuses endpoints that a dual-stack accelerator cannot have: all but dual-stack load balancers.

@@ -48,20 +48,8 @@ func (c *compiler) compile() Result {
 	if c.cfg.StrictGroups {
 		return c.strict()
 	}
-	for i := range c.members {
-		var errors diag.List
-		shared := false
-		for _, d := range c.e.Members[i].Diagnostics {
-			if quarantine.Disqualifies(c.e.Members[i], d) {
-				errors = append(errors, d)
-				shared = shared || !d.Scope.OwnOnly()
-			}
-		}
-		if m := &c.e.Members[i]; len(errors) > 0 || m.Former || m.Withheld {
-			if !c.setAside(i, errors, shared && !m.Withheld) {
-				return c.waiting(needStack(&c.e))
-			}
-		}
+	if !c.setInvalidAside() {
+		return c.waiting(needStack(&c.e))
 	}
 	for {
 		if r, ok := c.hopeless(); ok {
@@ -93,6 +81,26 @@ func (c *compiler) compile() Result {
 		}
 		return c.finish(b)
 	}
+}
+
+// setInvalidAside sets members aside that are invalid, have left or are withheld. done is false while it is not known what they have in AWS.
+func (c *compiler) setInvalidAside() (done bool) {
+	for i := range c.members {
+		var errors diag.List
+		shared := false
+		for _, d := range c.e.Members[i].Diagnostics {
+			if quarantine.Disqualifies(c.e.Members[i], d) {
+				errors = append(errors, d)
+				shared = shared || !d.Scope.OwnOnly()
+			}
+		}
+		if m := &c.e.Members[i]; len(errors) > 0 || m.Former || m.Withheld {
+			if !c.setAside(i, errors, shared && !m.Withheld) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // strict builds all members or nothing, as the existing controller does. Members whose target groups have the same identity do not stop

@@ -95,14 +95,7 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 	if !b.settings.manageBackend.Or(true) || !b.subnetsInFull() {
 		return nil
 	}
-	var subnets []string
-	for _, s := range b.subnets {
-		if tg.IPv6 {
-			subnets = append(subnets, s.IPv6CIDRs...)
-		} else if s.CIDR != "" {
-			subnets = append(subnets, s.CIDR)
-		}
-	}
+	subnets := b.subnetRanges(tg.IPv6)
 	preserve := tg.TargetType == stack.TargetInstance
 	if v, ok := tg.Attributes["preserve_client_ip.enabled"]; ok {
 		preserve = v == "true"
@@ -125,11 +118,7 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 		traffic.Ports = []stack.NetworkingPort{{Protocol: "TCP"}}
 		return []stack.NetworkingRule{traffic}
 	}
-	for _, protocol := range []string{"TCP", "UDP"} {
-		if protocol == "UDP" && udp(tg.Protocol) || protocol == "TCP" && tg.Protocol != "UDP" && tg.Protocol != "QUIC" {
-			traffic.Ports = append(traffic.Ports, stack.NetworkingPort{Protocol: protocol, Port: tg.TargetPort})
-		}
-	}
+	traffic.Ports = append(traffic.Ports, trafficPorts(tg)...)
 	out := []stack.NetworkingRule{traffic}
 	// Health checks come from the subnets; TCP from all sources to the traffic port covers them.
 	covered := slices.ContainsFunc(traffic.Ports, func(p stack.NetworkingPort) bool { return p.Protocol == "TCP" }) &&
@@ -145,6 +134,29 @@ func (b *build) networkingFromRanges(tg *intent.TargetGroup) []stack.NetworkingR
 		port = tg.TargetPort
 	}
 	return append(out, stack.NetworkingRule{FromCIDRs: subnets, Ports: []stack.NetworkingPort{{Protocol: "TCP", Port: port}}})
+}
+
+// trafficPorts are the ports to which a load balancer sends the traffic of a target group.
+func trafficPorts(tg *intent.TargetGroup) (ports []stack.NetworkingPort) {
+	for _, protocol := range []string{"TCP", "UDP"} {
+		if protocol == "UDP" && udp(tg.Protocol) || protocol == "TCP" && tg.Protocol != "UDP" && tg.Protocol != "QUIC" {
+			ports = append(ports, stack.NetworkingPort{Protocol: protocol, Port: tg.TargetPort})
+		}
+	}
+	return ports
+}
+
+// subnetRanges are the addresses of the load balancer's subnets.
+func (b *build) subnetRanges(ipv6 bool) []string {
+	var subnets []string
+	for _, s := range b.subnets {
+		if ipv6 {
+			subnets = append(subnets, s.IPv6CIDRs...)
+		} else if s.CIDR != "" {
+			subnets = append(subnets, s.CIDR)
+		}
+	}
+	return subnets
 }
 
 // sourceRanges are the ranges that the listeners of a target group allow.

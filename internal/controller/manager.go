@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -176,14 +175,11 @@ func (w *wiring) declared() (all []stack.Key) {
 // declares reports whether there are any.
 func (w *wiring) declares() bool { return len(w.declared()) > 0 }
 
-// deniedResource is how AWS names what a call that it denies is about.
-var deniedResource = regexp.MustCompile(`on resource: (arn:\S+)`)
-
 // aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
 // whose a target group is. A policy with a condition on tags denies calls about what this process has just deleted.
 func (w *wiring) aside(c awsclient.Call) bool {
 	if w.inventory != nil && c.Err != nil {
-		if m := deniedResource.FindStringSubmatch(c.Err.Error()); m != nil && w.inventory.Gone(m[1]) {
+		if _, resource := awsclient.Denial(c.Err.Error()); resource != "" && w.inventory.Gone(resource) {
 			return true
 		}
 	}

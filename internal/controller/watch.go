@@ -315,20 +315,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	w.bindings, registry.Progress = b, b.CallEnded
 	groups.Limits = bindings.Limits{Allowed: c.AllowedNetworking(), Planned: w.writer.Planned, HealthPort: b.HealthPort}
 	w.writer.Planned.Changed = groups.Replace
-	wake := func(priority int) func(types.NamespacedName) {
-		return func(binding types.NamespacedName) { b.Waker.Wake(priority, reconcile.Request{NamespacedName: binding}) }
-	}
-	b.Writes.Wake, gates.Ended, groups.Wake = wake(queue.Normal), wake(queue.Normal), wake(queue.CallEnded)
-	b.Writes.Measure = func(p objectwriter.Part) func() {
-		if p != objectwriter.Status {
-			return func() {}
-		}
-		return w.metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
-	}
-	gates.Lost = func(binding types.NamespacedName, of registrar.Group) {
-		registry.Invalidate(of)
-		b.Writes.Wake(binding)
-	}
+	w.wakeAfterCalls(b)
 	w.starts(health, gates, groups, b.Writes, counts, b.Drains)
 	if c.NodeDrainCondition {
 		b.DrainTime = func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration {
@@ -337,4 +324,22 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		w.starts(&nodedrain.Writer{Client: w.mgr.GetClient(), Targets: registry, Groups: b.TargetGroups, Now: w.now, Log: w.log.WithName("nodes")})
 	}
 	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
+}
+
+// wakeAfterCalls has bindings woken by the end of what their passes wait for.
+func (w *wiring) wakeAfterCalls(b *bindingpass.Reconciler) {
+	wake := func(priority int) func(types.NamespacedName) {
+		return func(binding types.NamespacedName) { b.Waker.Wake(priority, reconcile.Request{NamespacedName: binding}) }
+	}
+	b.Writes.Wake, b.Gates.Ended, b.Networking.Wake = wake(queue.Normal), wake(queue.Normal), wake(queue.CallEnded)
+	b.Writes.Measure = func(p objectwriter.Part) func() {
+		if p != objectwriter.Status {
+			return func() {}
+		}
+		return w.metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
+	}
+	b.Gates.Lost = func(binding types.NamespacedName, of registrar.Group) {
+		b.Registry.Invalidate(of)
+		b.Writes.Wake(binding)
+	}
 }

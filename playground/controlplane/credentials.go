@@ -112,14 +112,9 @@ func newCredentials(dir string) (*credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	var tokens strings.Builder
-	for i, u := range []user{userAdmin, userNodes, userControllers, userScheduler, userController} {
-		b := make([]byte, 16)
-		if _, err := rand.Read(b); err != nil {
-			return nil, fmt.Errorf("make a token: %w", err)
-		}
-		c.tokens[u.name] = hex.EncodeToString(b)
-		fmt.Fprintf(&tokens, "%s,%s,uid-%d,%q\n", c.tokens[u.name], u.name, i, strings.Join(u.groups, ","))
+	tokens, err := c.newTokens()
+	if err != nil {
+		return nil, err
 	}
 	certPEM := func(c *x509.Certificate) []byte {
 		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
@@ -129,7 +124,7 @@ func newCredentials(dir string) (*credentials, error) {
 		der, _ := x509.MarshalECPrivateKey(k) // cannot fail for a P-256 key that was just made
 		return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der})
 	}
-	for path, content := range map[string][]byte{
+	return c, writeAll(map[string][]byte{
 		c.caFile:            c.caPEM,
 		c.servingCert:       certPEM(serving),
 		c.servingKey:        keyPEM(servingKey),
@@ -138,13 +133,32 @@ func newCredentials(dir string) (*credentials, error) {
 		c.kubeletClientCert: certPEM(client),
 		c.kubeletClientKey:  keyPEM(clientKey),
 		c.serviceAccountKey: keyPEM(saKey),
-		c.tokenFile:         []byte(tokens.String()),
-	} {
+		c.tokenFile:         []byte(tokens),
+	})
+}
+
+// writeAll writes files that only this user can read.
+func writeAll(files map[string][]byte) error {
+	for path, content := range files {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return nil, fmt.Errorf("write credentials: %w", err)
+			return fmt.Errorf("write credentials: %w", err)
 		}
 	}
-	return c, nil
+	return nil
+}
+
+// newTokens makes the users' tokens, and returns the text of the token file.
+func (c *credentials) newTokens() (string, error) {
+	var tokens strings.Builder
+	for i, u := range []user{userAdmin, userNodes, userControllers, userScheduler, userController} {
+		b := make([]byte, 16)
+		if _, err := rand.Read(b); err != nil {
+			return "", fmt.Errorf("make a token: %w", err)
+		}
+		c.tokens[u.name] = hex.EncodeToString(b)
+		fmt.Fprintf(&tokens, "%s,%s,uid-%d,%q\n", c.tokens[u.name], u.name, i, strings.Join(u.groups, ","))
+	}
+	return tokens.String(), nil
 }
 
 // newCertificate makes a key and a certificate for ten years, signed by parent or, if that is nil, by itself.

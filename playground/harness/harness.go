@@ -171,51 +171,10 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 			err = fmt.Errorf("%w (logs: %s)", err, filepath.Join(dir, "logs"))
 		}
 	}()
-	options := environment.Options{
-		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
-		Grace: time.Minute,
+	options, err := o.environment(dir, root)
+	if err != nil {
+		return nil, err
 	}
-	if o.Speed > 0 {
-		options.Speed, options.HealthInterval, options.HealthTimeout = o.Speed, 0, 0
-	}
-	if options.Profile.Name == "" {
-		options.Profile = account.Instant()
-	}
-	if !o.NoController {
-		if options.Controller = o.ControllerPath; options.Controller == "" {
-			options.Controller = os.Getenv("CONTROLLER")
-		}
-		if options.Controller == "" {
-			if options.Controller, err = root.Controller(); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if o.Account != "" {
-		f, err := os.Open(o.Account)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close() //nolint:errcheck // only read
-		file, err := seed.Load(f)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", o.Account, err)
-		}
-		options.Account = &file
-	}
-	if o.Policy != Unrestricted {
-		if options.Account == nil {
-			file := seed.Default()
-			options.Account = &file
-		}
-		if err := o.Policy.restrict(options.Account); err != nil {
-			return nil, err
-		}
-	}
-	if o.Requests {
-		options.Requests = filepath.Join(dir, requestsFile)
-	}
-	options.FirstArgs = o.ExtraArgs // of the first start only, so that a later test can have others
 	bounded, cancel := context.WithTimeout(ctx, 2*Timeout)
 	defer cancel()
 	env, err := environment.Start(bounded, options)
@@ -252,6 +211,56 @@ func start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	go func() { defer close(ended); c.supervise(supervised) }()
 	c.end = func() { end(); <-ended }
 	return c, nil
+}
+
+// environment are the options of the environment of a cluster.
+func (o Options) environment(dir string, root repository.Root) (_ environment.Options, err error) {
+	options := environment.Options{
+		Dir: dir, Repo: root, Profile: o.Profile, Release: o.Release, WithoutGatewayAPI: o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, HealthInterval: 100 * time.Millisecond, HealthTimeout: 5 * time.Second,
+		Grace: time.Minute,
+	}
+	if o.Speed > 0 {
+		options.Speed, options.HealthInterval, options.HealthTimeout = o.Speed, 0, 0
+	}
+	if options.Profile.Name == "" {
+		options.Profile = account.Instant()
+	}
+	if !o.NoController {
+		if options.Controller = o.ControllerPath; options.Controller == "" {
+			options.Controller = os.Getenv("CONTROLLER")
+		}
+		if options.Controller == "" {
+			if options.Controller, err = root.Controller(); err != nil {
+				return options, err
+			}
+		}
+	}
+	if o.Account != "" {
+		f, err := os.Open(o.Account)
+		if err != nil {
+			return options, err
+		}
+		defer f.Close() //nolint:errcheck // only read
+		file, err := seed.Load(f)
+		if err != nil {
+			return options, fmt.Errorf("%s: %w", o.Account, err)
+		}
+		options.Account = &file
+	}
+	if o.Policy != Unrestricted {
+		if options.Account == nil {
+			file := seed.Default()
+			options.Account = &file
+		}
+		if err := o.Policy.restrict(options.Account); err != nil {
+			return options, err
+		}
+	}
+	if o.Requests {
+		options.Requests = filepath.Join(dir, requestsFile)
+	}
+	options.FirstArgs = o.ExtraArgs // of the first start only, so that a later test can have others
+	return options, nil
 }
 
 // Environ is the environment of this process with the variables that "playground env" prints.

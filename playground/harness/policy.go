@@ -3,11 +3,12 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/seed"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/iampolicy"
 	"github.com/k8s-lbc/lbc/playground/environment"
 )
@@ -82,10 +83,8 @@ func (p Policy) restrict(f *seed.File) error {
 	return nil
 }
 
-// deniedGroup is the target group that a denied call is about. Conditions on its tags do not hold once it is deleted.
-var deniedGroup = regexp.MustCompile(`on resource: (arn:[^ ]*:targetgroup/[^ ]+)`)
-
-// Denied are the calls of the controller after a mark that its policy did not allow.
+// Denied are the calls of the controller after a mark that its policy did not allow, without those about target groups that are deleted:
+// conditions on their tags do not hold any more.
 func (c *Cluster) Denied(after uint64) (out []gate.Call) {
 	here := map[string]bool{}
 	for _, tg := range c.Simulator.Resources().TargetGroups {
@@ -93,7 +92,7 @@ func (c *Cluster) Denied(after uint64) (out []gate.Call) {
 	}
 	for _, call := range c.Simulator.Gate.Calls(gate.Filter{After: after, Caller: ControllerKey, Failed: true}) {
 		if call.Code == "AccessDenied" || call.Code == "UnauthorizedOperation" || call.Code == "AccessDeniedException" {
-			if m := deniedGroup.FindStringSubmatch(call.Message); m == nil || here[m[1]] {
+			if _, resource := awsclient.Denial(call.Message); !strings.Contains(resource, ":targetgroup/") || here[resource] {
 				out = append(out, call)
 			}
 		}

@@ -73,62 +73,44 @@ func (c *Network) TagsOf(id string) (tags map[string]string, ok bool) {
 
 func (c *Network) tagField(id string) *map[string]string {
 	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
-	case "vpc":
-		if r, ok := c.VPCs[id]; ok {
-			return &r.Tags
-		}
-	case "subnet":
-		if r, ok := c.Subnets[id]; ok {
-			return &r.Tags
-		}
-	case "rtb":
-		if r, ok := c.RouteTables[id]; ok {
-			return &r.Tags
-		}
-	case "igw":
-		if r, ok := c.InternetGateways[id]; ok {
-			return &r.Tags
-		}
-	case "sg":
-		if r, ok := c.SecurityGroups[id]; ok {
-			return &r.Tags
-		}
 	case "sgr":
 		if p := c.permissionByID(id); p != nil {
 			return &p.Tags
 		}
+	case "vpc":
+		return tagsIn(c.VPCs, id, func(r *VPC) *map[string]string { return &r.Tags })
+	case "subnet":
+		return tagsIn(c.Subnets, id, func(r *Subnet) *map[string]string { return &r.Tags })
+	case "rtb":
+		return tagsIn(c.RouteTables, id, func(r *RouteTable) *map[string]string { return &r.Tags })
+	case "igw":
+		return tagsIn(c.InternetGateways, id, func(r *InternetGateway) *map[string]string { return &r.Tags })
+	case "sg":
+		return tagsIn(c.SecurityGroups, id, func(r *SecurityGroup) *map[string]string { return &r.Tags })
 	case "eni":
-		if r, ok := c.Interfaces[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.Interfaces, id, func(r *Interface) *map[string]string { return &r.Tags })
 	case "i":
-		if r, ok := c.Instances[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.Instances, id, func(r *Instance) *map[string]string { return &r.Tags })
 	case "pl":
-		if r, ok := c.PrefixLists[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.PrefixLists, id, func(r *PrefixList) *map[string]string { return &r.Tags })
 	case "eipalloc":
-		if r, ok := c.Addresses[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.Addresses, id, func(r *ElasticAddress) *map[string]string { return &r.Tags })
 	case "nat":
-		if r, ok := c.NATGateways[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.NATGateways, id, func(r *NATGateway) *map[string]string { return &r.Tags })
 	case "pcx":
-		if r, ok := c.Peerings[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.Peerings, id, func(r *Peering) *map[string]string { return &r.Tags })
 	case "ipv4pool":
-		if r, ok := c.CustomerPools[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.CustomerPools, id, func(r *CustomerPool) *map[string]string { return &r.Tags })
 	case "ipam":
-		if r, ok := c.IPAMPools[id]; ok {
-			return &r.Tags
-		}
+		return tagsIn(c.IPAMPools, id, func(r *IPAMPool) *map[string]string { return &r.Tags })
+	}
+	return nil
+}
+
+// tagsIn are the tags of a resource among all of its kind; nil if it does not exist.
+func tagsIn[R any](all map[string]R, id string, tags func(R) *map[string]string) *map[string]string {
+	if r, ok := all[id]; ok {
+		return tags(r)
 	}
 	return nil
 }

@@ -13,27 +13,18 @@ func (i *Head) framing(lines []headLine) (host []byte) {
 	var length, encodings []byte
 	encoded := false
 	for n, l := range lines {
-		if n+1 < len(lines) && lines[n+1].fold && (is(l.name, "Host") || is(l.name, "Content-Length") || is(l.name, "Transfer-Encoding")) {
+		if n+1 < len(lines) && lines[n+1].fold && frames(l.name) {
 			i.refusal(http.StatusBadRequest) // what net/http would make of the whole is not what is read here
 		}
 		switch {
 		case is(l.name, "Content-Length"):
-			lengths++
-			switch {
-			case lengths == 1:
+			if lengths++; lengths == 1 {
 				length = l.value
-			case bytes.Equal(length, l.value):
-				i.note("DuplicateContentLength")
-			default:
-				i.note("MultipleContentLength")
+			} else {
+				i.repeated(length, l.value)
 			}
 		case is(l.name, "Transfer-Encoding"):
-			if encoded {
-				encodings = append(append(bytes.Clone(encodings), ','), l.value...)
-			} else {
-				encodings = l.value
-			}
-			encoded = true
+			encodings, encoded = joined(encodings, l.value, encoded), true
 		case is(l.name, "Host"):
 			hosts++
 			host = l.value
@@ -60,6 +51,28 @@ func (i *Head) framing(lines []headLine) (host []byte) {
 	}
 	i.Upgraded = i.Upgraded && i.length == 0 && !i.chunked
 	return host
+}
+
+// frames reports whether a header decides where a request goes, or ends.
+func frames(name []byte) bool {
+	return is(name, "Host") || is(name, "Content-Length") || is(name, "Transfer-Encoding")
+}
+
+// joined is the value of a header that may stand in several lines.
+func joined(before, value []byte, several bool) []byte {
+	if !several {
+		return value
+	}
+	return append(append(bytes.Clone(before), ','), value...)
+}
+
+// repeated notes a second length of the body.
+func (i *Head) repeated(first, length []byte) {
+	if bytes.Equal(first, length) {
+		i.note("DuplicateContentLength")
+	} else {
+		i.note("MultipleContentLength")
+	}
 }
 
 func is[T string | []byte](b T, s string) bool {

@@ -154,8 +154,7 @@ var stickinessTypes = map[string][]string{
 // checkTargetGroupAttributes holds the rules between attributes; after is complete.
 func checkTargetGroupAttributes(tg *account.TargetGroup, after map[string]string) error {
 	on := func(key string) bool { return after[key] == "true" }
-	sticky, weighted := on("stickiness.enabled"), after[algorithm+"type"] == "weighted_random"
-	slow := after["slow_start.duration_seconds"] != "" && after["slow_start.duration_seconds"] != "0"
+	sticky := on("stickiness.enabled")
 	apart := after[targetCrossZone] == "false"
 	switch kind := after["stickiness.type"]; {
 	case tg.TargetType == "alb":
@@ -177,6 +176,16 @@ func checkTargetGroupAttributes(tg *account.TargetGroup, after map[string]string
 		return check.InvalidConfiguration("You cannot enable stickiness when cross-zone load balancing is disabled on the target group")
 	case apart && slices.ContainsFunc(tg.Targets, func(t *account.Target) bool { return t.Zone == "all" }):
 		return check.InvalidConfiguration("Cross-zone load balancing cannot be disabled while targets are registered with the Availability Zone 'all'")
+	}
+	return check.First(checkAlgorithm(tg, after), thresholds(after, "count"), thresholds(after, "percentage"))
+}
+
+// checkAlgorithm holds the rules about the algorithm, connections and failover.
+func checkAlgorithm(tg *account.TargetGroup, after map[string]string) error {
+	on := func(key string) bool { return after[key] == "true" }
+	sticky, weighted := on("stickiness.enabled"), after[algorithm+"type"] == "weighted_random"
+	slow := after["slow_start.duration_seconds"] != "" && after["slow_start.duration_seconds"] != "0"
+	switch {
 	case weighted && sticky:
 		return check.InvalidConfiguration("You cannot enable stickiness with the load balancing algorithm 'weighted_random'")
 	case slow && after[algorithm+"type"] != "round_robin":
@@ -192,7 +201,7 @@ func checkTargetGroupAttributes(tg *account.TargetGroup, after map[string]string
 	case after["target_failover.on_deregistration"] != after["target_failover.on_unhealthy"]:
 		return check.InvalidConfiguration("'target_failover.on_deregistration' and 'target_failover.on_unhealthy' must have the same value")
 	}
-	return check.First(thresholds(after, "count"), thresholds(after, "percentage"))
+	return nil
 }
 
 // thresholds requires that DNS fails over no later than routing to unhealthy targets begins. A threshold that is off

@@ -47,29 +47,9 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
-		// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the next
-		// plan switches it off where that is declared. The second time the deletion is refused.
-		known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
-		if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
-			return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the deletion protection to be read again", Err: err}
-		}
-		g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
-		d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
-		d.RequestID = e.RequestID
-		return Outcome{State: Refused, Problem: d, Err: err}
+		return r.judgeProtected(s, e, err)
 	case e.InUse() && s.Op.Traits().UsedBy != "":
-		o := r.wait(s, s.Op.Traits().UsedBy, err)
-		wait := o.Until.Sub(r.d.Now())
-		switch {
-		case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
-			failed.Problem.Remedy = "detach the certificate from the resources that use it, which its description in ACM lists; then it is deleted"
-		case wait <= often.Longest:
-			return o
-		default:
-			failed.Problem.Remedy = "remove what uses it; then it is deleted"
-		}
-		failed.Until = o.Until
-		return failed
+		return r.judgeInUse(s, failed)
 	case e.Class == diag.Throttled:
 		o := r.wait(s, "AWS to accept calls again", err)
 		if most := r.d.Now().Add(often.Longest); o.Until.After(most) { // the limiter slows all calls down already
@@ -88,6 +68,36 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
 	}
 	r.d.Inventory.Refuted(e)
+	return failed
+}
+
+// judgeProtected decides the outcome of the deletion of a load balancer that AWS protects.
+func (r *run) judgeProtected(s plan.Step, e awsclient.Error, err error) Outcome {
+	// The protection was switched on outside the controller. If the cached attributes differ, they are forgotten, and the next
+	// plan switches it off where that is declared. The second time the deletion is refused.
+	known := r.d.Inventory.ForgetAttributes(r.key, r.resolve(s.Op.Refs()[0]))
+	if known && r.d.Inventory.Backoff(r.key, s.ID) == 1 {
+		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the deletion protection to be read again", Err: err}
+	}
+	g := diff.Protected(nameOf(r.resolve(s.Op.Refs()[0])))
+	d := diag.New(diag.Object{}, "", g.Code, g.Text, g.Remedy)
+	d.RequestID = e.RequestID
+	return Outcome{State: Refused, Problem: d, Err: err}
+}
+
+// judgeInUse decides the outcome of a step that failed because something else uses the resource.
+func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
+	o := r.wait(s, s.Op.Traits().UsedBy, failed.Err)
+	wait := o.Until.Sub(r.d.Now())
+	switch {
+	case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
+		failed.Problem.Remedy = "detach the certificate from the resources that use it, which its description in ACM lists; then it is deleted"
+	case wait <= often.Longest:
+		return o
+	default:
+		failed.Problem.Remedy = "remove what uses it; then it is deleted"
+	}
+	failed.Until = o.Until
 	return failed
 }
 

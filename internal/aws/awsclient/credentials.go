@@ -32,7 +32,7 @@ func Lack(operation string, err error) (_ impairment.Condition, ok bool) {
 		return impairment.Condition{}, false
 	}
 	action := operation
-	if m := denied.FindStringSubmatch(e.Message); m != nil {
+	if m := deniedAction.FindStringSubmatch(e.Message); m != nil {
 		action = m[1]
 	} else if o, known := Operations[operation]; known {
 		action = o.Permission

@@ -95,14 +95,28 @@ func withoutEncoded(text string) string {
 	return text
 }
 
-// denied is how AWS names the action that it denies, which may be another one than that of the call: a rule with a Cognito login
+// deniedAction and deniedResource are how AWS names what it denies. The action may be another one than that of the call: a rule with a Cognito login
 // needs cognito-idp:DescribeUserPoolClient.
-var denied = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
+var (
+	deniedAction   = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
+	deniedResource = regexp.MustCompile(`on resource: (arn:\S+)`)
+)
+
+// Denial returns the action and the ARN of the resource that the message of a denied call names; each is empty if the message does not name it.
+func Denial(message string) (action, resource string) {
+	if m := deniedAction.FindStringSubmatch(message); m != nil {
+		action = m[1]
+	}
+	if m := deniedResource.FindStringSubmatch(message); m != nil {
+		resource = m[1]
+	}
+	return action, resource
+}
 
 func deniedRemedy(operation, message string) string {
 	action := Operations[operation].Permission
-	if m := denied.FindStringSubmatch(message); m != nil {
-		action = m[1]
+	if named, _ := Denial(message); named != "" {
+		action = named
 	}
 	if action == "" {
 		return "allow the controller's role the action that AWS names"

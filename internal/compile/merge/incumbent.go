@@ -134,6 +134,12 @@ func (g *Group) resolveAmong(q conflict) resolution {
 	if !inherits || decider < 0 {
 		return resolution{winner: g.best(q.candidates, all, p)}
 	}
+	return g.inherit(q, p, decider, ended)
+}
+
+// inherit resolves a conflict about a setting whose default is in effect, which decider may change. ended reports that the value before has lost its owners.
+func (g *Group) inherit(q conflict, p protection, decider int, ended bool) resolution {
+	all := indexes(q.candidates)
 	may := filter(all, func(at int) bool {
 		c := q.candidates[at]
 		return c.value == q.fallback || g.decides(c.member, decider) || ended && p.tighter != nil && p.tighter(c.value, q.fallback)

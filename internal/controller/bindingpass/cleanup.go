@@ -145,16 +145,25 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 			release = func() { b.Drains.Begin(ctx, id.String(), group) }
 		}
 	}
-	if err == nil && !needed && (o.Spec.MultiClusterTargetGroup || b.RegisteredTargets.Exists(id)) {
-		err = b.RegisteredTargets.Delete(ctx, id)
+	if err == nil && !needed {
+		err = b.dropRecord(ctx, o, id)
 	}
-	if h := b.held(ctx, o); err == nil && h != nil && o.Spec.Networking != nil {
-		err = heldError{h}
+	if err != nil {
+		return successors, err
 	}
-	if err == nil {
-		release()
+	if h := b.held(ctx, o); h != nil && o.Spec.Networking != nil {
+		return successors, heldError{h}
 	}
-	return successors, err
+	release()
+	return successors, nil
+}
+
+// dropRecord drops the record of targets of a binding that shares its target group with other clusters.
+func (b *Reconciler) dropRecord(ctx context.Context, o *v1beta1.TargetGroupBinding, id stack.ID) error {
+	if !o.Spec.MultiClusterTargetGroup && !b.RegisteredTargets.Exists(id) {
+		return nil
+	}
+	return b.RegisteredTargets.Delete(ctx, id)
 }
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not

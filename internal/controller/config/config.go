@@ -256,6 +256,17 @@ func (c *Config) Validate() error {
 	if err := c.validateLabels(); err != nil {
 		return err
 	}
+	if err := c.validateLists(); err != nil {
+		return err
+	}
+	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
+		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
+	}
+	return cmp.Or(c.validateMetrics(), c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+}
+
+// validateLists checks the lists of what is allowed, and the policies.
+func (c *Config) validateLists() error {
 	if _, err := iamroles.Parse(c.AssumableRoles); err != nil {
 		return fmt.Errorf("invalid value for --assumable-roles: %w", err)
 	}
@@ -281,10 +292,7 @@ func (c *Config) Validate() error {
 	if _, err := replacement.Parse(c.ReplacementPolicy); err != nil {
 		return fmt.Errorf("invalid value %q for --replacement-policy: %w; %s", c.ReplacementPolicy, err, replacement.Remedy())
 	}
-	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
-		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
-	}
-	return cmp.Or(c.validateMetrics(), c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+	return nil
 }
 
 // validateMetrics refuses a certificate that nothing would serve.

@@ -102,7 +102,12 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableReadinessGates, "enable-pod-readiness-gate-inject", true, "inject readiness gates into pods at admission")
 	fs.DurationVar(&c.OpenGatesAfter, "open-readiness-gates-after", 0, "open the readiness gates of pods that have waited for so long while their target group does not exist, is used by no load balancer, or does not have them yet; gates of targets that are checked or unhealthy stay closed; 0 = never")
 	fs.StringVar(&c.QUICVariable, "quic-environment-variable-name", serverid.DefaultVariable, "environment variable in which containers of pods get their QUIC server id, and from which it is read")
+	bindAWS(fs, c, s)
+	bindProcess(fs, c, s)
+}
 
+// bindAWS declares the flags about AWS.
+func bindAWS(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.Region, "aws-region", "", "AWS region; else AWS_DEFAULT_REGION, AWS_REGION, instance metadata")
 	fs.StringVar(&c.VPC, "aws-vpc-id", "", "VPC of the cluster; else --aws-vpc-tags, instance metadata")
 	fs.StringToStringVar(&c.VPCTags, "aws-vpc-tags", nil, "find the VPC by tags")
@@ -110,7 +115,10 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.IntVar(&c.MaxRetries, "aws-max-retries", 10, "attempts per AWS call, the first included")
 	fs.StringToStringVar(&c.APIEndpoints, "aws-api-endpoints", nil, "endpoint per AWS service, serviceID=URL (such as EC2=http://localhost:4566)")
 	fs.Var(&c.Throttle, "aws-api-throttle", "client-side limits; entries for a service replace its defaults, of which those for ELBv2 hold only while AWS throttles")
+}
 
+// bindProcess declares the flags about the process.
+func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&s.version, "version", false, "print the version, the commit and the version of Go, and exit")
 	fs.StringVar(&c.Kubeconfig, "kubeconfig", "", "kubeconfig file; empty: the pod's service account")
 	fs.StringVar(&c.MetricsAddr, "metrics-bind-addr", ":8080", "address of /metrics; 0 = none")

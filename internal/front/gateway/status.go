@@ -330,6 +330,9 @@ func (d *Decisions) alsoOfGateway(f diag.Diagnostic, found diag.List) bool {
 	})
 }
 
+// failures are the classes of findings that leave a route without rules, or some of them.
+var failures = []diag.Class{diag.Invalid, diag.Quota, diag.NotFound, diag.Conflict}
+
 // entries are those of a route for the parentRefs that are decided about. What leaves a route no rule, as a quota may, refuses it; a route that
 // has some is partly invalid.
 func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentStatus {
@@ -355,14 +358,19 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 				unresolved = &attachment.Problem{Reason: string(gatewayv1.RouteReasonBackendNotFound), Message: message(f)}
 			}
 		default:
-			if refused == nil && slices.Contains([]diag.Class{diag.Invalid, diag.Quota, diag.NotFound, diag.Conflict}, f.Class) && slices.Contains(o.Unmade, f.Object) {
+			if refused == nil && slices.Contains(failures, f.Class) && slices.Contains(o.Unmade, f.Object) {
 				refused, partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}, nil
 			}
-			if partly == nil && refused == nil && (f.Class == diag.Invalid || f.Class == diag.Quota || f.Class == diag.NotFound || f.Class == diag.Conflict) {
+			if partly == nil && refused == nil && slices.Contains(failures, f.Class) {
 				partly = &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message(f)}
 			}
 		}
 	}
+	return d.entriesOf(r, refused, unresolved, partly)
+}
+
+// entriesOf are the entries of a route with the problems that all parents have.
+func (d *Decisions) entriesOf(r *decidedRoute, refused, unresolved, partly *attachment.Problem) []gatewayv1.RouteParentStatus {
 	out := make([]gatewayv1.RouteParentStatus, 0, len(r.decisions))
 	for _, decision := range r.decisions {
 		e := gatewayv1.RouteParentStatus{ParentRef: r.route.Parents[decision.ParentRef], ControllerName: d.controller}

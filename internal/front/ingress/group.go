@@ -80,60 +80,73 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	group, _ := naming.ShardOf(id)
 	for _, ing := range candidates(v, id, group) {
-		fork := v.Fork()
-		if one, ok := fork.Ingress(ing.Namespace, ing.Name); ok {
-			ing = one // of a list, any object keeps all others in memory
+		g.join(v, cfg, ing)
+	}
+	g.sort()
+	return g
+}
+
+// join adds an Ingress to the group if it is a member, or was one.
+func (g *Group) join(v *objects.View, cfg Config, ing *networkingv1.Ingress) {
+	id := g.ID
+	group, _ := naming.ShardOf(id)
+	fork := v.Fork()
+	if one, ok := fork.Ingress(ing.Namespace, ing.Name); ok {
+		ing = one // of a list, any object keeps all others in memory
+	}
+	carries := hasFinalizer(ing, id)
+	// Whoever may write Ingresses may write a finalizer, but not a status.
+	deployed := carries && (id.Namespace != "" || len(ing.Status.LoadBalancer.Ingress) > 0)
+	class, d := Classify(fork, cfg, ing)
+	current := stack.ID{}
+	if d == nil && class.Managed {
+		if current, d = groupOf(class, ing); d == nil && current == group {
+			d = NotAdmitted(fork, ing, group)
 		}
-		carries := hasFinalizer(ing, id)
-		// Whoever may write Ingresses may write a finalizer, but not a status.
-		deployed := carries && (id.Namespace != "" || len(ing.Status.LoadBalancer.Ingress) > 0)
-		class, d := Classify(fork, cfg, ing)
-		current := stack.ID{}
-		if d == nil && class.Managed {
-			if current, d = groupOf(class, ing); d == nil && current == group {
-				d = NotAdmitted(fork, ing, group)
-			}
-		}
-		m := member{ingress: ing, class: class}
-		if underDryRun(cfg, ing) && (d != nil || class.Managed) {
-			ours := d == nil && current == group
-			if ours {
-				v.Adopt(fork)
-				g.DryRun = append(g.DryRun, ing)
-			}
-			if !deployed {
-				continue
-			}
-			m.former = true // what is deployed of it stays
-			if !ours {
-				m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
-					fmt.Sprintf("dry run: what is deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the current version of the Ingress"))
-			}
-		}
-		switch {
-		case m.former:
-			if d != nil {
-				m.found = append(m.found, *d)
-			}
-		case d == nil && class.Managed && current == group:
-		case d != nil && deployed && ing.DeletionTimestamp == nil:
-			m.former = true
-			m.found = append(m.found, *d)
-		case carries:
+	}
+	m := member{ingress: ing, class: class}
+	if underDryRun(cfg, ing) && (d != nil || class.Managed) {
+		ours := d == nil && current == group
+		if ours {
 			v.Adopt(fork)
-			g.Inactive = append(g.Inactive, ing)
-			continue
-		default:
-			continue
+			g.DryRun = append(g.DryRun, ing)
 		}
-		m.authority = authorityOf(fork, ing, group)
-		v.Adopt(fork)
-		m.order, d = orderOf(ing)
+		if !deployed {
+			return
+		}
+		m.former = true // what is deployed of it stays
+		if !ours {
+			m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
+				fmt.Sprintf("dry run: what is deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the current version of the Ingress"))
+		}
+	}
+	switch {
+	case m.former:
 		if d != nil {
 			m.found = append(m.found, *d)
 		}
-		g.members = append(g.members, m)
+	case d == nil && class.Managed && current == group:
+	case d != nil && deployed && ing.DeletionTimestamp == nil:
+		m.former = true
+		m.found = append(m.found, *d)
+	case carries:
+		v.Adopt(fork)
+		g.Inactive = append(g.Inactive, ing)
+		return
+	default:
+		return
 	}
+	m.authority = authorityOf(fork, ing, group)
+	v.Adopt(fork)
+	m.order, d = orderOf(ing)
+	if d != nil {
+		m.found = append(m.found, *d)
+	}
+	g.members = append(g.members, m)
+}
+
+// sort puts the members in their order, and tells current ones from former ones.
+func (g *Group) sort() {
 	byName := func(a, b *networkingv1.Ingress) int {
 		return cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	}
@@ -150,7 +163,6 @@ func Load(v *objects.View, cfg Config, id stack.ID) Group {
 			g.Active = append(g.Active, m.ingress)
 		}
 	}
-	return g
 }
 
 // hasFinalizer reports whether an Ingress has the finalizer of a group.

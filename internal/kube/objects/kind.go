@@ -105,6 +105,15 @@ func KindOf(object any) (Kind, bool) {
 		return Node, true
 	case *discoveryv1.EndpointSlice:
 		return EndpointSlice, true
+	case *agav1beta1.GlobalAccelerator:
+		return GlobalAccelerator, true
+	}
+	return kindOfGateways(object)
+}
+
+// kindOfGateways is KindOf for the Gateway API and its extensions.
+func kindOfGateways(object any) (Kind, bool) {
+	switch object.(type) {
 	case *gatewayv1.GatewayClass:
 		return GatewayClass, true
 	case *gatewayv1.Gateway:
@@ -131,8 +140,6 @@ func KindOf(object any) (Kind, bool) {
 		return TargetGroupConfiguration, true
 	case *lbcgatewayv1.ListenerRuleConfiguration:
 		return ListenerRuleConfiguration, true
-	case *agav1beta1.GlobalAccelerator:
-		return GlobalAccelerator, true
 	}
 	return "", false
 }

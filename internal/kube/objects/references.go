@@ -31,6 +31,16 @@ func References(o metav1.Object) []Ref {
 	case *v1beta1.TargetGroupBinding:
 		n.ref(BackendRef(o.Namespace, o.Spec.ServiceRef.Name))
 		n.found = append(n.found, TargetGroupRefs(&o.Spec)...)
+	default:
+		n.ofGateways(o)
+		n.ofRoute(o)
+	}
+	return n.found
+}
+
+// ofGateways adds what an object of the Gateway API names that is no route.
+func (n *names) ofGateways(o metav1.Object) {
+	switch o := o.(type) {
 	case *gatewayv1.GatewayClass:
 		if r := o.Spec.ParametersRef; r != nil && r.Namespace != nil {
 			n.add(string(r.Group), string(r.Kind), string(*r.Namespace), r.Name)
@@ -44,6 +54,24 @@ func References(o metav1.Object) []Ref {
 		for i := range o.Spec.Listeners {
 			n.certificates(o.Spec.Listeners[i].TLS)
 		}
+	case *gatewayv1.BackendTLSPolicy:
+		for _, r := range o.Spec.TargetRefs {
+			n.add(string(r.Group), string(r.Kind), "", string(r.Name))
+		}
+	case *lbcgatewayv1.LoadBalancerConfiguration:
+		if d := o.Spec.DefaultTargetGroupConfiguration; d != nil {
+			n.add(lbcgatewayv1.GroupVersion.Group, string(TargetGroupConfiguration), "", d.Name)
+		}
+	case *lbcgatewayv1.TargetGroupConfiguration:
+		if t := o.Spec.TargetReference; t != nil { // its group is not checked
+			n.ref(Ref{Kind: Kind(cmp.Or(ptr.Deref(t.Kind, ""), string(Service))), Name: t.Name})
+		}
+	}
+}
+
+// ofRoute adds what a route names.
+func (n *names) ofRoute(o metav1.Object) {
+	switch o := o.(type) {
 	case *gatewayv1.HTTPRoute:
 		n.parents(&o.Spec.CommonRouteSpec, &o.Status.RouteStatus)
 		for i := range o.Spec.Rules {
@@ -79,20 +107,7 @@ func References(o metav1.Object) []Ref {
 		for i := range o.Spec.Rules {
 			n.backends(o.Spec.Rules[i].BackendRefs)
 		}
-	case *gatewayv1.BackendTLSPolicy:
-		for _, r := range o.Spec.TargetRefs {
-			n.add(string(r.Group), string(r.Kind), "", string(r.Name))
-		}
-	case *lbcgatewayv1.LoadBalancerConfiguration:
-		if d := o.Spec.DefaultTargetGroupConfiguration; d != nil {
-			n.add(lbcgatewayv1.GroupVersion.Group, string(TargetGroupConfiguration), "", d.Name)
-		}
-	case *lbcgatewayv1.TargetGroupConfiguration:
-		if t := o.Spec.TargetReference; t != nil { // its group is not checked
-			n.ref(Ref{Kind: Kind(cmp.Or(ptr.Deref(t.Kind, ""), string(Service))), Name: t.Name})
-		}
 	}
-	return n.found
 }
 
 // named are the kinds that other objects name, by group and kind as written in references.

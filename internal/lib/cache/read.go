@@ -60,6 +60,15 @@ func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K)
 	if len(due) == 0 {
 		return must, behind, nil
 	}
+	due = c.filled(due, age, asked)
+	for _, some := range c.batches(due) {
+		must = append(must, c.start(ctx, some))
+	}
+	return must, behind, nil
+}
+
+// filled adds to keys that are due those without answer whose pause is over, as many as make the last batch full. The lock is held.
+func (c *core[K]) filled(due []K, age time.Duration, asked map[K]bool) []K {
 	for k, e := range c.entries {
 		if c.cfg.Batch == 0 || len(due)%c.cfg.Batch == 0 {
 			break
@@ -68,10 +77,7 @@ func (c *core[K]) begin(ctx context.Context, age, stale time.Duration, keys []K)
 			due = append(due, k)
 		}
 	}
-	for _, some := range c.batches(due) {
-		must = append(must, c.start(ctx, some))
-	}
-	return must, behind, nil
+	return due
 }
 
 func (c *core[K]) batches(keys []K) [][]K {

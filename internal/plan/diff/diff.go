@@ -81,11 +81,48 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	obs = uncontested(desired.Cluster, obs)
 	desired = withRetention(desired, &obs, opt)
 	desired, refused := keepPlaces(desired, keep, &obs, opt.Replacement)
+	d := newDiffer(desired, keep, &obs, opt)
+	if retains(desired, &obs) {
+		d.retain()
+		return d.finish()
+	}
+	waiting := d.waitingFor(keep.Resources)
+	d.keepResources(slices.Concat(keep.Resources, waiting))
+	d.keepOpen(waiting)
+	d.matchLoadBalancers()
+	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
+	d.relieve()
+	d.matchSecurityGroups()
+	d.matchTargetGroups()
+
+	d.securityGroups()
+	d.targetGroups()
+	d.bindings()
+	d.loadBalancers()
+	d.refuseReplacements(refused)
+	d.closePorts()
+	d.leaveOthers()
+	d.listeners()
+	d.wantedCertificates()
+	d.wantedTrustStores()
+
+	d.deleteLoadBalancers()
+	d.deleteTargetGroups()
+	d.deleteBindings()
+	d.deleteSecurityGroups()
+	d.deleteCertificates()
+	d.deleteTrustStores()
+
+	return d.finish()
+}
+
+// newDiffer makes the differ of one plan, which has identified what is observed.
+func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt Options) *differ {
 	groups := len(desired.TargetGroups)
 	d := &differ{
 		want:     desired,
 		keep:     keep,
-		obs:      &obs,
+		obs:      obs,
 		opt:      opt,
 		known:    make(map[stack.Ref]string, groups),
 		made:     map[stack.Ref]plan.StepID{},
@@ -133,40 +170,9 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 		d.identities[g.GroupID] = g.ID
 	}
 	d.forwards = &transition.Targets{
-		Resolve: d.resolve, Labels: d.identities, Observed: &obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
+		Resolve: d.resolve, Labels: d.identities, Observed: obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
 	}
-	if retains(desired, &obs) {
-		d.retain()
-		return d.finish()
-	}
-	waiting := d.waitingFor(keep.Resources)
-	d.keepResources(slices.Concat(keep.Resources, waiting))
-	d.keepOpen(waiting)
-	d.matchLoadBalancers()
-	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
-	d.relieve()
-	d.matchSecurityGroups()
-	d.matchTargetGroups()
-
-	d.securityGroups()
-	d.targetGroups()
-	d.bindings()
-	d.loadBalancers()
-	d.refuseReplacements(refused)
-	d.closePorts()
-	d.leaveOthers()
-	d.listeners()
-	d.wantedCertificates()
-	d.wantedTrustStores()
-
-	d.deleteLoadBalancers()
-	d.deleteTargetGroups()
-	d.deleteBindings()
-	d.deleteSecurityGroups()
-	d.deleteCertificates()
-	d.deleteTrustStores()
-
-	return d.finish()
+	return d
 }
 
 // finish is the plan of the steps.

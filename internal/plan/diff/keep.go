@@ -255,7 +255,11 @@ func (d *differ) keepResources(refs []stack.Ref) {
 			d.kept[g.GroupID] = true
 		}
 	}
-	// A kept listener keeps its load balancer alive, a load balancer its security groups.
+	d.keepAlive()
+}
+
+// keepAlive marks what kept resources need: a listener keeps its load balancer alive, a load balancer its security groups.
+func (d *differ) keepAlive() {
 	for _, l := range d.obs.Listeners {
 		if d.kept[l.ARN] {
 			d.kept[aliveMark(l.LoadBalancer.Literal)] = true

@@ -82,18 +82,7 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 	if from == nil || to == nil || canonical.Actions(rest, t.Resolve, true) != canonical.Actions(others, canonical.Literal, true) {
 		return staging{}
 	}
-	staged := stack.Forward{Stickiness: from.Stickiness}
-	alive := map[string]bool{}
-	for _, g := range from.TargetGroups {
-		if g.Weight == nil || len(from.TargetGroups) == 1 && *g.Weight == 0 {
-			g.Weight = new(int32)
-			*g.Weight = 1
-		}
-		if *g.Weight > 0 {
-			alive[g.TargetGroup.Literal] = true
-		}
-		staged.TargetGroups = append(staged.TargetGroups, g)
-	}
+	staged, alive := standing(from)
 	fresh := 0
 	for _, g := range to.TargetGroups {
 		if g.Weight != nil && *g.Weight == 0 && len(to.TargetGroups) > 1 {
@@ -132,6 +121,22 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		s.first = append(s.first, a)
 	}
 	return s
+}
+
+// standing is a forward as it stands, with the weights that AWS takes it to have. alive are the target groups that get requests.
+func standing(from *stack.Forward) (staged stack.Forward, alive map[string]bool) {
+	staged, alive = stack.Forward{Stickiness: from.Stickiness}, map[string]bool{}
+	for _, g := range from.TargetGroups {
+		if g.Weight == nil || len(from.TargetGroups) == 1 && *g.Weight == 0 {
+			g.Weight = new(int32)
+			*g.Weight = 1
+		}
+		if *g.Weight > 0 {
+			alive[g.TargetGroup.Literal] = true
+		}
+		staged.TargetGroups = append(staged.TargetGroups, g)
+	}
+	return staged, alive
 }
 
 // mixed reports that target groups are of several address families, or of several protocols of network load balancers, as far as is known: AWS

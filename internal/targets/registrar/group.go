@@ -232,6 +232,11 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	if g.calls[register].n >= writesPerGroup {
 		return nil
 	}
+	return g.placed(q, missing, homeZone)
+}
+
+// placed are endpoints as targets, with their zones.
+func (g *group) placed(q *Request, missing []Endpoint, homeZone func(Endpoint) string) []Target {
 	out := make([]Target, 0, len(missing))
 	for _, e := range missing {
 		if q.Zone != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/state"
 	"github.com/k8s-lbc/lbc/playground/trial"
 	"github.com/k8s-lbc/lbc/playground/verify"
@@ -99,34 +100,42 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 		if err != nil {
 			return err
 		}
-		for _, f := range group {
-			if err := t.Apply(ctx, f); err != nil {
-				return err
-			}
-			report("applied " + f)
-		}
-		if err := t.WaitAddresses(ctx, func(object, host string) { report(object + " has address " + host) }); err != nil {
+		if err := tryOut(ctx, t, group, before, report); err != nil {
 			return err
 		}
-		refused, err := t.Refused(ctx)
-		if err != nil {
-			return err
-		}
-		for _, r := range refused {
-			report(r)
-		}
-		n, err := t.WaitAnswers(ctx, func(r verify.Request) { report("answered: " + r.String()) })
-		if err != nil {
-			return err
-		}
-		if err := t.Delete(ctx, group...); err != nil {
-			return err
-		}
-		report("deleted " + strings.Join(group, ", "))
-		if err := t.WaitLike(ctx, before); err != nil {
-			return err
-		}
-		report(fmt.Sprintf("%d requests were answered; nothing is left in the account", n))
 	}
+	return nil
+}
+
+// tryOut applies files, waits until their hosts answer, deletes them, and waits until the account is as before.
+func tryOut(ctx context.Context, t *trial.Trial, group []string, before simclient.Resources, report func(text string)) error {
+	for _, f := range group {
+		if err := t.Apply(ctx, f); err != nil {
+			return err
+		}
+		report("applied " + f)
+	}
+	if err := t.WaitAddresses(ctx, func(object, host string) { report(object + " has address " + host) }); err != nil {
+		return err
+	}
+	refused, err := t.Refused(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range refused {
+		report(r)
+	}
+	n, err := t.WaitAnswers(ctx, func(r verify.Request) { report("answered: " + r.String()) })
+	if err != nil {
+		return err
+	}
+	if err := t.Delete(ctx, group...); err != nil {
+		return err
+	}
+	report("deleted " + strings.Join(group, ", "))
+	if err := t.WaitLike(ctx, before); err != nil {
+		return err
+	}
+	report(fmt.Sprintf("%d requests were answered; nothing is left in the account", n))
 	return nil
 }

@@ -153,8 +153,17 @@ func (t *translation) configure(c *ruleConfiguration, spec *lbcgatewayv1.Listene
 			return "spec.actions: at most one of fixed-response, forward and redirect"
 		}
 	}
-	for i := range spec.Conditions {
-		s := &spec.Conditions[i]
+	if message := checkSources(spec.Conditions); message != "" {
+		return message
+	}
+	c.sources = spec.Conditions
+	return ""
+}
+
+// checkSources says what is wrong with conditions, which are source addresses.
+func checkSources(all []lbcgatewayv1.Condition) (message string) {
+	for i := range all {
+		s := &all[i]
 		if s.Field != lbcgatewayv1.ConditionSourceIP || s.SourceIPConfig == nil || len(s.SourceIPConfig.Values) == 0 {
 			return fmt.Sprintf("spec.conditions[%d]: field source-ip with sourceIPConfig.values is needed", i)
 		}
@@ -164,12 +173,11 @@ func (t *translation) configure(c *ruleConfiguration, spec *lbcgatewayv1.Listene
 			}
 		}
 		for j := range i {
-			if overlapping(spec.Conditions[j].MatchIndexes, s.MatchIndexes) {
+			if overlapping(all[j].MatchIndexes, s.MatchIndexes) {
 				return fmt.Sprintf("spec.conditions[%d]: a rule has one condition source-ip, and conditions[%d] applies to the same matches; write all values into one", i, j)
 			}
 		}
 	}
-	c.sources = spec.Conditions
 	return ""
 }
 
