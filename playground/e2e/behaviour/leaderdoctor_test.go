@@ -10,8 +10,8 @@ import (
 
 // The test in this file is not parallel: the controller is its own.
 
-// TestLeaderFindsAndForgetsAMissingClass shows that the leader finds an Ingress without a class by itself, that lbc doctor --leader
-// shows it with its remedy, and that the report is empty again after the cause.
+// TestLeaderFindsAndForgetsAMissingClass shows that lbc doctor --leader has an Ingress whose class is missing, until its end. The leader
+// has found it by itself.
 func TestLeaderFindsAndForgetsAMissingClass(t *testing.T) {
 	longtest.Long(t, "the leader examines once a minute; internal/controller/leaderdoctor shows each check")
 	c := cluster(t)
@@ -19,9 +19,12 @@ func TestLeaderFindsAndForgetsAMissingClass(t *testing.T) {
 	c.RestartController(t, elected, "--leader-election-namespace=kube-system")
 	t.Cleanup(func() {
 		_, _ = c.TryKubectl(t, "delete", "configmap", "-n", "kube-system", "aws-lbc-doctor")
+		_, _ = c.TryKubectl(t, "delete", "ingressclass", "nowhere")
 		c.RestartController(t)
 	})
-	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", "nowhere", public(nil), scene.Path{Path: "/"}))
+	const class = "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nowhere}\nspec: {controller: example.com/none}\n---\n"
+	c.Apply(t, class+scene.Namespace(ns, 1)+scene.Ingress(ns, "web", "nowhere", public(nil), scene.Path{Path: "/"}))
+	c.Kubectl(t, "delete", "ingressclass", "nowhere") // admission refuses Ingresses whose class is missing from the start
 	const found = "error ingress-class-missing: Ingress " + ns + "/web"
 	report := func(want bool) func() string {
 		return func() string {
