@@ -222,13 +222,14 @@ RELEASE := GOFLAGS=-trimpath CGO_ENABLED=0 bin/progress $(GO) build -ldflags '$(
 SOURCE_URL ?=
 
 .PHONY: binaries
-binaries: bin/progress ## the controller for PLATFORMS (default linux/amd64 linux/arm64), static, into dist/
-	@for p in $(PLATFORMS); do echo "building the controller for $$p (minutes the first time)"; \
-		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/controller || exit 1; done
+binaries: bin/progress ## the controller and lbc for PLATFORMS (default linux/amd64 linux/arm64), static, into dist/
+	@for p in $(PLATFORMS); do echo "building the controller and lbc for $$p (minutes the first time)"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} $(RELEASE) -o dist/bin/$${p/\//-}/ ./cmd/controller ./cmd/lbc || exit 1; done
 
+comma := ,
 .PHONY: image
 image: binaries bin/image ## the container image for PLATFORMS as an OCI layout in dist/image, and its components; IMAGE=NAME:TAG copies it to a registry
-	@bin/image -version $(VERSION) -out dist/image -source '$(SOURCE_URL)' -licenses LICENSE,THIRD_PARTY_NOTICES -push '$(IMAGE)' $(foreach p,$(PLATFORMS),$(p)=dist/bin/$(subst /,-,$(p))/controller)
+	@bin/image -version $(VERSION) -out dist/image -source '$(SOURCE_URL)' -licenses LICENSE,THIRD_PARTY_NOTICES -push '$(IMAGE)' $(foreach p,$(PLATFORMS),$(p)=dist/bin/$(subst /,-,$(p))/controller$(comma)dist/bin/$(subst /,-,$(p))/lbc)
 
 # Where releases push the image to; manifests and the chart name it.
 IMAGE_REPOSITORY ?= ghcr.io/k8s-lbc/aws-load-balancer-controller

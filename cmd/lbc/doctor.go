@@ -26,11 +26,15 @@ AWS has denied to it shows in events.
 
 Nothing is written. A Service is created as a dry run, which stores nothing, so that the API server calls the webhooks.
 
+With --leader, lbc shows the report that the leader of the controller keeps in ConfigMap aws-lbc-doctor: some of the checks, once a minute, from what
+the leader holds. It needs no AWS credentials.
+
 What cannot be read is a finding, and the checks that need it are not made; other checks are.
 
 Exit status: 0 healthy, with notes at most; 1 lbc failed; 2 errors; 4 warnings and no errors.`
 
 const doctorExample = `  lbc doctor
+  lbc doctor --leader
   lbc doctor --check subnets-unusable,quota
   lbc doctor --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0 -o json`
 
@@ -43,6 +47,7 @@ type doctorOptions struct {
 	details     bool
 	timeout     time.Duration
 	role        string
+	leader      bool
 }
 
 func doctorCommand() *cobra.Command {
@@ -59,20 +64,25 @@ func doctorCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	controllerFlags(f, &o.config, map[string]string{
-		"kubeconfig":   "cluster to examine; default: $KUBECONFIG, ~/.kube/config",
-		"cluster-name": "name of the cluster; default: that of the controller's Deployment",
-		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
-		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes",
+		"kubeconfig":                "cluster to examine; default: $KUBECONFIG, ~/.kube/config",
+		"cluster-name":              "name of the cluster; default: that of the controller's Deployment",
+		"aws-region":                "region of the account; default: that of the Deployment, your environment or the nodes",
+		"aws-vpc-id":                "VPC of the cluster; default: that of the Deployment or the nodes",
+		"leader-election-namespace": "with --leader: namespace of the controller; default: that of its Deployment",
 	})
 	o.reach.flags(f)
 	f.StringSliceVar(&o.check, "check", nil, "make these checks only")
 	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
 	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: that of its service account")
 	f.BoolVar(&o.offline, "offline", false, "leave AWS out")
+	f.BoolVar(&o.leader, "leader", false, "show what the leader of the controller has found, which examines once a minute; AWS is not called")
 	f.BoolVar(&o.details, "details", false, "list the checks without findings, too")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
 	for _, flag := range []string{"check", "skip"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(doctor.Names(), cobra.ShellCompDirectiveNoFileComp))
+	}
+	for _, other := range []string{"check", "skip", "offline", "controller-role"} {
+		cmd.MarkFlagsMutuallyExclusive("leader", other)
 	}
 	o.flags(cmd, "text", "json", "yaml")
 	return cmd
@@ -88,6 +98,9 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	}
 	if o.timeout <= 0 {
 		return fmt.Errorf("--timeout %s: must be more than 0", o.timeout)
+	}
+	if o.leader {
+		return o.showLeader(ctx, out)
 	}
 	cluster, err := clusterConfig(o.config.Kubeconfig, &o.reach)
 	if err != nil {
@@ -105,6 +118,11 @@ func (o *doctorOptions) run(ctx context.Context, given func(string) bool, out, e
 	if err := o.show(out, report); err != nil {
 		return err
 	}
+	return healthStatus(report)
+}
+
+// healthStatus is the exit status of a report.
+func healthStatus(report doctor.Report) error {
 	switch {
 	case report.Errors > 0:
 		return exitInvalid

@@ -21,7 +21,6 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
-	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -203,27 +202,8 @@ func (o *holdOptions) hold(scope hold.Scope, now time.Time) (hold.Hold, error) {
 
 // configMap is where the holds of the controller are.
 func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.ObjectKey, error) {
-	if ns := o.config.LeaderElectionNamespace; ns != "" {
-		return client.ObjectKey{Namespace: ns, Name: hold.ConfigMap}, nil
-	}
-	found, err := survey.DeployedControllers(ctx, k)
-	if err != nil {
-		return client.ObjectKey{}, fmt.Errorf("%w; name the controller's namespace with --leader-election-namespace", err)
-	}
-	var namespaces []string
-	for _, d := range found {
-		theirs := &config.Config{}
-		flags := config.FlagSet(theirs)
-		flags.Usage = func() {}
-		_ = flags.Parse(d.Args) // of an older version there may be others
-		if ns := cmp.Or(theirs.LeaderElectionNamespace, d.Namespace); !slices.Contains(namespaces, ns) {
-			namespaces = append(namespaces, ns)
-		}
-	}
-	if len(namespaces) != 1 {
-		return client.ObjectKey{}, fmt.Errorf("%d namespaces have a Deployment of the controller (label app.kubernetes.io/name=aws-load-balancer-controller); name one with --leader-election-namespace", len(namespaces))
-	}
-	return client.ObjectKey{Namespace: namespaces[0], Name: hold.ConfigMap}, nil
+	of, err := elected(ctx, k, o.config.LeaderElectionNamespace)
+	return client.ObjectKey{Namespace: of.Namespace, Name: hold.ConfigMap}, err
 }
 
 // finish ends a hold.

@@ -70,7 +70,9 @@ type inputs struct {
 	// simulated: the account is never that of the cluster.
 	simulated bool
 	// namesOnly: objects are read for their names, so that the controller's flags do not matter.
-	namesOnly   bool
+	namesOnly bool
+	// ownFlags: no flag is taken from the controller's Deployment.
+	ownFlags    bool
 	command     *cobra.Command
 	commandLine *pflag.FlagSet
 	config      config.Config
@@ -188,7 +190,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		if err != nil {
 			return nil, err
 		}
-		if !i.namesOnly {
+		if !i.namesOnly && !i.ownFlags {
 			if err := i.settings(ctx, k, errOut); err != nil {
 				return nil, err
 			}

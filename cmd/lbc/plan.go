@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,8 +44,10 @@ are no changes for --exit-code. Which rules are closed because no binding needs 
 
 -o stack prints the desired stack of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
 
+--upgrade-check is for the time before an upgrade, by lbc of the new version and with the new flags: the chart runs it with value upgradeCheck.enabled.
+
 Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output, or
-a manifest cannot be read and is left out; with --exit-code, 3 there are
+a manifest cannot be read and is left out; with --exit-code or --upgrade-check, 3 there are
 changes.`
 
 const planExample = `  # What would these manifests create?
@@ -85,11 +88,12 @@ func planCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.details, "details", false, "show the settings of what is created also where several load balancers are planned")
 	cmd.Flags().StringVar(&o.out, "out", "", "file to which the plan is written as JSON, too")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
+	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false, "check an upgrade to this version and these flags: as --exit-code, but no flag is taken from the controller's Deployment, and invalid objects are no failure")
 	return cmd
 }
 
 func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
-	if err := o.validate(); err != nil {
+	if err := errors.Join(o.validate(), o.validUpgradeCheck()); err != nil {
 		return err
 	}
 	src, err := o.open(ctx, errOut, in)
@@ -129,13 +133,17 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 			return err
 		}
 	}
-	switch {
-	case got.Invalid() || bindingsInvalid(bound):
+	changes := bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() })
+	invalid := got.Invalid() || bindingsInvalid(bound)
+	if invalid {
 		o.noteQuarantine(errOut)
+	}
+	switch {
+	case o.ownFlags:
+		return judgeUpgrade(errOut, changes)
+	case invalid || leftOut:
 		return exitInvalid
-	case leftOut:
-		return exitInvalid
-	case o.exitCode && (bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() })):
+	case o.exitCode && changes:
 		return exitChanges
 	}
 	return nil

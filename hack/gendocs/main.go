@@ -247,7 +247,7 @@ const rightsHead = `
 
 The ClusterRole of the chart, and of ` + "`config/rbac`" + `, has the rights below. If the controller issues the certificate of its webhooks, it has those on their two
 configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease, on the ConfigMaps of checkpoints, on the
-ConfigMap with the [holds](operations.md#hold) (` + "`list`, `watch`" + `) and on the Secret of that certificate (` + "`create`" + `; ` + "`get` and `update`" + ` by name). With value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + `, the controller may write ConfigMaps in all namespaces, where it notes
+ConfigMap with the [holds](operations.md#hold) (` + "`list`, `watch`" + `), on the report of the [doctor in the leader](doctor.md#in-the-leader) (` + "`get`, `update`" + `) and on the Secret of that certificate (` + "`create`" + `; ` + "`get` and `update`" + ` by name). With value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + `, the controller may write ConfigMaps in all namespaces, where it notes
 its targets in target groups that clusters share. The chart sets the value itself where Helm finds a TargetGroupBinding with ` + "`multiClusterTargetGroup`" + `. Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
 same, and each request is granted. The roles of the existing chart suffice, but for what is optional and that certificate.
 

@@ -34,6 +34,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
+	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
 	"github.com/k8s-lbc/lbc/internal/controller/orphans"
@@ -113,6 +114,7 @@ type wiring struct {
 	holds        *hold.Book       // what administrators hold
 	boundHolds   inForce          // as of the last look of the watch of holds
 	holdReporter *reporting.Reporter
+	events       *leaderdoctor.Events // that the doctor in the leader reads
 	bindings     *bindingpass.Reconciler
 	runnables    []manager.Runnable // that the manager starts
 	rolesNoted   sync.Once          // that bindings use roles
@@ -120,6 +122,7 @@ type wiring struct {
 
 // setUp makes all parts and adds them to the manager.
 func (w *wiring) setUp(ctx context.Context) error {
+	w.events = leaderdoctor.NewEvents(w.now)
 	w.setUpInventory()
 	w.setUpHolds()
 	w.setUpShared()
@@ -146,6 +149,7 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.setUpDriftDetector()
 	w.setUpOrphans()
 	w.showWaiting()
+	w.setUpDoctor()
 	w.starts(
 		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, declared: w.declares, log: w.log},
 		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
@@ -381,6 +385,7 @@ func (w *wiring) recorder(component string) reporting.Record {
 		if w.start.lease.lapsed() {
 			return // refused writes of a process that was suspended are no news for users
 		}
+		w.events.Recorded(o, e)
 		ref := &corev1.ObjectReference{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, APIVersion: apiVersions[o.Kind], UID: types.UID(o.UID)}
 		if w.namespaceEnds(o.Namespace) {
 			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -62,6 +63,15 @@ func setOnHold(w *world, n int)  { w.onHold = n }
 func setOrphans(w *world, n int) { w.orphans = n }
 func setUsed(w *world, n int)    { w.used = n }
 
+// found has a check of the leader find something.
+func found(check, severity string, n int) func(*world) {
+	return func(w *world) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.checks = []metrics.CheckCount{{Check: check, Severity: severity, Findings: n}}
+	}
+}
+
 const minute = time.Minute
 
 // faults are the table.
@@ -106,6 +116,10 @@ var faults = []fault{
 		[]alert{{"LBCBacklog", 16 * minute, minute}}},
 	{"deletions are held", 5 * minute, number(setHeld, 3), number(setHeld, 0), []alert{{"LBCDeletionsHeld", minute, minute}}},
 	{"an administrator holds load balancers", 5 * minute, number(setOnHold, 3), number(setOnHold, 0), []alert{{"LBCHeld", minute, minute}}},
+	{"a check of the leader finds errors", 15 * minute, found("ingress-class-missing", "error", 2), found("ingress-class-missing", "error", 0), []alert{{"LBCDoctorErrors", 11 * minute, minute}}},
+	{"a check of the leader finds errors for five minutes", 5 * minute, found("ingress-class-missing", "error", 2), found("ingress-class-missing", "error", 0), nil},
+	{"a check of the leader finds a warning", 70 * minute, found("object-failing", "warning", 1), found("object-failing", "warning", 0), []alert{{"LBCDoctorWarnings", 61 * minute, minute}}},
+	{"a check of the leader finds a note", 70 * minute, found("load-balancers-shareable", "note", 1), found("load-balancers-shareable", "note", 0), []alert{{"LBCDoctorNotes", 61 * minute, minute}}},
 	{"there are orphans", 70 * minute, number(setOrphans, 3), number(setOrphans, 0), []alert{{"LBCOrphans", 61 * minute, minute}}},
 }
 

@@ -54,6 +54,7 @@ type world struct {
 	notReady              bool
 	used                  int // of the rules of a load balancer
 	held, onHold, orphans int
+	checks                []metrics.CheckCount
 	listener, webhook     time.Time // when their certificates expire
 }
 
@@ -167,6 +168,11 @@ func (w *world) collect(m *metrics.Metrics) {
 		return out
 	})
 	m.CollectDeletions(w.board.Reasons)
+	m.CollectChecks(func() []metrics.CheckCount {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.checks
+	})
 	m.CollectTime("lbc_listener_certificate_not_after_seconds", at(&w.listener))
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", at(&w.webhook))
 	m.Count("lbc_leader_transitions", locked(&w.transitions))

@@ -120,6 +120,7 @@ certManagement: null
 certDiscovery: null
 clusterSecretsPermissions: null
 autoscaling: null
+upgradeCheck: null
 `)
 	parse(t, "without ours", render(t, c, v, Release{Upgrade: true}))
 	v["enableCertManager"] = true

@@ -27,6 +27,7 @@ import (
 const (
 	user        = "65532:65532" // numeric, as runAsNonRoot needs it
 	entrypoint  = "/controller"
+	commandLine = "/lbc"
 	authorities = "etc/ssl/certs/ca-certificates.crt"
 	spdx        = types.MediaType("application/spdx+json")
 )
@@ -35,7 +36,8 @@ const (
 type source struct {
 	version  string
 	platform v1.Platform
-	binary   string   // path
+	binary   string   // path of the controller
+	lbc      string   // path of the command line, for the check before an upgrade
 	licenses []string // paths of files for /licenses
 	url      string   // of the source code; may be empty
 }
@@ -52,31 +54,33 @@ var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AA
 
 // build makes the image of one platform. The same files make the same bytes.
 func (s source) build() (built, error) {
-	content, err := os.ReadFile(s.binary)
+	controller, err := s.read(entrypoint, s.binary)
 	if err != nil {
 		return built{}, err
 	}
-	info, err := s.inspect(content)
+	lbc, err := s.read(commandLine, s.lbc)
 	if err != nil {
-		return built{}, fmt.Errorf("%s: %w", s.binary, err)
+		return built{}, err
 	}
-	created, revision := provenance(info)
-	layers := make([]mutate.Addendum, 0, 2)
+	created, revision := provenance(controller.info)
+	layers := make([]mutate.Addendum, 0, 3)
 	roots, err := s.roots(created)
 	if err != nil {
 		return built{}, err
 	}
-	program, err := layer(created, file{path: strings.TrimPrefix(entrypoint, "/"), content: content, mode: 0o755})
-	if err != nil {
-		return built{}, err
-	}
-	for _, l := range []struct {
-		layer v1.Layer
-		by    string
-	}{{roots, "certificate authorities and licences"}, {program, "controller " + s.version}} {
+	programs := []executable{controller, lbc}
+	add := func(l v1.Layer, by string) {
 		layers = append(layers, mutate.Addendum{
-			Layer: l.layer, MediaType: types.OCILayer, History: v1.History{CreatedBy: "hack/tools/image", Comment: l.by, Created: v1.Time{Time: created}},
+			Layer: l, MediaType: types.OCILayer, History: v1.History{CreatedBy: "hack/tools/image", Comment: by, Created: v1.Time{Time: created}},
 		})
+	}
+	add(roots, "certificate authorities and licences")
+	for _, p := range programs {
+		l, err := layer(created, file{path: strings.TrimPrefix(p.path, "/"), content: p.content, mode: 0o755})
+		if err != nil {
+			return built{}, err
+		}
+		add(l, strings.TrimPrefix(p.path, "/")+" "+s.version)
 	}
 	image, err := mutate.Append(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), layers...)
 	if err != nil {
@@ -97,8 +101,28 @@ func (s source) build() (built, error) {
 	if image, err = mutate.ConfigFile(image, config); err != nil {
 		return built{}, err
 	}
-	sbom, err := components(s, info, content, created)
+	sbom, err := components(s, programs, created)
 	return built{platform: s.platform, image: image, sbom: sbom}, err
+}
+
+// executable is a program of the image.
+type executable struct {
+	path    string // in the image
+	content []byte
+	info    *buildinfo.BuildInfo
+}
+
+// read reads and inspects a binary.
+func (s source) read(path, from string) (executable, error) {
+	content, err := os.ReadFile(from) //nolint:gosec // named by the caller
+	if err != nil {
+		return executable{}, err
+	}
+	info, err := s.inspect(content)
+	if err != nil {
+		return executable{}, fmt.Errorf("%s: %w", from, err)
+	}
+	return executable{path, content, info}, nil
 }
 
 // inspect refuses binaries that do not run in an image without libraries, and those of a playground's build.

@@ -92,7 +92,7 @@ func layoutOf(t *testing.T, amd64 string) string {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "image")
-	if err := run("v1.2.3", out, license, "https://example.com/lbc", "", []string{"linux/amd64=" + binaries(t)[amd64], "linux/arm64=" + binaries(t)["arm64"]}, io.Discard); err != nil {
+	if err := run("v1.2.3", out, license, "https://example.com/lbc", "", []string{"linux/amd64=" + binaries(t)[amd64] + "," + binaries(t)["amd64"], "linux/arm64=" + binaries(t)["arm64"] + "," + binaries(t)["arm64"]}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -208,8 +208,11 @@ func checkImage(t *testing.T, image v1.Image, architecture string) {
 			}
 		}
 	}
-	if want := map[string]int64{"controller": 0o755, "etc/ssl/certs/ca-certificates.crt": 0o644, "licenses/LICENSE": 0o644}; !maps.Equal(files, want) {
+	if want := map[string]int64{"controller": 0o755, "lbc": 0o755, "etc/ssl/certs/ca-certificates.crt": 0o644, "licenses/LICENSE": 0o644}; !maps.Equal(files, want) {
 		t.Errorf("the image has %v", files)
+	}
+	if layers, err := image.Layers(); err != nil || len(layers) != 3 {
+		t.Errorf("%d layers, want those of authorities, controller and lbc: %v", len(layers), err)
 	}
 }
 
@@ -234,7 +237,9 @@ func TestComponentsAreThoseOfTheProgram(t *testing.T) {
 	info := &buildinfo.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Path: "github.com/k8s-lbc/lbc"}, Deps: []*debug.Module{
 		{Path: "k8s.io/api", Version: "v0.36.2", Sum: "h1:x"}, {Path: "example.com/old", Version: "v1.0.0", Replace: &debug.Module{Path: "example.com/new", Version: "v1.0.1"}},
 	}}
-	text, err := components(source{version: "v1.2.3", platform: v1.Platform{OS: "linux", Architecture: "arm64"}}, info, []byte("program"), time.Unix(0, 0).UTC())
+	other := &buildinfo.BuildInfo{GoVersion: "go1.26.8", Main: info.Main, Deps: append([]*debug.Module{{Path: "example.com/cli", Version: "v1.0.0"}}, info.Deps...)}
+	text, err := components(source{version: "v1.2.3", platform: v1.Platform{OS: "linux", Architecture: "arm64"}},
+		[]executable{{"/controller", []byte("program"), info}, {"/lbc", []byte("another"), other}}, time.Unix(0, 0).UTC())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,8 +262,9 @@ func TestComponentsAreThoseOfTheProgram(t *testing.T) {
 	for _, p := range d.Packages {
 		got = append(got, p.Refs[0].Locator)
 	}
-	want := []string{"pkg:golang/github.com/k8s-lbc/lbc@v1.2.3", "pkg:golang/stdlib@1.26.8", "pkg:golang/k8s.io/api@v0.36.2", "pkg:golang/example.com/new@v1.0.1"}
-	if d.SPDXVersion != "SPDX-2.3" || !slices.Equal(got, want) || len(d.Relationships) != len(want) {
+	want := []string{"pkg:golang/github.com/k8s-lbc/lbc@v1.2.3#cmd/controller", "pkg:golang/stdlib@1.26.8", "pkg:golang/k8s.io/api@v0.36.2", "pkg:golang/example.com/new@v1.0.1",
+		"pkg:golang/github.com/k8s-lbc/lbc@v1.2.3#cmd/lbc", "pkg:golang/example.com/cli@v1.0.0"}
+	if d.SPDXVersion != "SPDX-2.3" || !slices.Equal(got, want) || len(d.Relationships) != 2+3+4 {
 		t.Errorf("%s\ngot  %v\nwant %v", text, got, want)
 	}
 }
@@ -269,13 +275,16 @@ func TestWhatCannotRunInTheImageIsRefused(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	well := "," + binaries(t)["amd64"]
 	for _, tt := range []struct{ binary, want string }{
-		{"linux/arm64=" + binaries(t)["amd64"], "is for EM_X86_64, not for linux/arm64"},
-		{"linux/s390x=" + binaries(t)["amd64"], "not for linux/s390x"},
-		{"linux/amd64=" + binaries(t)["slow"], "which are for the playground"},
-		{"linux/amd64=" + script, "is no program for linux/amd64"},
-		{"linux/amd64=" + script + ".absent", "no such file"},
-		{script, "write OS/ARCHITECTURE=FILE"},
+		{"linux/arm64=" + binaries(t)["amd64"] + well, "is for EM_X86_64, not for linux/arm64"},
+		{"linux/s390x=" + binaries(t)["amd64"] + well, "not for linux/s390x"},
+		{"linux/amd64=" + binaries(t)["slow"] + well, "which are for the playground"},
+		{"linux/amd64=" + script + well, "is no program for linux/amd64"},
+		{"linux/amd64=" + script + ".absent" + well, "no such file"},
+		{"linux/amd64=" + binaries(t)["amd64"] + "," + binaries(t)["slow"], "which are for the playground"},
+		{"linux/amd64=" + binaries(t)["amd64"], "write OS/ARCHITECTURE=CONTROLLER,LBC"},
+		{script, "write OS/ARCHITECTURE=CONTROLLER,LBC"},
 	} {
 		if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", "", []string{tt.binary}, io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.binary, err, tt.want)
@@ -288,7 +297,7 @@ func TestAnImageIsCopiedToARegistryWithItsComponents(t *testing.T) {
 	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
 	defer s.Close()
 	ref := strings.TrimPrefix(s.URL, "http://") + "/lbc:v1"
-	if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", ref, []string{"linux/amd64=" + binaries(t)["amd64"]}, io.Discard); err != nil {
+	if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", ref, []string{"linux/amd64=" + binaries(t)["amd64"] + "," + binaries(t)["amd64"]}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	r, err := name.ParseReference(ref)

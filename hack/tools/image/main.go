@@ -1,7 +1,7 @@
-// Command image makes the container image of the controller: an OCI layout with an image for each platform, made of a static binary, the authorities
-// that web servers' certificates are checked with, and licences. The same binaries make the same bytes. With -push it is copied to a registry, too.
+// Command image makes the container image of the controller: an OCI layout with an image for each platform, made of the controller and lbc as static
+// binaries, each in a layer of its own, the authorities that web servers' certificates are checked with, and licences. The same binaries make the same bytes. With -push it is copied to a registry, too.
 //
-//	image -version v1.2.3 -out dist/image linux/amd64=bin/linux-amd64/controller linux/arm64=bin/linux-arm64/controller
+//	image -version v1.2.3 -out dist/image linux/amd64=bin/linux-amd64/controller,bin/linux-amd64/lbc linux/arm64=bin/linux-arm64/controller,bin/linux-arm64/lbc
 package main
 
 import (
@@ -35,19 +35,20 @@ func main() {
 
 func run(version, out, licenses, url, push string, binaries []string, stdout io.Writer) error {
 	if version == "" || out == "" || len(binaries) == 0 {
-		return fmt.Errorf("name -version, -out and binaries, as linux/amd64=FILE")
+		return fmt.Errorf("name -version, -out and binaries, as linux/amd64=CONTROLLER,LBC")
 	}
 	var images []built
 	for _, b := range binaries {
-		platform, path, ok := strings.Cut(b, "=")
-		if !ok {
-			return fmt.Errorf("%q is no binary: write OS/ARCHITECTURE=FILE", b)
+		platform, paths, ok := strings.Cut(b, "=")
+		controller, lbc, both := strings.Cut(paths, ",")
+		if !ok || !both {
+			return fmt.Errorf("%q names no binaries: write OS/ARCHITECTURE=CONTROLLER,LBC", b)
 		}
 		p, err := v1.ParsePlatform(platform)
 		if err != nil {
 			return err
 		}
-		s := source{version: version, platform: *p, binary: path, url: url}
+		s := source{version: version, platform: *p, binary: controller, lbc: lbc, url: url}
 		if licenses != "" {
 			s.licenses = strings.Split(licenses, ",")
 		}

@@ -1,17 +1,49 @@
 package inventory
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+)
 
 // FirstCertificateEnd is when the first of ACM's certificates expires that listeners of stacks have, as of the last list of certificates; zero = that
 // is not known. It reads nothing.
-func (i *Inventory) FirstCertificateEnd() time.Time {
-	var arns []string
+func (i *Inventory) FirstCertificateEnd() (first time.Time) {
+	for _, u := range i.CertificateUses() {
+		if first.IsZero() || u.NotAfter.Before(first) {
+			first = u.NotAfter
+		}
+	}
+	return first
+}
+
+// CertificateUse is a certificate of ACM that listeners of stacks have.
+type CertificateUse struct {
+	certificate.End
+
+	Stacks []string // sorted
+}
+
+// CertificateUses are the certificates that listeners of stacks have and whose end is known, as of the last list of certificates, sorted by ARN. It reads nothing.
+func (i *Inventory) CertificateUses() (out []CertificateUse) {
+	of := map[string][]string{}
 	i.mu.Lock()
-	for _, e := range i.stacks {
+	for key, e := range i.stacks {
 		for n := range e.obs.Listeners {
-			arns = append(append(arns, e.obs.Listeners[n].Certificates...), e.obs.Listeners[n].SNI...)
+			l := &e.obs.Listeners[n]
+			for _, arn := range slices.Concat(l.Certificates, l.SNI) {
+				if name := key.String(); !slices.Contains(of[arn], name) {
+					of[arn] = append(of[arn], name)
+				}
+			}
 		}
 	}
 	i.mu.Unlock()
-	return i.certificates.FirstEnd(arns)
+	for _, end := range i.certificates.Ends(slices.Sorted(maps.Keys(of))) {
+		slices.Sort(of[end.ARN])
+		out = append(out, CertificateUse{end, of[end.ARN]})
+	}
+	return out
 }

@@ -12,6 +12,7 @@ var per = map[string]string{
 	"":                               "",
 	"action":                         "action that is denied",
 	"cause":                          "cause",
+	"check,severity":                 "check and severity",
 	"class":                          "class",
 	"controller":                     "controller",
 	"controller,error_category":      "controller and category that has occurred",

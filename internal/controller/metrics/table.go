@@ -67,6 +67,8 @@ var Table = []Row{
 		"deletions that keep their finalizer, as in `lbc_waiting`, by why they wait (`reason`): the code of a [finding](findings.md), such as `DeletionProtected` or `AccessDenied`; `InProgress` where nothing failed. On the leader"},
 	{"lbc_failing", Gauge, []string{"class"}, nil,
 		"stacks and TargetGroupBindings whose last pass failed, by [class](findings.md) of the failure, without what only an edit cures; on the leader"},
+	{"lbc_check", Gauge, []string{"check", "severity"}, nil,
+		"findings of the [checks](doctor.md#in-the-leader) that the leader makes once a minute, by name of the check and severity (`error`, `warning`, `note`); `lbc doctor --leader` shows them"},
 	{"lbc_held_stacks", Gauge, nil, nil, "load balancers that an administrator [holds](operations.md#hold), so that nothing but targets is written to AWS; on the leader"},
 	{"lbc_listener_certificate_not_after_seconds", Gauge, nil, nil,
 		"Unix time at which the first of ACM's certificates expires that listeners have, as of the last list of certificates; none while it is not known"},

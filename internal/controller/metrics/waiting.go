@@ -80,3 +80,29 @@ func (m moment) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(m.desc, prometheus.GaugeValue, float64(at.Unix()))
 	}
 }
+
+// CheckCount is how many findings a check of the doctor has of a severity.
+type CheckCount struct {
+	Check, Severity string
+	Findings        int
+}
+
+// CollectChecks registers the metric of what the doctor in the leader finds.
+func (m *Metrics) CollectChecks(of func() []CheckCount) {
+	m.registerer.MustRegister(checks{of, desc("lbc_check")})
+}
+
+type checks struct {
+	of   func() []CheckCount
+	desc *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (c checks) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+
+// Collect implements prometheus.Collector.
+func (c checks) Collect(ch chan<- prometheus.Metric) {
+	for _, n := range c.of() {
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(n.Findings), n.Check, n.Severity)
+	}
+}

@@ -33,3 +33,13 @@ func Names() (names []string) {
 	slices.Sort(names)
 	return names
 }
+
+// OfLeader are the checks that the leader makes once a minute, from what it holds: its caches, its events and its inventory of AWS.
+func OfLeader() (all []Check) {
+	for _, c := range Checks() {
+		if c.Leader {
+			all = append(all, c)
+		}
+	}
+	return all
+}

@@ -49,7 +49,7 @@ var clusterChecks = []Check{{
 	Remedy: impairment.GrantRights,
 	Find:   deniedRights,
 }, {
-	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
+	Name: "node-provider-id", Severity: Warning, Leader: true, Needs: []Source{Nodes},
 	About:  "A node has no provider id of an EC2 instance: it cannot be a target of type instance, and the security groups of its pods are not found by it.",
 	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
 	Find:   nodesWithoutInstance,

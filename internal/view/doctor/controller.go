@@ -73,17 +73,17 @@ var controllerChecks = []Check{{
 	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
 	Find:   unreachableMetadata,
 }, {
-	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
+	Name: "controller-denied", Severity: Error, Leader: true, Needs: []Source{Events}, Uses: []Source{Objects},
 	About:  "AWS has refused an action to the controller within the last hour, by the events on objects that exist, and no later event says that the object is well.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
-	Name: "object-failing", Severity: Warning, Needs: []Source{Events}, Uses: []Source{Objects},
+	Name: "object-failing", Severity: Warning, Leader: true, Needs: []Source{Events}, Uses: []Source{Objects},
 	About:  "The last event of the controller on an object that exists is a warning, within the last hour.",
 	Remedy: "follow the remedy of the event; lbc explain and lbc plan show more",
 	Find:   failingObjects,
 }, {
-	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
+	Name: "deletion-stuck", Severity: Error, Leader: true, Needs: []Source{Objects},
 	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller. The evidence has the cause that the controller shows on the object.",
 	Remedy: "remove the cause in the evidence; without one, see that the controller runs, and what lbc explain KIND NAME says of the object; remove the finalizers by hand only when nothing of the object is left in AWS",
 	Find:   stuckDeletions,

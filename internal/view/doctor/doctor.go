@@ -37,6 +37,7 @@ type Check struct {
 	Remedy   string   // of its findings that set none, lower case, no final stop
 	Needs    []Source
 	Uses     []Source // that it does without
+	Leader   bool     // the leader makes it as well, from what it holds
 	// Skip returns why the check does not apply to the facts; nil = it always applies.
 	Skip func(*Facts) string
 	Find func(*Facts) []Finding
@@ -88,9 +89,6 @@ func Examine(f *Facts, checks []Check) Report {
 		found, outcome := c.examine(f)
 		r.Findings, r.Checks = append(r.Findings, found...), append(r.Checks, outcome)
 	}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
-	})
 	for _, found := range r.Findings {
 		switch found.Severity {
 		case Error:
@@ -101,7 +99,23 @@ func Examine(f *Facts, checks []Check) Report {
 			r.Notes++
 		}
 	}
+	r.settle()
+	return r
+}
+
+// settle sorts the findings.
+func (r *Report) settle() {
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(slices.Index(ranks, a.Severity), slices.Index(ranks, b.Severity)), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Object, b.Object))
+	})
 	r.Healthy = r.Errors+r.Warnings == 0
+}
+
+// With adds what other checks have found.
+func (r Report) With(other Report) Report {
+	r.Findings, r.Checks = slices.Concat(r.Findings, other.Findings), slices.Concat(r.Checks, other.Checks)
+	r.Errors, r.Warnings, r.Notes = r.Errors+other.Errors, r.Warnings+other.Warnings, r.Notes+other.Notes
+	r.settle()
 	return r
 }
 

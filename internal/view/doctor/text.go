@@ -62,6 +62,15 @@ func count(n int, what string) string {
 // Page is docs/doctor.md after its title.
 func Page() string {
 	var b strings.Builder
+	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The leader makes those of the last column, from what it holds.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
+	for _, c := range Checks() {
+		inside := "no"
+		if c.Leader {
+			inside = "yes"
+		}
+		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", c.Name, c.Name, c.Severity, inside)
+	}
+	b.WriteString("\n")
 	for _, a := range areas {
 		fmt.Fprintf(&b, "## %s\n\n", a.title)
 		for _, c := range a.checks {

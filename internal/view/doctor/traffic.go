@@ -36,7 +36,7 @@ var trafficChecks = []Check{{
 	Remedy: "see that the controller runs and leads, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {
-	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
+	Name: "target-group-bound-twice", Severity: Error, Leader: true, Needs: []Source{Objects},
 	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them say that they share it: each removes the targets of the others.",
 	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
 	Find:   boundTwice,
@@ -51,7 +51,7 @@ var trafficChecks = []Check{{
 	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; declare a deregistration delay where requests end soon",
 	Find:   abruptPods,
 }, {
-	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
+	Name: "load-balancers-shareable", Severity: Note, Leader: true, Needs: []Source{Objects},
 	About:  "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the same scheme and ports of their own, have a load balancer each. One for all of them costs less.",
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find:   shareable,

@@ -235,6 +235,8 @@ var spare = map[string]string{
 	"get tcproutes.gateway.networking.k8s.io":          confirmed,
 	"get tlsroutes.gateway.networking.k8s.io":          confirmed,
 	"get udproutes.gateway.networking.k8s.io":          confirmed,
+	"get configmaps aws-lbc-doctor":                    "the leader examines once a minute",
+	"update configmaps aws-lbc-doctor":                 "findings change",
 	"list configmaps aws-lbc-holds":                    listed,
 	"list endpointslices.discovery.k8s.io":             "slices of a Service of which the cache has none are read before targets are deregistered",
 	"list ingressclasses.networking.k8s.io":            listed,

@@ -126,16 +126,23 @@ func (c *Certificates) merge(listed map[string]record, details map[string]*awsop
 	}
 }
 
-// FirstEnd is when the first of some certificates expires, as of the last list; zero = it shows none of them.
-func (c *Certificates) FirstEnd(arns []string) (first time.Time) {
+// End is when a certificate expires.
+type End struct {
+	ARN      string
+	Domains  []string
+	NotAfter time.Time
+}
+
+// Ends are the ends of some certificates as of the last list, without those that it does not show.
+func (c *Certificates) Ends(arns []string) (out []End) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, arn := range arns {
-		if r := c.records[arn]; r != nil && !r.notAfter.IsZero() && (first.IsZero() || r.notAfter.Before(first)) {
-			first = r.notAfter
+		if r := c.records[arn]; r != nil && !r.notAfter.IsZero() {
+			out = append(out, End{arn, r.Domains, r.notAfter})
 		}
 	}
-	return first
+	return out
 }
 
 // publish makes new answers of the records. c.mu is held.

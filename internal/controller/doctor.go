@@ -1,0 +1,34 @@
+package controller
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
+)
+
+// setUpDoctor sets up the checks that the leader makes once a minute. Without its namespace there is no object with their report, and metrics only.
+func (w *wiring) setUpDoctor() {
+	c, log := w.config, w.log.WithName("doctor")
+	d := &leaderdoctor.Doctor{
+		Version:  c.Version,
+		Settings: doctor.Settings{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Accelerators: c.ServesAccelerators()},
+		Checks:   doctor.OfLeader(),
+		Kinds:    leaderdoctor.Kinds(c.ServesGateways(), c.ServesAccelerators()),
+		Objects:  func(ctx context.Context) leaderdoctor.Reader { return w.reader(ctx, w.mgr.GetClient()) },
+		Nodes: func(ctx context.Context) ([]corev1.Node, error) {
+			var list corev1.NodeList
+			err := w.mgr.GetClient().List(ctx, &list, client.UnsafeDisableDeepCopy)
+			return list.Items, err
+		},
+		Certificates: w.inventory.CertificateUses, Events: w.events, Now: w.now, Log: log,
+	}
+	if namespace, err := ownNamespace(c.LeaderElectionNamespace); err == nil {
+		d.Writer = &leaderdoctor.Writer{Client: w.ownObjects(), Namespace: namespace, Log: log}
+	}
+	w.metrics.CollectChecks(d.Counts)
+	w.starts(d)
+}

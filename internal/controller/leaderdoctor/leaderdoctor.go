@@ -1,0 +1,157 @@
+// Package leaderdoctor makes those checks of lbc doctor in the leader that it can answer from what it holds: its caches of objects, its events and its
+// inventory of AWS. It calls AWS never, and the API server only to write the report.
+package leaderdoctor
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
+)
+
+// Interval is the pause between examinations.
+const Interval = time.Minute
+
+// Reader reads the caches.
+type Reader interface {
+	List(kind objects.Kind, namespace string) []metav1.Object
+	Serves(kind objects.Kind) bool
+	Err() error // the first list that failed
+}
+
+// Doctor examines once a minute. It implements manager.Runnable and runs on the leader only.
+type Doctor struct {
+	Version  string
+	Settings doctor.Settings
+	Checks   []doctor.Check
+	// Kinds are those of the objects that are cached, of those that the checks read.
+	Kinds        []objects.Kind
+	Objects      func(context.Context) Reader
+	Nodes        func(context.Context) ([]corev1.Node, error)
+	Certificates func() []inventory.CertificateUse
+	Events       *Events
+	Writer       *Writer // nil = there is no object with the report
+	Now          func() time.Time
+	Log          logr.Logger
+
+	counts atomic.Pointer[[]metrics.CheckCount]
+}
+
+// Kinds are the kinds of objects that the checks read. Those of Gateways and accelerators are cached only where these are served.
+func Kinds(gateways, accelerators bool) []objects.Kind {
+	all := []objects.Kind{objects.Ingress, objects.IngressClass, objects.IngressClassParams, objects.Service, objects.TargetGroupBinding}
+	if gateways {
+		all = append(all, objects.GatewayClass, objects.Gateway)
+	}
+	if accelerators {
+		all = append(all, objects.GlobalAccelerator)
+	}
+	return all
+}
+
+// Start examines until ctx ends.
+func (d *Doctor) Start(ctx context.Context) error {
+	queue.Every(ctx, Interval, nil, d.Look)
+	return nil
+}
+
+// Look examines once.
+func (d *Doctor) Look(ctx context.Context) {
+	f := d.facts(ctx)
+	r := doctor.Examine(&f, d.guarded())
+	r.Version = d.Version
+	d.count(r)
+	if d.Writer != nil {
+		d.Writer.Write(ctx, r, d.Now())
+	}
+}
+
+// Counts are the numbers of findings as of the last examination, and nothing before the first one.
+func (d *Doctor) Counts() []metrics.CheckCount {
+	if all := d.counts.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// count counts findings by check and severity. A check without findings counts as 0, so that a series ends at 0 and not by its absence.
+func (d *Doctor) count(r doctor.Report) {
+	all := make([]metrics.CheckCount, 0, len(d.Checks))
+	for _, c := range d.Checks {
+		all = append(all, metrics.CheckCount{Check: c.Name, Severity: string(c.Severity)})
+	}
+	for _, f := range r.Findings {
+		i := slices.IndexFunc(all, func(c metrics.CheckCount) bool { return c.Check == f.Check && c.Severity == string(f.Severity) })
+		if i < 0 {
+			i, all = len(all), append(all, metrics.CheckCount{Check: f.Check, Severity: string(f.Severity)})
+		}
+		all[i].Findings++
+	}
+	d.counts.Store(&all)
+}
+
+// guarded are the checks, each of which finds nothing where it panics: the controller outlives a defect of a check.
+func (d *Doctor) guarded() []doctor.Check {
+	out := slices.Clone(d.Checks)
+	for i := range out {
+		name, find := out[i].Name, out[i].Find
+		out[i].Find = func(f *doctor.Facts) (found []doctor.Finding) {
+			defer func() {
+				if p := recover(); p != nil {
+					d.Log.Error(fmt.Errorf("%v", p), "a check of the doctor panicked", "check", name, "stack", string(debug.Stack()))
+					found = nil
+				}
+			}()
+			return find(f)
+		}
+	}
+	return out
+}
+
+// again is the remedy for what the leader cannot read now.
+const again = "read the log of the leader: it tries again each minute"
+
+func (d *Doctor) facts(ctx context.Context) doctor.Facts {
+	f := doctor.Facts{Now: d.Now(), Settings: d.Settings, Unread: map[doctor.Source]doctor.Unread{}, Objects: objects.Snapshot{}}
+	reader := d.Objects(ctx)
+	for _, kind := range d.Kinds {
+		if !reader.Serves(kind) {
+			f.Unserved = append(f.Unserved, kind)
+			continue
+		}
+		for _, o := range reader.List(kind, "") {
+			f.Objects.Put(o)
+		}
+	}
+	if err := reader.Err(); err != nil {
+		f.Unread[doctor.Objects] = doctor.Unread{Reason: err.Error(), Remedy: again}
+	}
+	var err error
+	if f.Nodes, err = d.Nodes(ctx); err != nil {
+		f.Unread[doctor.Nodes] = doctor.Unread{Reason: err.Error(), Remedy: again}
+	}
+	f.Events = d.Events.since(f.Now.Add(-kept))
+	uses := d.Certificates()
+	if len(uses) == 0 {
+		f.Unread[doctor.Certificates] = doctor.Unread{Reason: "the leader knows no certificate of a listener from a list of ACM's", Unwanted: true}
+	}
+	for _, u := range uses {
+		f.Certificates = append(f.Certificates, doctor.Certificate{ARN: u.ARN, Domains: u.Domains, Expires: u.NotAfter})
+		for _, name := range u.Stacks {
+			f.LoadBalancers = append(f.LoadBalancers, doctor.LoadBalancer{Name: name, Certificates: []string{u.ARN}})
+		}
+	}
+	return f
+}

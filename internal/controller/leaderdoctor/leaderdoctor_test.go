@@ -1,0 +1,291 @@
+package leaderdoctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/certificate"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
+)
+
+// caches are objects that are cached.
+type caches struct {
+	objects.Snapshot
+	unserved objects.Kind
+	err      error
+}
+
+func (c caches) Serves(kind objects.Kind) bool { return kind != c.unserved }
+func (c caches) Err() error                    { return c.err }
+
+// ward is a Doctor with what it holds, whose calls to the API server are counted.
+type ward struct {
+	*Doctor
+	held   caches
+	ends   []inventory.CertificateUse
+	nodes  []corev1.Node
+	at     time.Time
+	refuse error // of reads and writes
+	reads  int
+	writes int
+}
+
+func newWard(all ...metav1.Object) *ward {
+	w := &ward{held: caches{Snapshot: objects.Snapshot{}}, at: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	for _, o := range all {
+		w.held.Put(o)
+	}
+	api := interceptor.NewClient(fake.NewClientBuilder().WithScheme(scheme.Scheme).Build(), interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			w.reads++
+			return errors.Join(w.refuse, c.Get(ctx, key, o, opts...))
+		},
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			w.writes++
+			return c.Create(ctx, o, opts...)
+		},
+		Update: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption) error {
+			w.writes++
+			return c.Update(ctx, o, opts...)
+		},
+	})
+	now := func() time.Time { return w.at }
+	w.Doctor = &Doctor{
+		Version: "v1", Settings: doctor.Settings{Cluster: "demo"}, Checks: doctor.OfLeader(), Kinds: Kinds(true, true),
+		Objects: func(context.Context) Reader { return w.held }, Nodes: func(context.Context) ([]corev1.Node, error) { return w.nodes, nil },
+		Certificates: func() []inventory.CertificateUse { return w.ends }, Events: NewEvents(now),
+		Writer: &Writer{Client: api, Namespace: "kube-system", Log: logr.Discard()}, Now: now, Log: logr.Discard(),
+	}
+	return w
+}
+
+// look examines a minute later and returns the numbers of findings that are not 0.
+func (w *ward) look(t *testing.T) string {
+	t.Helper()
+	w.at = w.at.Add(Interval)
+	w.Look(t.Context())
+	var out []string
+	for _, c := range w.Counts() {
+		if c.Findings > 0 {
+			out = append(out, fmt.Sprintf("%s %s %d", c.Severity, c.Check, c.Findings))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// stored is the report in the ConfigMap.
+func (w *ward) stored(t *testing.T) doctor.Stored {
+	t.Helper()
+	m := &corev1.ConfigMap{}
+	if err := w.Writer.Client.Get(t.Context(), client.ObjectKey{Namespace: "kube-system", Name: doctor.ConfigMap}, m); err != nil {
+		t.Fatal(err)
+	}
+	w.reads--
+	s, err := doctor.Load(m.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func ingress(name, class string) *networkingv1.Ingress {
+	return &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Spec: networkingv1.IngressSpec{IngressClassName: &class}}
+}
+
+// TestLeaderHoldsWhatItsChecksNeed has no check of the leader wait for a source that the leader never has.
+func TestLeaderHoldsWhatItsChecksNeed(t *testing.T) {
+	t.Parallel()
+	has := []doctor.Source{doctor.Objects, doctor.Nodes, doctor.Events, doctor.Certificates}
+	for _, c := range doctor.OfLeader() {
+		for _, s := range c.Needs {
+			if !slices.Contains(has, s) {
+				t.Errorf("%s needs %s", c.Name, s)
+			}
+		}
+	}
+	if len(doctor.OfLeader()) < 10 {
+		t.Errorf("%d checks", len(doctor.OfLeader()))
+	}
+}
+
+func TestFindingsFollowWhatTheLeaderHolds(t *testing.T) {
+	t.Parallel()
+	deleted := ingress("old", "alb")
+	deleted.Finalizers = []string{"ingress.k8s.aws/resources"}
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+	w := newWard(ingress("web", "alb"), deleted, class)
+	if got := w.look(t); got != "" || w.stored(t).Healthy != true {
+		t.Errorf("a healthy cluster has %s", got)
+	}
+	long := metav1.NewTime(w.at.Add(-time.Hour))
+	for _, step := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"no class", func() { w.held.Delete(objects.IngressClass, "", "alb") }, "error ingress-class-missing 2"},
+		{"a class again", func() { w.held.Put(class) }, ""},
+		{"a deletion", func() { deleted.DeletionTimestamp = &long }, "error deletion-stuck 1"},
+		{"its end", func() { w.held.Delete(objects.Ingress, "shop", "old") }, ""},
+		{"a node", func() { w.nodes = []corev1.Node{{ObjectMeta: metav1.ObjectMeta{Name: "n"}}} }, "warning node-provider-id 1"},
+		{"its id", func() { w.nodes[0].Spec.ProviderID = "aws:///a/i-1" }, ""},
+		{"a certificate", func() {
+			w.ends = []inventory.CertificateUse{{End: certificate.End{ARN: "arn", Domains: []string{"a.b"}, NotAfter: w.at.Add(20 * 24 * time.Hour)}, Stacks: []string{"Ingress shop/web"}}}
+		}, "warning certificate-expiring 1"},
+		{"its last week", func() { w.ends[0].NotAfter = w.at.Add(24 * time.Hour) }, "error certificate-expiring 1"},
+		{"another one", func() { w.ends = nil }, ""},
+		{"unread objects", func() { w.held.err = errors.New("listing Service: not served any more") }, "warning unreadable 1"},
+		{"read again", func() { w.held.err = nil }, ""},
+	} {
+		step.do()
+		if got := w.look(t); got != step.want {
+			t.Errorf("%s: %s", step.name, got)
+		}
+		if s := w.stored(t); step.want == "" != s.Healthy {
+			t.Errorf("%s: stored %+v", step.name, s.Findings)
+		}
+	}
+}
+
+func TestWarningsStandUntilTheObjectIsWell(t *testing.T) {
+	t.Parallel()
+	w := newWard(ingress("web", "alb"), &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}})
+	object := diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web", UID: "1"}
+	warn := func(message string) {
+		w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeWarning, Reason: "FailedDeployModel", Message: message})
+	}
+	warn("AWS denies elasticloadbalancing:CreateRule [AccessDenied]")
+	warn("AWS denies elasticloadbalancing:ModifyRule [AccessDenied]")
+	w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeNormal, Reason: "Note"}) // of the same pass
+	w.Events.Recorded(diag.Object{Kind: "Pod", Namespace: "shop", Name: "a"}, reporting.Event{Type: corev1.EventTypeWarning, Message: "of a pod"})
+	if got := w.look(t); got != "error controller-denied 2" {
+		t.Errorf("denied: %s", got)
+	}
+	warn("the subnet does not exist")
+	if got := w.look(t); got != "error controller-denied 2, warning object-failing 1" {
+		t.Errorf("failing: %s", got)
+	}
+	w.at = w.at.Add(time.Second)
+	w.Events.Recorded(object, reporting.Event{Type: corev1.EventTypeNormal, Reason: "SuccessfullyReconciled"})
+	if got := w.look(t); got != "" {
+		t.Errorf("well: %s", got)
+	}
+	warn("again")
+	if got := w.look(t); got != "warning object-failing 1" {
+		t.Errorf("again: %s", got)
+	}
+	w.held.Delete(objects.Ingress, "shop", "web")
+	if got := w.look(t); got != "" {
+		t.Errorf("without the object: %s", got)
+	}
+	w.at = w.at.Add(2 * kept)
+	if w.look(t); len(w.Events.of) > 0 {
+		t.Errorf("%d objects are kept", len(w.Events.of))
+	}
+}
+
+func TestEventsAreBounded(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(0, 0)
+	e := NewEvents(func() time.Time { at = at.Add(time.Second); return at })
+	for i := range 3 * mostObjects {
+		for n := range 2 * mostWarnings {
+			e.Recorded(diag.Object{Kind: "Ingress", Name: fmt.Sprint(i)}, reporting.Event{Type: corev1.EventTypeWarning, Message: fmt.Sprint(n)})
+		}
+	}
+	last := diag.Object{Kind: "Ingress", Name: fmt.Sprint(3*mostObjects - 1)}
+	if len(e.of) != mostObjects || len(e.of[last].warnings) != mostWarnings {
+		t.Errorf("%d objects, of the last %v", len(e.of), e.of[last])
+	}
+}
+
+func TestReportIsWrittenOnlyWhenItChanges(t *testing.T) {
+	t.Parallel()
+	w := newWard(ingress("web", "alb"))
+	for range 30 {
+		w.look(t)
+	}
+	if w.writes != 1 || w.reads != 1 {
+		t.Errorf("%d writes and %d reads of an unchanged report", w.writes, w.reads)
+	}
+	w.Writer = &Writer{Client: w.Writer.Client, Namespace: "kube-system", Log: logr.Discard()} // of the next leader
+	if w.look(t); w.writes != 1 {
+		t.Errorf("the next leader writes the same")
+	}
+	if err := w.Writer.Client.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: doctor.ConfigMap}}); err != nil {
+		t.Fatal(err)
+	}
+	for range 62 {
+		w.look(t)
+	}
+	if w.writes != 2 || w.stored(t).Errors != 1 {
+		t.Errorf("%d writes after a deletion", w.writes)
+	}
+}
+
+func TestRefusedReportLeavesTheNumbers(t *testing.T) {
+	t.Parallel()
+	w := newWard(ingress("web", "alb"))
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Resource: "configmaps"}, doctor.ConfigMap, nil)
+	for range 11 {
+		if got := w.look(t); got != "error ingress-class-missing 1" {
+			t.Errorf("%s", got)
+		}
+	}
+	if w.reads != 2 || w.writes != 0 {
+		t.Errorf("%d reads, %d writes", w.reads, w.writes)
+	}
+	w.refuse = nil
+	for range 10 {
+		w.look(t)
+	}
+	if w.writes != 1 {
+		t.Errorf("%d writes after the right came", w.writes)
+	}
+}
+
+func TestPanicOfACheckIsSurvived(t *testing.T) {
+	t.Parallel()
+	w := newWard(ingress("web", "alb"))
+	w.Checks = append([]doctor.Check{{Name: "broken", Severity: doctor.Error, Find: func(*doctor.Facts) []doctor.Finding { panic("oh") }}}, w.Checks...)
+	if got := w.look(t); got != "error ingress-class-missing 1" {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestUnservedKindsAreNotListed(t *testing.T) {
+	t.Parallel()
+	gateway := slices.Contains(Kinds(false, true), objects.Gateway) || slices.Contains(Kinds(true, false), objects.GlobalAccelerator)
+	if gateway {
+		t.Error("kinds are read that are not cached")
+	}
+	w := newWard()
+	w.held.unserved = objects.TargetGroupBinding
+	if f := w.facts(t.Context()); !slices.Equal(f.Unserved, []objects.Kind{objects.TargetGroupBinding}) {
+		t.Errorf("%v", f.Unserved)
+	}
+	if slices.ContainsFunc(w.Counts(), func(metrics.CheckCount) bool { return true }) {
+		t.Error("there are numbers before the first examination")
+	}
+}
