@@ -32,6 +32,8 @@ loadbalancer (lb), which waits for all of its members.
 
 What waiting cannot change ends the command at once: an object that does not exist or that the controller does not manage, an edit that the
 controller or AWS refuses, a missing permission, a reached limit. The message says what to do. Progress is on standard error.
+It also ends, within ten seconds, where no controller looks after the object: nobody has renewed the Lease of the leader for two minutes, or the existing
+controller holds it, which writes no LoadBalancer objects. Where the user may not get the Lease, this is not seen.
 
 The cluster is that of $KUBECONFIG or ~/.kube/config, as for kubectl. Flags of the controller that decide what it manages are read from its
 Deployment. The user needs to get the object and what it names, and to list loadbalancers.elbv2.k8s.aws. AWS is not called.
@@ -129,7 +131,7 @@ func (o *waitOptions) run(ctx context.Context, args []string, out, errOut io.Wri
 			fmt.Fprintf(errOut, "lbc: warning: %v\n", err) //nolint:errcheck // a hint: the defaults decide what is managed
 		}
 	}
-	w := &waiter{kube: k, config: &o.config, kind: kind, name: client.ObjectKey{Namespace: namespace, Name: name}, goal: o.goal, timeout: o.timeout}
+	w := newWaiter(k, &o.config, kind, client.ObjectKey{Namespace: namespace, Name: name}, *o)
 	return w.wait(ctx, out, errOut, paused)
 }
 
@@ -197,7 +199,7 @@ func (w *waiter) wait(ctx context.Context, out, errOut io.Writer, pause func(con
 	defer cancel()
 	said := ""
 	for {
-		v := w.look(limited)
+		v := w.attendedOr(limited, w.look(limited))
 		var no unacceptable
 		switch {
 		case ctx.Err() != nil:

@@ -86,7 +86,7 @@ func (s *waitScene) wait(kind objects.Kind, name, goal string, changes ...func()
 	s.Helper()
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
-	w := &waiter{kube: s.kube, config: usualConfig(s.T), kind: kind, name: client.ObjectKey{Namespace: "shop", Name: name}, goal: goal, timeout: time.Hour}
+	w := newWaiter(s.kube, usualConfig(s.T), kind, client.ObjectKey{Namespace: "shop", Name: name}, waitOptions{goal: goal, timeout: time.Hour})
 	err := w.wait(ctx, &s.out, &s.errOut, func(context.Context, time.Duration) {
 		if len(changes) == 0 {
 			cancel()
@@ -296,7 +296,7 @@ func TestWaitForRoutesOfGateways(t *testing.T) {
 func TestWaitEndsWithItsTimeout(t *testing.T) {
 	t.Parallel()
 	s := newWaitScene(t)
-	w := &waiter{kube: s.kube, config: usualConfig(t), kind: objects.Ingress, name: client.ObjectKeyFromObject(s.ingress), goal: forCurrent, timeout: time.Millisecond}
+	w := newWaiter(s.kube, usualConfig(t), objects.Ingress, client.ObjectKeyFromObject(s.ingress), waitOptions{goal: forCurrent, timeout: time.Millisecond})
 	err := w.wait(t.Context(), &s.out, &s.errOut, func(ctx context.Context, _ time.Duration) { <-ctx.Done() })
 	if !errors.Is(err, exitTimeout) || !strings.Contains(s.errOut.String(), "lbc doctor") {
 		t.Errorf("%v: %s", err, s.errOut.String())

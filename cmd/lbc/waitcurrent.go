@@ -40,6 +40,38 @@ type waiter struct {
 	goal    string
 	timeout time.Duration
 	uid     string // of the object that is being deleted
+
+	attended   attendance
+	unattended string // the state of the Lease while no controller was seen to look after the object
+	looks      int    // of these in a row
+}
+
+func newWaiter(k client.Reader, c *config.Config, kind objects.Kind, name client.ObjectKey, o waitOptions) *waiter {
+	return &waiter{kube: k, config: c, kind: kind, name: name, goal: o.goal, timeout: o.timeout, attended: attendance{kube: k, config: c, now: time.Now}}
+}
+
+// unattendedLooks is how many looks in a row must find the Lease of the leader unchanged before waiting ends: ten seconds, in which a controller that starts takes
+// it, and one whose clock differs renews it.
+const unattendedLooks = 20
+
+// attendedOr is a verdict, unless no controller looks after the object: what its status says is then what was true when the last one ended.
+func (w *waiter) attendedOr(ctx context.Context, v verdict) verdict {
+	if v.ends != nil || v.done && w.goal == forDeleted {
+		return v
+	}
+	why, state := w.attended.missing(ctx, w.goal == forDeleted)
+	if why == "" {
+		w.looks = 0
+		return v
+	}
+	if state != w.unattended {
+		w.looks = 0
+	}
+	w.unattended = state
+	if w.looks++; w.looks < unattendedLooks {
+		return waits("no controller seems to look after it: %s", why)
+	}
+	return ends("no controller looks after %s: %s. Start the controller; lbc doctor tells more", w, why)
 }
 
 // current is the verdict on an object whose newest version is to be in effect.
@@ -155,6 +187,7 @@ func (w *waiter) shown(ctx context.Context, o client.Object, of func(stack.Key) 
 
 // compare is the verdict on one member of a load balancer, by its newest version.
 func (w *waiter) compare(lb *v1alpha1.LoadBalancer, m v1alpha1.Member, version string) verdict {
+	w.attended.saw(*lb)
 	serving := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionServing)
 	waiting := meta.FindStatusCondition(lb.Status.Conditions, v1alpha1.ConditionReconciling)
 	switch {
@@ -249,6 +282,9 @@ func (w *waiter) loadBalancers(ctx context.Context) ([]v1alpha1.LoadBalancer, er
 	if apierrors.IsForbidden(err) {
 		err = w.kube.List(ctx, &all, client.InNamespace(w.name.Namespace))
 	}
+	if w.attended.written == "" {
+		w.attended.saw(all.Items...)
+	}
 	return all.Items, err
 }
 
@@ -257,8 +293,11 @@ func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objec
 	if src.kube == nil || len(src.fromFiles) > 0 {
 		return
 	}
-	w := &waiter{kube: src.kube, config: &o.config, kind: kind, name: client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()}, goal: forCurrent}
+	w := newWaiter(src.kube, &o.config, kind, client.ObjectKey{Namespace: object.GetNamespace(), Name: object.GetName()}, waitOptions{goal: forCurrent})
 	if v := w.look(ctx); !v.done && v.ends == nil && v.text != notReadYet {
 		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text) //nolint:errcheck // a hint
+	}
+	if why, _ := w.attended.missing(ctx, object.GetDeletionTimestamp() != nil); why != "" {
+		fmt.Fprintf(errOut, "lbc: no controller looks after %s: %s. Statuses in the cluster are as it left them; lbc doctor tells more.\n", w, why) //nolint:errcheck // a hint
 	}
 }

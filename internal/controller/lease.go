@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 const (
@@ -50,6 +51,9 @@ func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder, labels ma
 	}
 	return &fence{Interface: lock, now: time.Now, report: report}, nil
 }
+
+// Identity implements resourcelock.Interface. It tells this controller from the existing one, which uses the same Lease.
+func (f *fence) Identity() string { return naming.LeaderIdentity(f.Interface.Identity()) }
 
 // Get implements resourcelock.Interface.
 func (f *fence) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {

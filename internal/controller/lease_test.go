@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 )
 
 // lockOf is a lock of process "ours" whose writes fail as it is told.
@@ -24,6 +25,22 @@ func (l *lockOf) Create(context.Context, resourcelock.LeaderElectionRecord) erro
 
 // Update implements resourcelock.Interface.
 func (l *lockOf) Update(context.Context, resourcelock.LeaderElectionRecord) error { return l.fail }
+
+func TestLeaseIsHeldWithAMarkedIdentity(t *testing.T) {
+	t.Parallel()
+	f := &fence{Interface: &processLock{}, now: time.Now, report: func(error) {}}
+	if err := f.Create(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: f.Identity()}); err != nil || !naming.IsLeaderIdentity(f.Identity()) {
+		t.Errorf("%s: %v", f.Identity(), err)
+	}
+	if led, holds := f.leads(); !led || !holds {
+		t.Errorf("led %v, holds %v", led, holds)
+	}
+}
+
+// processLock is a lock with an identity as client-go makes them.
+type processLock struct{ lockOf }
+
+func (*processLock) Identity() string { return "pod-1_0f9a" }
 
 func TestTransitionsOfTheLeaseAreNoted(t *testing.T) {
 	t.Parallel()

@@ -7,15 +7,16 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -55,8 +56,9 @@ func (r *reader) controllers(ctx context.Context, s state) (put, error) {
 	if err != nil {
 		return nil, err
 	}
+	shown := shownObjects(ctx, s.client)
 	return func(s *state) {
-		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases = found, configs, all, leases
+		s.deployments, s.configs, s.facts.Controllers, s.facts.Leases, s.facts.Shown = found, configs, all, leases, shown
 		c := r.settings(*s)
 		s.facts.Settings.Cluster, s.facts.Settings.Region, s.facts.Settings.VPC = c.ClusterName, c.Region, c.VPC
 	}, nil
@@ -169,6 +171,21 @@ func podProblem(p *corev1.Pod) string {
 	return strings.Join(why, "; ")
 }
 
+// shownObjects are the LoadBalancer objects; none where the kind is not served, or may not be listed.
+func shownObjects(ctx context.Context, k client.Client) (out []doctor.Shown) {
+	list := &v1alpha1.LoadBalancerList{}
+	if k.List(ctx, list) != nil {
+		return nil
+	}
+	for i := range list.Items {
+		x := &list.Items[i]
+		out = append(out, doctor.Shown{
+			Namespace: x.Namespace, Name: x.Name, Writer: x.Status.Controller, Ready: meta.IsStatusConditionTrue(x.Status.Conditions, v1alpha1.ConditionReady),
+		})
+	}
+	return out
+}
+
 // leasesOf are the leases of leaders with these names in all namespaces.
 func leasesOf(ctx context.Context, k client.Client, names []string) (out []doctor.Lease, err error) {
 	var all []coordinationv1.Lease
@@ -180,17 +197,7 @@ func leasesOf(ctx context.Context, k client.Client, names []string) (out []docto
 		all = append(all, l.Items...)
 	}
 	for _, x := range all {
-		lease := doctor.Lease{Namespace: x.Namespace, Name: x.Name}
-		if x.Spec.HolderIdentity != nil {
-			lease.Holder = *x.Spec.HolderIdentity
-		}
-		if x.Spec.RenewTime != nil {
-			lease.Renewed = x.Spec.RenewTime.Time
-		}
-		if x.Spec.LeaseDurationSeconds != nil {
-			lease.Duration = time.Duration(*x.Spec.LeaseDurationSeconds) * time.Second
-		}
-		out = append(out, lease)
+		out = append(out, doctor.LeaseOf(&x))
 	}
 	return out, nil
 }

@@ -50,7 +50,7 @@ var controllerChecks = []Check{{
 	About:  "The lease of the leader is not renewed: none of the controllers works.",
 	Remedy: "see that pods of the controller run and may update the lease, and that no other process holds it",
 	Find:   leaderlessControllers,
-}, {
+}, statusUnattended, {
 	Name: "controller-single", Severity: Note, Needs: []Source{Controller}, Skip: withoutDeployment,
 	About:  "The controller has one replica: while its pod is moved, no target is registered and webhooks do not answer.",
 	Remedy: "run two replicas",

@@ -26,6 +26,7 @@ type Facts struct {
 
 	Controllers []Deployment // source Controller
 	Leases      []Lease      // source Controller
+	Shown       []Shown      // source Controller: LoadBalancer objects, as far as they may be listed
 	Objects     objects.Snapshot
 	Declared    map[stack.Key]bool // source Objects: the stacks that objects declare, or leave
 	Unserved    []objects.Kind     // source Objects: kinds that the API server does not serve, or whose objects may not be listed

@@ -172,7 +172,8 @@ func well(t *testing.T) *Facts {
 			Namespace: "kube-system", Name: "aws-load-balancer-controller", Wanted: 2, Ready: 2, Role: "arn:aws:iam::123456789012:role/lbc",
 			Pods: []Pod{{Name: "a", Identity: true}, {Name: "b", Identity: true}},
 		}},
-		Leases: []Lease{{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader", Holder: "a", Renewed: now.Add(-2 * time.Second)}},
+		Leases: []Lease{{Namespace: "kube-system", Name: "aws-load-balancer-controller-leader", Holder: "a_lbc-1", Renewed: now.Add(-2 * time.Second)}},
+		Shown:  []Shown{{Namespace: "shop", Name: "ingress-web", Ready: true, Writer: "Lease kube-system/aws-load-balancer-controller-leader"}},
 		Hooks: []Hook{
 			{Configuration: "MutatingWebhookConfiguration aws-load-balancer-webhook", Name: "mservice.elbv2.k8s.aws", Fails: true, Resources: []string{"services"}, Selective: true, CA: b.CA, Service: "kube-system/webhook", Exists: true, Endpoints: 2},
 		},

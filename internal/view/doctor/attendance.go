@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+)
+
+// abandonedAfter is the time without a renewal of the Lease after which no controller looks after LoadBalancer objects. A change of leaders takes seconds.
+const abandonedAfter = 2 * time.Minute
+
+var statusUnattended = Check{
+	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
+	About:  "LoadBalancer objects say what was true when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
+	Remedy: "start the controller again; or, if it is gone for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
+	Find:   unattendedStatuses,
+}
+
+// Shown is a LoadBalancer object.
+type Shown struct {
+	Namespace, Name string
+	Ready           bool // its condition Ready is True
+	Writer          string
+}
+
+func (s Shown) String() string { return "LoadBalancer " + s.Namespace + "/" + s.Name }
+
+// LeaseOf is what a Lease says.
+func LeaseOf(l *coordinationv1.Lease) Lease {
+	out := Lease{Namespace: l.Namespace, Name: l.Name}
+	if l.Spec.HolderIdentity != nil {
+		out.Holder = *l.Spec.HolderIdentity
+	}
+	if l.Spec.RenewTime != nil {
+		out.Renewed = l.Spec.RenewTime.Time
+	}
+	if l.Spec.LeaseDurationSeconds != nil {
+		out.Duration = time.Duration(*l.Spec.LeaseDurationSeconds) * time.Second
+	}
+	return out
+}
+
+// Live reports whether somebody has renewed the Lease lately.
+func (l Lease) Live(now time.Time) bool { return now.Sub(l.Renewed) < abandonedAfter }
+
+// Abandoned reports whether no controller that writes LoadBalancer objects holds the Lease, or has given it back lately.
+func (l Lease) Abandoned(now time.Time) bool {
+	return !l.Live(now) || l.Holder != "" && !naming.IsLeaderIdentity(l.Holder)
+}
+
+// Why says why nobody looks after LoadBalancer objects.
+func (l Lease) Why(now time.Time) string {
+	if l.Live(now) {
+		return fmt.Sprintf("%s is held by %s, a controller that writes no LoadBalancer objects", l, l.Holder)
+	}
+	return fmt.Sprintf("%s was last renewed %s ago", l, age(now.Sub(l.Renewed)))
+}
+
+func unattendedStatuses(f *Facts) []Finding {
+	if len(f.Shown) == 0 || slices.ContainsFunc(f.Leases, func(l Lease) bool { return !l.Abandoned(f.Now) }) || !slices.ContainsFunc(f.Shown, elected) {
+		return nil
+	}
+	ready := 0
+	var names []string
+	for _, s := range f.Shown {
+		names = append(names, s.String())
+		if s.Ready {
+			ready++
+		}
+	}
+	x := Finding{Object: f.Shown[0].String(), Text: fmt.Sprintf("no controller looks after %d LoadBalancer objects, %d of which say that they are ready", len(names), ready)}
+	for _, l := range f.Leases {
+		x.Evidence = append(x.Evidence, l.Why(f.Now))
+	}
+	x.Evidence = append(x.Evidence, join("", names)...)
+	return []Finding{x}
+}
+
+// elected reports whether the writer of an object elects its leader by a Lease.
+func elected(s Shown) bool { return strings.HasPrefix(s.Writer, "Lease ") }
