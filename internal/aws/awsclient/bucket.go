@@ -10,7 +10,7 @@ import (
 
 // bucket is a token bucket whose waiters are served by priority; those of one priority take turns by tenant. What adds capacity goes before
 // other calls of the highest priority, which get one token in capacityTurns all the same: targets that come serve, those that go must not serve for long.
-// Calls of normal priority get one token in normalTurns while others go before them, so that the targets of one tenant do not stop the edits of another.
+// Calls of normal priority get one token in two to four while others go before them, so that the targets of one tenant do not stop the edits of another.
 // With a rate of +Inf, which is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
 // first: if AWS's own bucket is empty, all of them are refused.
 type bucket struct {
@@ -50,8 +50,11 @@ const (
 // capacityTurns is how many tokens there are for each one that vital calls get while capacity waits.
 const capacityTurns = 3
 
-// normalTurns is how many tokens there are for each one that calls of normal priority get while others go before them.
-const normalTurns = 4
+// normalWait is how long calls of normal priority wait for a token at most, in seconds, because others go before them.
+const normalWait = 0.6
+
+// normalTurns is how many tokens there are for each one that calls of normal priority get while others go before them. The lock is held.
+func (b *bucket) normalTurns() int { return min(4, max(2, int(b.pace()*normalWait))) }
 
 // rankOf is the rank of a call.
 func rankOf(operation string, p Priority) int {
@@ -70,16 +73,20 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	tenant := TenantOf(ctx)
+	w := &waiter{ready: make(chan struct{})}
+	if rank > normal && tenant != "" { // what a tenant needs least has its turns all the same: only its own calls go first
+		rank, w.low = normal, true
+	}
 	b.mu.Lock()
 	b.refill()
 	if b.admits() && b.idle() {
 		b.admit()
-		b.waiting[rank].pass(TenantOf(ctx))
+		b.waiting[rank].pass(tenant)
 		b.mu.Unlock()
 		return nil
 	}
-	w := &waiter{ready: make(chan struct{})}
-	b.waiting[rank].push(TenantOf(ctx), w)
+	b.waiting[rank].push(tenant, w)
 	b.arm()
 	b.mu.Unlock()
 
@@ -188,7 +195,7 @@ func (b *bucket) nextRank() int {
 	switch {
 	case rank < 0 || rank >= normal || b.waiting[normal].waiting() == 0:
 		b.ahead = 0
-	case b.ahead == normalTurns-1:
+	case b.ahead >= b.normalTurns()-1:
 		b.ahead = 0
 		return normal
 	default:

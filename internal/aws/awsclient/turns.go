@@ -1,6 +1,9 @@
 package awsclient
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 type tenantKey struct{}
 
@@ -34,6 +37,7 @@ func queued(ctx context.Context) {
 type waiter struct {
 	ready chan struct{}
 	gone  bool // it waits no longer
+	low   bool // the other calls of its tenant go first
 }
 
 // turns is a queue in which tenants take turns in rounds. In a round each tenant that waits has one turn. A tenant that comes while
@@ -42,7 +46,7 @@ type turns struct {
 	round []string             // the tenants that wait for their turn in this round, first come first
 	later []string             // the tenants that had their turn in this round and wait for the next one
 	had   map[string]bool      // the tenants that had their turn in this round
-	calls map[string][]*waiter // of the tenants in round and later, in order of arrival
+	calls map[string][]*waiter // of the tenants in round and later, in order of arrival, those that are low last
 	size  int                  // the waiters that are not gone
 }
 
@@ -60,7 +64,12 @@ func (t *turns) push(tenant string, w *waiter) {
 			t.round = append(t.round, tenant)
 		}
 	}
-	t.calls[tenant] = append(t.calls[tenant], w)
+	at := len(t.calls[tenant])
+	if !w.low {
+		for ; at > 0 && t.calls[tenant][at-1].low; at-- {
+		}
+	}
+	t.calls[tenant] = slices.Insert(t.calls[tenant], at, w)
 	t.size++
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
-// TestTenantsTakeTurns reads scripts: "a" is a call of tenant a that waits, "+a" one that did not have to wait, "-a" has the last waiting call of
-// a leave, and "." serves one.
+// TestTenantsTakeTurns reads scripts: "a" is a call of tenant a that waits, "+a" one that did not have to wait, "~a" one of low
+// priority, "-a" has the last waiting call of a leave, and "." serves one.
 func TestTenantsTakeTurns(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ script, want string }{
@@ -28,6 +28,8 @@ func TestTenantsTakeTurns(t *testing.T) {
 		"three tenants in rounds":                   {"a a b b c c . . . . . .", "a1 b1 c1 a2 b2 c2"},
 		"a tenant that gave up has no turn":         {"a b b -b -b a . . .", "a1 a2 -"},
 		"a call that gave up has no turn":           {"a a -a b . . .", "a1 b1 -"},
+		"what a tenant needs least comes last":      {"~a ~a a b . . . .", "a3 b1 a1 a2"},
+		"it has turns beside those of others":       {"a a a ~b . . . .", "a1 b1 a2 a3"},
 		"nothing waits":                             {". a . .", "- a1 -"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -50,7 +52,7 @@ func TestTenantsTakeTurns(t *testing.T) {
 					q.leave(of[len(of)-1])
 					last[tenant] = of[:len(of)-1]
 				default:
-					w := &waiter{}
+					w := &waiter{low: step[0] == '~'}
 					counts[tenant]++
 					names[w] = tenant + string(rune('0'+counts[tenant]))
 					last[tenant] = append(last[tenant], w)
@@ -82,7 +84,7 @@ func TestTurnsForgetTenantsThatDoNotWait(t *testing.T) {
 // TestNormalCallsHaveTurnsBesideVitalOnes has the targets of a tenant fill a bucket.
 func TestNormalCallsHaveTurnsBesideVitalOnes(t *testing.T) {
 	t.Parallel()
-	b := &bucket{}
+	b := &bucket{rate: 10}
 	for range 10 {
 		b.waiting[capacity].push("a", &waiter{})
 		b.waiting[vital].push("a", &waiter{})
@@ -145,6 +147,8 @@ func TestATenantsBurstDelaysNoOtherTenant(t *testing.T) {
 		"an edit beside edits":              {map[string]Priority{"ModifyRule": Normal}, "ModifyRule", Normal, time.Second},
 		"an edit beside edits and reads":    {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal}, "ModifyRule", Normal, time.Second},
 		"an edit beside targets":            {map[string]Priority{"RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "ModifyRule", Normal, time.Second},
+		"an attribute beside rules":         {map[string]Priority{"CreateRule": Normal}, "ModifyLoadBalancerAttributes", Cosmetic, time.Second},
+		"an attribute beside what is vital": {map[string]Priority{"CreateRule": Vital}, "ModifyLoadBalancerAttributes", Cosmetic, time.Second},
 		"an edit beside everything":         {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal, "RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "ModifyRule", Normal, time.Second},
 		"targets beside everything":         {map[string]Priority{"ModifyRule": Normal, "DescribeRules": Normal, "RegisterTargets": Vital, "DescribeTargetHealth": Vital}, "RegisterTargets", Vital, time.Second},
 		"a read beside the look at targets": {map[string]Priority{"DescribeTargetHealth": Vital}, "DescribeRules", Normal, time.Second},

@@ -150,7 +150,6 @@ func (s *Store) forAll(ctx context.Context, ids []shardID, call func(context.Con
 			if id.kind == Journal && apierrors.IsForbidden(err) && !denied(err) {
 				refused[n], err = err, nil
 			}
-			s.progress()
 			return err
 		})
 	}
@@ -202,6 +201,7 @@ func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, valu
 func (s *Store) get(ctx context.Context, name string) (*corev1.ConfigMap, error) {
 	m := &corev1.ConfigMap{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.cfg.Namespace, Name: name}, m)
+	s.progress()
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -220,6 +220,7 @@ func (s *Store) takeOver(ctx context.Context, m *corev1.ConfigMap) (*corev1.Conf
 		}
 		m.Data[termKey] = strconv.FormatInt(s.term, 10)
 		err := s.client.Update(ctx, m)
+		s.progress()
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			return m, err
 		}
