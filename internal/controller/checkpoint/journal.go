@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -79,6 +80,34 @@ func (r record) counts(piece, shard *corev1.ConfigMap) bool {
 		return termOf(shard) <= termOf(piece)
 	}
 	return r.sequence > n
+}
+
+// change adds a change to those for the journal, or marks its shard. packed is nil if the entry is gone.
+func (s *Store) change(changes []record, id ID, packed []byte) []record {
+	if !journalled(id.Kind) {
+		s.shards[shardOf(id)].dirty = true
+		return changes
+	}
+	if packed == nil {
+		var err error
+		if packed, err = s.zipped(content{id.Kind, id.Name, nil}); err != nil { // two strings can be encoded
+			s.shards[shardOf(id)].dirty = true
+			return changes
+		}
+	}
+	s.journal.last++
+	return append(changes, record{id, s.journal.last, packed})
+}
+
+// zipped is the compressed JSON text of an entry.
+func (s *Store) zipped(c content) ([]byte, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	w, _ := s.zip.Get().(*gzip.Writer)
+	defer s.zip.Put(w)
+	return compress(w, text)
 }
 
 // note distributes changes: to the active piece of the journal if they fit, else to the next one, else to the shards. Changes of many stacks at

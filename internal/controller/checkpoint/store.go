@@ -300,34 +300,6 @@ func (s *Store) replace(id ID, gone bool, packed []byte, sum [32]byte) (changed 
 	return false
 }
 
-// change adds a change to those for the journal, or marks its shard. packed is nil if the entry is gone.
-func (s *Store) change(changes []record, id ID, packed []byte) []record {
-	if !journalled(id.Kind) {
-		s.shards[shardOf(id)].dirty = true
-		return changes
-	}
-	if packed == nil {
-		var err error
-		if packed, err = s.zipped(content{id.Kind, id.Name, nil}); err != nil { // two strings can be encoded
-			s.shards[shardOf(id)].dirty = true
-			return changes
-		}
-	}
-	s.journal.last++
-	return append(changes, record{id, s.journal.last, packed})
-}
-
-// zipped is the compressed JSON text of an entry.
-func (s *Store) zipped(c content) ([]byte, error) {
-	text, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	w, _ := s.zip.Get().(*gzip.Writer)
-	defer s.zip.Put(w)
-	return compress(w, text)
-}
-
 // pack encodes a value; packed is nil if the text has not changed.
 func (s *Store) pack(id ID, value any) (packed []byte, sum [32]byte, err error) {
 	text, err := json.Marshal(value)
