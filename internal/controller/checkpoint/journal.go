@@ -165,7 +165,7 @@ func (s *Store) fold() {
 	}
 }
 
-// folded begins the journal anew once all shards are written. What its ConfigMaps have stays until their turn comes; it counts no more.
+// folded begins the journal anew once all shards are written. Its ConfigMaps are written empty next: what is gone is kept nowhere.
 func (s *Store) folded() {
 	if !s.journal.folding {
 		return
@@ -173,7 +173,8 @@ func (s *Store) folded() {
 	s.journal.folding, s.journal.active = false, 0
 	clear(s.journal.pieces[:])
 	for n := range journalPieces {
-		s.shards[shardID{Journal, n}].dirty = false
+		sh := s.shards[shardID{Journal, n}]
+		sh.dirty = !s.journal.off && sh.version != "" && (sh.dirty || sh.filled)
 	}
 }
 
@@ -186,6 +187,7 @@ func (s *Store) withoutJournal(cause error) {
 	s.cfg.Log.Info("each change writes a large checkpoint; to write less, grant get and update of the ConfigMaps of the journal in the controller's namespace, as the chart does",
 		"configMap", shardID{Journal, 0}.name(s.cfg.Name), "cause", cause.Error())
 	s.fold()
+	s.journal.folding = true
 	s.folded()
 }
 
@@ -197,11 +199,12 @@ func (s *Store) loadJournal(objects map[shardID]*corev1.ConfigMap, loaded map[ID
 		if m == nil || !s.readable(m) {
 			continue
 		}
+		s.shards[shardID{Journal, n}].filled = len(m.BinaryData) > 0
+		s.journal.folding = s.journal.folding || len(m.BinaryData) > 0
 		for key, packed := range m.BinaryData {
 			r, value, sum, err := readRecord(key, packed)
 			if err != nil {
 				damaged++
-				s.shards[shardID{Journal, n}].dirty = true
 				continue
 			}
 			s.journal.last = max(s.journal.last, r.sequence)

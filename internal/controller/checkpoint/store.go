@@ -94,7 +94,8 @@ type entry struct {
 type shard struct {
 	version string // resourceVersion as last read or written; empty = it does not exist
 	dirty   bool
-	left    int // entries that did not fit when it was written last
+	filled  bool // it had entries when it was read or written last
+	left    int  // entries that did not fit when it was written last
 }
 
 // ErrFenced means that another process has begun a newer term.
@@ -348,7 +349,7 @@ func (s *Store) write(ctx context.Context, id shardID, sh *shard) error {
 	if err != nil {
 		return err
 	}
-	sh.version, sh.dirty, sh.left = m.ResourceVersion, false, left
+	sh.version, sh.dirty, sh.left, sh.filled = m.ResourceVersion, false, left, len(m.BinaryData) > 0
 	return nil
 }
 
