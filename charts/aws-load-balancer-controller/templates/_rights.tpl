@@ -4,7 +4,7 @@
 {{- define "lbc.checkpoints" -}}
 {{- $base := "aws-load-balancer-controller-checkpoint" -}}
 - {{ $base }}
-{{- range $row := list (list "memory" 8) (list "observed" 16) (list "targets" 8) (list "duplicates" 1) (list "orphans" 1) (list "foreign" 1) (list "preceding" 1) (list "holds" 1) }}
+{{- range $row := list (list "memory" 8) (list "observed" 16) (list "targets" 8) (list "duplicates" 1) (list "orphans" 1) (list "foreign" 1) (list "preceding" 1) (list "holds" 1) (list "journal" 8) }}
 {{- range $n := until (last $row) }}
 - {{ printf "%s-%s-%d" $base (first $row) $n }}
 {{- end }}

@@ -3,12 +3,14 @@ package awsclient
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
 
-// bucket is a token bucket whose waiters are served by priority, then in order of arrival. What adds capacity goes before
+// bucket is a token bucket whose waiters are served by priority; those of one priority take turns by tenant. What adds capacity goes before
 // other calls of the highest priority, which get one token in capacityTurns all the same: targets that come serve, those that go must not serve for long.
+// Calls of normal priority get one token in two to four while others go before them, so that the targets of one tenant do not stop the edits of another.
 // With a rate of +Inf, which is that of a family that AWS has not throttled, calls without a token are admitted as well, but few side by side at
 // first: if AWS's own bucket is empty, all of them are refused.
 type bucket struct {
@@ -19,13 +21,14 @@ type bucket struct {
 	burst   float64
 	floor   float64 // rate to fall to when AWS throttles an unlimited bucket, whose tokens come at this rate
 	tokens  float64
-	calls   int          // under way
-	paid    int          // of them, those that took a token: they count as the first to end
-	beyond  int          // how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
-	at      time.Time    // when tokens was computed
-	waiting [4][]*waiter // by rank
-	turns   int          // tokens that capacity got in a row while others of the highest priority waited
-	timer   func() bool  // pending wake-up, nil = none
+	calls   int         // under way
+	paid    int         // of them, those that took a token: they count as the first to end
+	beyond  int         // how many may be under way without a token if the rate is +Inf: one more after each of them that succeeds
+	at      time.Time   // when tokens was computed
+	waiting [4]turns    // by rank
+	turns   int         // tokens that capacity got in a row while others of the highest priority waited
+	ahead   int         // tokens that calls of higher priority got in a row while normal ones waited
+	timer   func() bool // pending wake-up, nil = none
 
 	cutAt time.Time // when the rate was last cut
 	good  int       // successes since then
@@ -35,6 +38,7 @@ type bucket struct {
 const (
 	capacity = iota
 	vital
+	normal
 )
 
 // firstBeyond is how many calls are under way at once at first where there is no token, and again after restOfBeyond without a call.
@@ -46,17 +50,18 @@ const (
 // capacityTurns is how many tokens there are for each one that vital calls get while capacity waits.
 const capacityTurns = 3
 
+// normalWait is how long calls of normal priority wait for a token at most, in seconds, because others go before them.
+const normalWait = 0.6
+
+// normalTurns is how many tokens there are for each one that calls of normal priority get while others go before them. The lock is held.
+func (b *bucket) normalTurns() int { return min(4, max(2, int(b.pace()*normalWait))) }
+
 // rankOf is the rank of a call.
 func rankOf(operation string, p Priority) int {
 	if p == Vital && operation == "RegisterTargets" {
 		return capacity
 	}
 	return vital + int(Vital-p)
-}
-
-type waiter struct {
-	ready chan struct{}
-	gone  bool
 }
 
 func newBucket(c Clock, rate, burst float64) *bucket {
@@ -68,18 +73,24 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	tenant := TenantOf(ctx)
+	w := &waiter{ready: make(chan struct{})}
+	if rank > normal && tenant != "" { // what a tenant needs least has its turns all the same: only its own calls go first
+		rank, w.low = normal, true
+	}
 	b.mu.Lock()
 	b.refill()
 	if b.admits() && b.idle() {
 		b.admit()
+		b.waiting[rank].pass(tenant)
 		b.mu.Unlock()
 		return nil
 	}
-	w := &waiter{ready: make(chan struct{})}
-	b.waiting[rank] = append(b.waiting[rank], w)
+	b.waiting[rank].push(tenant, w)
 	b.arm()
 	b.mu.Unlock()
 
+	queued(ctx)
 	select {
 	case <-w.ready:
 		return nil
@@ -93,14 +104,20 @@ func (b *bucket) take(ctx context.Context, rank int) error {
 			b.paid = max(0, b.paid-1)
 			b.serve()
 		default:
-			w.gone = true
+			b.waiting[rank].leave(w)
 		}
 		return ctx.Err()
 	}
 }
 
-func (b *bucket) idle() bool {
-	return len(b.waiting[0])+len(b.waiting[1])+len(b.waiting[2])+len(b.waiting[3]) == 0
+func (b *bucket) idle() bool { return b.standing() == 0 }
+
+// standing is how many calls wait. The lock is held.
+func (b *bucket) standing() (n int) {
+	for rank := range b.waiting {
+		n += b.waiting[rank].waiting()
+	}
+	return n
 }
 
 // admits reports whether a call may begin. The lock is held.
@@ -165,31 +182,34 @@ func (b *bucket) serve() {
 
 // next takes the waiter whose turn it is; nil if none waits. The lock is held.
 func (b *bucket) next() *waiter {
-	for q := range b.waiting {
-		for len(b.waiting[q]) > 0 && b.waiting[q][0].gone {
-			b.waiting[q] = b.waiting[q][1:]
-		}
+	rank := b.nextRank()
+	if rank < 0 {
+		return nil
 	}
-	rank := -1
-	for q := range b.waiting {
-		if len(b.waiting[q]) > 0 {
-			rank = q
-			break
-		}
+	return b.waiting[rank].pop()
+}
+
+// nextRank is the rank whose turn it is; -1 if no call waits. The lock is held.
+func (b *bucket) nextRank() int {
+	rank := slices.IndexFunc(b.waiting[:], func(t turns) bool { return t.waiting() > 0 })
+	switch {
+	case rank < 0 || rank >= normal || b.waiting[normal].waiting() == 0:
+		b.ahead = 0
+	case b.ahead >= b.normalTurns()-1:
+		b.ahead = 0
+		return normal
+	default:
+		b.ahead++
 	}
 	switch {
-	case rank < 0:
-		return nil
-	case rank != capacity || len(b.waiting[vital]) == 0:
+	case rank != capacity || b.waiting[vital].waiting() == 0:
 		b.turns = 0
 	case b.turns == capacityTurns-1:
 		rank, b.turns = vital, 0
 	default:
 		b.turns++
 	}
-	w := b.waiting[rank][0]
-	b.waiting[rank] = b.waiting[rank][1:]
-	return w
+	return rank
 }
 
 // arm schedules serve for when the next token is there. The lock is held.
@@ -223,6 +243,14 @@ func (b *bucket) throttled() {
 		return
 	}
 	b.rate = math.Max(b.rate/2, b.floor/8)
+}
+
+// exceeds reports whether calls go faster than AWS's published rate, or did until a refusal just now: then AWS refuses because of this bucket.
+func (b *bucket) exceeds() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill()
+	return b.rate > b.floor && b.tokens < 1 || !b.cutAt.IsZero() && b.clock.Now().Sub(b.cutAt) < time.Second
 }
 
 // trialPause is how many seconds a slowed bucket keeps to AWS's published rate before it tries to go faster. Each try costs a

@@ -100,8 +100,8 @@ type Throttle struct {
 	Burst     int            // 0 = not limited
 }
 
-// Limiter paces calls. A family of operations that AWS meters together has one bucket; it is unlimited until AWS throttles
-// the family, then goes at AWS's published rate and speeds up again while calls succeed. Buckets that the user asked for
+// Limiter paces calls. A family of operations that AWS meters together has one bucket, and a service whose calls share one has it
+// besides; a bucket is unlimited until AWS throttles its calls, then goes at AWS's published rate and speeds up again while calls succeed. Buckets that the user asked for
 // (Throttle) hold always and in addition. It retries what AWS throttled, and reads that failed transiently; a write with an
 // unknown outcome is never repeated here, because only a fresh look at the account can tell what to do.
 type Limiter struct {
@@ -186,19 +186,6 @@ func (l *Limiter) middleware(s *middleware.Stack) error {
 	}), middleware.After)
 }
 
-func (l *Limiter) family(service, operation string) *bucket {
-	f := familyOf(service, operation)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.families[f.name]
-	if b == nil {
-		b = newBucket(l.clock, math.Inf(1), f.burst)
-		b.floor = f.rate
-		l.families[f.name] = b
-	}
-	return b
-}
-
 // Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
 func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
 	_, err := l.do(ctx, service, operation, send)
@@ -208,17 +195,17 @@ func (l *Limiter) Do(ctx context.Context, service, operation string, send func(c
 func (l *Limiter) do(ctx context.Context, service, operation string, send func(context.Context) error) (Call, error) {
 	start := l.clock.Now()
 	rec := Call{Service: service, Operation: operation, Cause: CauseOf(ctx), Account: l.account}
-	fam, prio := l.family(service, operation), PriorityOf(ctx)
+	m, prio := l.meters(service, operation), PriorityOf(ctx)
 	var err error
 	for {
 		waitFrom := l.clock.Now()
-		if err = l.wait(ctx, fam, service, operation, prio); err != nil {
+		if err = l.wait(ctx, m, service, operation, prio); err != nil {
 			break
 		}
 		rec.Waited += l.clock.Now().Sub(waitFrom)
 		if l.mayWrite != nil && !IsRead(operation) {
 			if err = l.mayWrite(); err != nil {
-				fam.ended(false)
+				m.ended(false)
 				break
 			}
 		}
@@ -232,15 +219,15 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 			l.attempt(Call{Service: service, Operation: operation, Cause: rec.Cause, Account: l.account, Attempts: 1, Duration: l.clock.Now().Sub(sent), Err: err})
 		}
 		if err == nil {
-			fam.succeeded()
-			fam.ended(true)
+			m.succeeded()
+			m.ended(true)
 			break
 		}
 		e := Classify(err)
 		if e.Class == diag.Throttled {
-			fam.throttled()
+			m.throttled()
 		}
-		fam.ended(false)
+		m.ended(false)
 		retry := e.Class == diag.Throttled || (e.Class == diag.Transient && IsRead(operation) && !e.Credentials) // STS was asked again already
 		if !retry || rec.Attempts >= l.attempts || ctx.Err() != nil {
 			break
@@ -261,8 +248,8 @@ func (l *Limiter) do(ctx context.Context, service, operation string, send func(c
 	return rec, err
 }
 
-// wait waits for the family's bucket and for every fixed bucket that covers the operation.
-func (l *Limiter) wait(ctx context.Context, fam *bucket, service, operation string, prio Priority) (err error) {
+// wait waits for the buckets that AWS meters the operation with, and for every fixed bucket that covers it.
+func (l *Limiter) wait(ctx context.Context, m meters, service, operation string, prio Priority) (err error) {
 	ctx, done := l.turn(ctx)
 	defer func() {
 		if err != nil && errors.Is(context.Cause(ctx), ErrBusy) {
@@ -278,7 +265,7 @@ func (l *Limiter) wait(ctx context.Context, fam *bucket, service, operation stri
 			return err
 		}
 	}
-	return fam.take(ctx, rankOf(operation, prio))
+	return m.take(ctx, rankOf(operation, prio))
 }
 
 func (l *Limiter) pause(ctx context.Context, d time.Duration) error {

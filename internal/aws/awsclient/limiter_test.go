@@ -280,7 +280,7 @@ func TestVitalCallsOvertakeOthersInTheQueue(t *testing.T) {
 func standing(b *bucket) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.waiting[0]) + len(b.waiting[1]) + len(b.waiting[2]) + len(b.waiting[3])
+	return b.standing()
 }
 
 func TestWaitingEndsWithItsContext(t *testing.T) {

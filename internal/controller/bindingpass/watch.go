@@ -67,7 +67,7 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 		return err
 	}
 	c := queue.NewController(queue.Options[reconcile.Request]{
-		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject,
+		Name: "targetGroupBinding", Reconciler: b, Workers: workers, Log: mgr.GetLogger(), LogUnit: queue.LogObject, Tenant: queue.NamespaceOf,
 		Retries: queue.RateLimiter[reconcile.Request]{TypedRateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](queue.FirstRetry, longest), Units: &b.Unavailable},
 	})
 	for o, h := range map[client.Object]handler.TypedEventHandler[client.Object, reconcile.Request]{

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"sync"
 )
 
 // Kind is what an entry is about.
@@ -25,6 +27,7 @@ const (
 	Preceding  Kind = "preceding"  // the targets that were registered before a TargetGroupBinding came, by its namespace and name
 	Holds      Kind = "holds"      // the holds of administrators as they were last readable, in one entry
 	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
+	Journal    Kind = "journal"    // the newest entries of kinds Memory and Observed; see journal
 )
 
 // HoldsName is the name of the entry of kind Holds.
@@ -38,7 +41,7 @@ const ForeignName = "account"
 var shardCounts = []struct {
 	kind  Kind
 	count int
-}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}, {Holds, 1}}
+}{{Memory, 8}, {Observed, 16}, {Targets, 8}, {Duplicates, 1}, {Orphans, 1}, {Foreign, 1}, {Preceding, 1}, {Holds, 1}, {Journal, journalPieces}}
 
 // shardID identifies one ConfigMap.
 type shardID struct {
@@ -109,23 +112,47 @@ const longest = 64 << 20
 
 var errDamaged = errors.New("damaged")
 
-// unpack reads an entry of a shard. Gzip's checksum detects damage.
-func unpack(from shardID, key string, packed []byte) (id ID, value json.RawMessage, sum [32]byte, err error) {
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		return id, nil, sum, errDamaged
+// unzip has readers, each of which takes 40 KiB.
+var unzip = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// uncompress returns the text of an entry. Gzip's checksum detects damage.
+func uncompress(packed []byte) ([]byte, error) {
+	r, _ := unzip.Get().(*gzip.Reader)
+	defer unzip.Put(r)
+	if err := r.Reset(bytes.NewReader(packed)); err != nil {
+		return nil, errDamaged
 	}
-	text, err := io.ReadAll(io.LimitReader(r, longest))
-	if err != nil || len(text) == longest {
-		return id, nil, sum, errDamaged
+	var b bytes.Buffer
+	if n := len(packed); n >= 4 { // the last four bytes are the length of the text, unless they are damaged
+		b.Grow(min(int(binary.LittleEndian.Uint32(packed[n-4:])), 1<<20) + bytes.MinRead)
+	}
+	if _, err := b.ReadFrom(io.LimitReader(r, longest)); err != nil || b.Len() == longest {
+		return nil, errDamaged
+	}
+	return b.Bytes(), nil
+}
+
+// decode reads an entry.
+func decode(packed []byte) (id ID, value json.RawMessage, sum [32]byte, err error) {
+	text, err := uncompress(packed)
+	if err != nil {
+		return id, nil, sum, err
 	}
 	var c content
 	if err := json.Unmarshal(text, &c); err != nil {
 		return id, nil, sum, errDamaged
 	}
-	id = ID{c.Kind, c.Name}
-	if c.Kind != from.kind || shardOf(id) != from || dataKey(id) != key {
+	return ID{c.Kind, c.Name}, c.Value, sha256.Sum256(text), nil
+}
+
+// unpack reads an entry of a shard.
+func unpack(from shardID, key string, packed []byte) (id ID, value json.RawMessage, sum [32]byte, err error) {
+	id, value, sum, err = decode(packed)
+	if err != nil {
+		return id, nil, sum, err
+	}
+	if id.Kind != from.kind || shardOf(id) != from || dataKey(id) != key {
 		return id, nil, sum, errDamaged
 	}
-	return id, c.Value, sha256.Sum256(text), nil
+	return id, value, sum, nil
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -73,17 +75,12 @@ func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored 
 	}
 	complete := header != nil && s.readable(header) && header.Data[stateKey] == ended
 	headed(complete)
-	objects := make([]*corev1.ConfigMap, len(allShards()))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for n, id := range allShards() {
-		g.Go(func() (err error) { objects[n], err = s.get(gctx, id.name(s.cfg.Name)); return err })
-	}
-	if err := g.Wait(); err != nil {
+	objects, err := s.readAll(ctx)
+	if err != nil {
 		return restored, err
 	}
 	restored = Restored{Entries: map[ID]json.RawMessage{}, Complete: complete}
-	for _, m := range append(objects, header) {
+	for _, m := range append(slices.Collect(maps.Values(objects)), header) {
 		if m != nil {
 			s.term = max(s.term, termOf(m))
 			if t, err := time.Parse(time.RFC3339, m.Data[timeKey]); err == nil && t.After(restored.At) {
@@ -96,30 +93,12 @@ func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored 
 		return Restored{}, err
 	}
 	if !complete { // the process of the last term may still be writing
-		g, gctx := errgroup.WithContext(ctx)
-		g.SetLimit(8)
-		for n, m := range objects {
-			if m != nil {
-				g.Go(func() (err error) { objects[n], err = s.takeOver(gctx, m); return err })
-			}
-		}
-		if err := g.Wait(); err != nil {
+		if err := s.takeOverAll(ctx, objects); err != nil {
 			return Restored{}, err
 		}
 	}
 	loaded := map[ID]*entry{}
-	for n, id := range allShards() {
-		m := objects[n]
-		sh := s.shards[id]
-		if sh.version = versionOf(m); m == nil {
-			continue
-		}
-		if !s.readable(m) {
-			sh.dirty = true
-			continue
-		}
-		restored.Damaged += s.load(id, m, loaded, restored.Entries)
-	}
+	restored.Damaged = s.loadAll(objects, loaded, restored.Entries)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, e := range loaded {
@@ -131,6 +110,77 @@ func (s *Store) open(ctx context.Context, headed func(complete bool)) (restored 
 	}
 	s.state, s.began = opened, s.cfg.Now()
 	return restored, nil
+}
+
+// readAll reads the ConfigMaps of all kinds; those that do not exist are nil.
+func (s *Store) readAll(ctx context.Context) (map[shardID]*corev1.ConfigMap, error) {
+	return s.forAll(ctx, allShards(), func(ctx context.Context, id shardID) (*corev1.ConfigMap, error) {
+		return s.get(ctx, id.name(s.cfg.Name))
+	})
+}
+
+// takeOverAll takes over the ConfigMaps that exist, first those of the journal: they are never of an earlier term than those whose entries they
+// have.
+func (s *Store) takeOverAll(ctx context.Context, objects map[shardID]*corev1.ConfigMap) error {
+	for _, first := range []bool{true, false} {
+		var ids []shardID
+		for _, id := range allShards() {
+			if objects[id] != nil && (id.kind == Journal) == first {
+				ids = append(ids, id)
+			}
+		}
+		taken, err := s.forAll(ctx, ids, func(ctx context.Context, id shardID) (*corev1.ConfigMap, error) { return s.takeOver(ctx, objects[id]) })
+		if err != nil {
+			return err
+		}
+		maps.Copy(objects, taken)
+	}
+	return nil
+}
+
+// forAll calls a function for ConfigMaps, a few at once. If the role permits none of the journal, the store does without.
+func (s *Store) forAll(ctx context.Context, ids []shardID, call func(context.Context, shardID) (*corev1.ConfigMap, error)) (map[shardID]*corev1.ConfigMap, error) {
+	out := make([]*corev1.ConfigMap, len(ids))
+	refused := make([]error, len(ids))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for n, id := range ids {
+		g.Go(func() (err error) {
+			out[n], err = call(ctx, id)
+			if id.kind == Journal && apierrors.IsForbidden(err) && !denied(err) {
+				refused[n], err = err, nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	objects := map[shardID]*corev1.ConfigMap{}
+	for n, id := range ids {
+		if objects[id] = out[n]; refused[n] != nil {
+			s.withoutJournal(refused[n])
+		}
+	}
+	return objects, nil
+}
+
+// loadAll reads the entries of all ConfigMaps, and counts the damaged ones.
+func (s *Store) loadAll(objects map[shardID]*corev1.ConfigMap, loaded map[ID]*entry, values map[ID]json.RawMessage) (damaged int) {
+	for _, id := range allShards() {
+		m, sh := objects[id], s.shards[id]
+		sh.version = versionOf(m)
+		switch {
+		case m == nil:
+		case !s.readable(m):
+			sh.dirty = true
+		case id.kind != Journal:
+			n, _ := sequenceOf(m)
+			s.journal.last = max(s.journal.last, n)
+			damaged += s.load(id, m, loaded, values)
+		}
+	}
+	return damaged + s.loadJournal(objects, loaded, values)
 }
 
 // load reads the entries of a shard and counts the damaged ones, which the next write of the shard omits.
@@ -151,6 +201,7 @@ func (s *Store) load(id shardID, m *corev1.ConfigMap, loaded map[ID]*entry, valu
 func (s *Store) get(ctx context.Context, name string) (*corev1.ConfigMap, error) {
 	m := &corev1.ConfigMap{}
 	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.cfg.Namespace, Name: name}, m)
+	s.progress()
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -169,6 +220,7 @@ func (s *Store) takeOver(ctx context.Context, m *corev1.ConfigMap) (*corev1.Conf
 		}
 		m.Data[termKey] = strconv.FormatInt(s.term, 10)
 		err := s.client.Update(ctx, m)
+		s.progress()
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 			return m, err
 		}
@@ -208,6 +260,7 @@ func (s *Store) fenced(ctx context.Context) error {
 func (s *Store) Close(ctx context.Context) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	s.fold() // an earlier version reads no journal
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
@@ -254,6 +307,13 @@ func versionOf(m *corev1.ConfigMap) string {
 func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 	m = &corev1.ConfigMap{Data: s.data(), BinaryData: map[string][]byte{}}
 	m.Namespace, m.Name = s.cfg.Namespace, id.name(s.cfg.Name)
+	if id.kind == Journal {
+		for _, r := range s.journal.pieces[id.n] {
+			m.BinaryData[r.key()] = r.packed
+		}
+		return m, 0
+	}
+	m.Data[sequenceKey] = strconv.FormatInt(s.journal.last, 10)
 	type item struct {
 		key    string
 		packed []byte

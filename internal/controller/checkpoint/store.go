@@ -63,6 +63,9 @@ type Store struct {
 	header  *corev1.ConfigMap
 	shards  map[shardID]*shard
 	began   time.Time
+	journal journal
+	// progress is called whenever Open has read or written an object.
+	progress func()
 
 	zip sync.Pool // of gzip writers, most of a MiB each, which garbage collection takes while nothing is written
 
@@ -91,7 +94,8 @@ type entry struct {
 type shard struct {
 	version string // resourceVersion as last read or written; empty = it does not exist
 	dirty   bool
-	left    int // entries that did not fit when it was written last
+	filled  bool // it had entries when it was read or written last
+	left    int  // entries that did not fit when it was written last
 }
 
 // ErrFenced means that another process has begun a newer term.
@@ -99,11 +103,18 @@ var ErrFenced = errors.New("a newer leader writes the checkpoints")
 
 // New returns a store. Nothing is read or written before Open; entries may be put before.
 func New(c Client, cfg Config) *Store {
-	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
+	s := &Store{cfg: cfg, client: c, entries: map[ID]*entry{}, shards: map[shardID]*shard{}, progress: func() {}, zip: sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}}
 	for _, id := range allShards() {
 		s.shards[id] = &shard{}
 	}
 	return s
+}
+
+// whileOpening has a function called whenever Open has read or written an object.
+func (s *Store) whileOpening(progress func()) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.progress = progress
 }
 
 // Put replaces an entry. The value must not be modified afterwards: Flush encodes it later.
@@ -211,13 +222,30 @@ func (s *Store) flush(ctx context.Context) error {
 		s.began = time.Time{}
 		s.dropUntouched()
 	}
-	s.encode()
+	s.note(s.encode())
+	err := s.writeDirty(ctx, func(k Kind) bool { return k != Journal })
+	if err == nil {
+		s.folded()
+	}
+	if s.journal.folding || !s.opened() {
+		return err
+	}
+	return errors.Join(err, s.writeDirty(ctx, func(k Kind) bool { return k == Journal }))
+}
+
+// writeDirty writes the ConfigMaps of some kinds that differ from what was written last.
+func (s *Store) writeDirty(ctx context.Context, of func(Kind) bool) error {
 	var errs []error
 	for id, sh := range s.shards {
-		if !sh.dirty {
+		if !sh.dirty || !of(id.kind) {
 			continue
 		}
-		if err := s.write(ctx, id, sh); err != nil {
+		err := s.write(ctx, id, sh)
+		if id.kind == Journal && apierrors.IsForbidden(err) && !denied(err) {
+			s.withoutJournal(err)
+			return s.writeDirty(ctx, func(k Kind) bool { return k != Journal })
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("writing checkpoint %s: %w", id.name(s.cfg.Name), err))
 			if s.fatal(err) {
 				return errors.Join(errs...)
@@ -227,8 +255,9 @@ func (s *Store) flush(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// encode encodes the pending values, and marks the shards that differ from what was written last.
-func (s *Store) encode() {
+// encode encodes the pending values. It returns the changes for the journal, and marks the shards of other kinds that differ from what was
+// written last.
+func (s *Store) encode() (changes []record) {
 	pending := map[ID]any{}
 	s.mu.Lock()
 	for id, e := range s.entries {
@@ -248,18 +277,28 @@ func (s *Store) encode() {
 				value = nil
 			}
 		}
-		s.mu.Lock()
-		e, sh := s.entries[id], s.shards[shardOf(id)]
-		switch {
-		case e == nil:
-		case value == nil && !e.pending:
-			sh.dirty = sh.dirty || e.packed != nil
-			delete(s.entries, id)
-		case packed != nil:
-			e.packed, e.sum, sh.dirty = packed, sum, true
+		if s.replace(id, value == nil, packed, sum) {
+			changes = s.change(changes, id, packed)
 		}
-		s.mu.Unlock()
 	}
+	return changes
+}
+
+// replace replaces what is to be written of an entry, and reports whether that has changed.
+func (s *Store) replace(id ID, gone bool, packed []byte, sum [32]byte) (changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.entries[id]
+	switch {
+	case e == nil:
+	case gone && !e.pending:
+		delete(s.entries, id)
+		return e.packed != nil
+	case packed != nil:
+		e.packed, e.sum = packed, sum
+		return true
+	}
+	return false
 }
 
 // pack encodes a value; packed is nil if the text has not changed.
@@ -310,7 +349,7 @@ func (s *Store) write(ctx context.Context, id shardID, sh *shard) error {
 	if err != nil {
 		return err
 	}
-	sh.version, sh.dirty, sh.left = m.ResourceVersion, false, left
+	sh.version, sh.dirty, sh.left, sh.filled = m.ResourceVersion, false, left, len(m.BinaryData) > 0
 	return nil
 }
 

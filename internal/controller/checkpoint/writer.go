@@ -13,7 +13,8 @@ import (
 const (
 	// WriteInterval is the interval of writes: a ConfigMap is written at most once in that time.
 	WriteInterval = 5 * time.Second
-	// openTimeout is how long the first passes wait for Restore.
+	// openTimeout is how long the first passes wait for the next object that Restore reads or writes. However many there are, and however large,
+	// they wait as long as it goes on.
 	openTimeout = 10 * time.Second
 	// soonTimeout is how long BeginTargets waits.
 	soonTimeout = time.Second
@@ -161,9 +162,12 @@ func (w *Writer) Restore(ctx context.Context) (ok bool) {
 }
 
 // open reads the checkpoints of earlier processes. It calls onOpen only while passes wait for it.
-func (w *Writer) open(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+func (w *Writer) open(parent context.Context) bool {
+	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
+	stuck := time.AfterFunc(openTimeout, cancel)
+	defer stuck.Stop()
+	w.Store.whileOpening(func() { stuck.Reset(openTimeout) })
 	begun := time.Now()
 	restored, err := w.Store.Open(ctx, func(complete bool) {
 		if !complete {
@@ -171,7 +175,7 @@ func (w *Writer) open(ctx context.Context) bool {
 		}
 	})
 	if err != nil {
-		if ctx.Err() == nil && w.Store.Enabled() {
+		if parent.Err() == nil && w.Store.Enabled() {
 			w.log.Info("checkpoints cannot be read; each load balancer is read from AWS", "cause", err.Error())
 		}
 		return false

@@ -29,6 +29,7 @@ type Options[U comparable] struct {
 	Retries    workqueue.TypedRateLimiter[U] // nil = pauses from 5 ms to 1000 s
 	Log        logr.Logger
 	LogUnit    func(logr.Logger, U) logr.Logger // adds what names a unit
+	Tenant     func(U) string                   // the tenant of a unit, as awsclient.WithTenant names it; nil = all units are the controller's
 
 	detachAfter time.Duration // 0 = DetachAfter
 }
@@ -37,6 +38,9 @@ type Options[U comparable] struct {
 func LogObject(log logr.Logger, r reconcile.Request) logr.Logger {
 	return log.WithValues("object", klog.KRef(r.Namespace, r.Name), "namespace", r.Namespace, "name", r.Name)
 }
+
+// NamespaceOf is the Tenant of requests.
+func NamespaceOf(r reconcile.Request) string { return r.Namespace }
 
 // Controller makes passes over the units of a queue that sources fill, as the controllers of controller-runtime do and with their metrics. It has
 // no goroutines that wait for work: each pass runs in one of its own. With places for a thousand slow passes these would be megabytes of stacks.
@@ -54,7 +58,9 @@ func NewController[U comparable](o Options[U]) *Controller[U] {
 		o.detachAfter = DetachAfter
 	}
 	o.Log = o.Log.WithValues("controller", o.Name)
-	return &Controller[U]{options: o, pool: NewWorkerPool(o.Reconciler, o.Workers, o.detachAfter)}
+	c := &Controller[U]{options: o, pool: NewWorkerPool(o.Reconciler, o.Workers, o.detachAfter)}
+	c.pool.tenant = o.Tenant
+	return c
 }
 
 // Watch adds a source before the controller starts.

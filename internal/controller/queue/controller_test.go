@@ -183,7 +183,7 @@ func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
 		{"controller_runtime_reconcile_panics_total", "", 1},
 		{"controller_runtime_reconcile_time_seconds", "", 4},
 		{"controller_runtime_active_workers", "", 0},
-		{"controller_runtime_max_concurrent_reconciles", "", 9},
+		{"controller_runtime_max_concurrent_reconciles", "", 17},
 	} {
 		if got := counted(t, "panics", c.metric, c.result); got != c.want {
 			t.Errorf("%s %s is %v, want %v", c.metric, c.result, got, c.want)

@@ -9,15 +9,18 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 )
 
 const (
 	// DetachAfter is how long a pass occupies a worker of its controller.
 	DetachAfter = 3 * time.Second
 	// detachedPerWorker is the largest number of detached passes for each worker, and mostDetached that of a pool: each has a goroutine.
-	detachedPerWorker = 8
-	mostDetached      = 128
-	// retryDetach is the pause before a slow unit is tried again if too many passes are detached.
+	// A tenant gets half of them at most.
+	detachedPerWorker = 16
+	mostDetached      = 256
+	// retryDetach is the pause before a unit is tried again if too many passes are detached, or too many of its tenant under way.
 	retryDetach = time.Second
 	// slowMemory is how long a unit is recorded as slow: one without a pass for so long may be gone.
 	slowMemory = time.Hour
@@ -25,23 +28,27 @@ const (
 
 // WorkerPool is the reconciler of a controller in which slow passes do not occupy the workers of others. The controller acquires a worker before it
 // takes a unit from its queue, so that the one with the highest priority comes next; Reconcile releases it. A pass that waits
-// for AWS, because its calls hang or are throttled, releases its worker after a while and continues detached. A unit whose last pass was
-// slow starts detached. Many passes may be detached, because they only wait. A write conflict, or ErrRequeue, is no failure: the unit is
+// for AWS, because its calls hang, releases its worker after a while and continues detached; one whose calls wait for their turn, because AWS
+// throttles, does so at once. A unit whose last pass was slow starts detached. Passes of one tenant are at most as many as the pool has room for
+// besides, so that there is always room for a pass of another tenant. Many passes may be detached, because they only wait. A write conflict, or ErrRequeue, is no failure: the unit is
 // requeued at once, without an error in the log. The zero WorkerPool is not usable; see NewWorkerPool.
 type WorkerPool[U comparable] struct {
 	inner       reconcile.TypedReconciler[U]
 	detachAfter time.Duration
 	maxDetached int
-	workers     chan struct{} // has an element per busy worker, from before its unit is taken from the queue
+	workers     chan struct{}  // has an element per busy worker, from before its unit is taken from the queue
+	tenant      func(U) string // on whose behalf a pass is made; nil = on the controller's, and no tenant has a share
 
 	mu       sync.Mutex
 	detached int
+	under    map[string]int  // passes under way by tenant
+	all      int             // of all tenants
 	slow     map[U]time.Time // units whose last pass was slow, and when it ended
 }
 
 // NewWorkerPool returns a pool with a number of workers. A pass that takes longer than detachAfter is detached.
 func NewWorkerPool[U comparable](inner reconcile.TypedReconciler[U], workers int, detachAfter time.Duration) *WorkerPool[U] {
-	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker, mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}}
+	return &WorkerPool[U]{inner: inner, detachAfter: detachAfter, maxDetached: min(workers*detachedPerWorker, mostDetached), workers: make(chan struct{}, workers), slow: map[U]time.Time{}, under: map[string]int{}}
 }
 
 // MaxConcurrent is the number of passes that may run at once, detached ones among them.
@@ -67,6 +74,15 @@ func (p *WorkerPool[U]) Release() {
 
 // Reconcile implements reconcile.TypedReconciler.
 func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, error) {
+	if p.tenant != nil {
+		tenant := p.tenant(u)
+		if !p.enter(tenant) {
+			p.Release()
+			return reconcile.Result{RequeueAfter: retryDetach}, nil
+		}
+		defer p.leave(tenant)
+		ctx = awsclient.WithTenant(ctx, tenant)
+	}
 	p.mu.Lock()
 	_, known := p.slow[u]
 	p.mu.Unlock()
@@ -89,11 +105,32 @@ func (p *WorkerPool[U]) Reconcile(ctx context.Context, u U) (reconcile.Result, e
 			delete(p.slow, u)
 		}
 	}()
-	res, err := p.inner.Reconcile(ctx, u)
+	res, err := p.inner.Reconcile(awsclient.WithQueued(ctx, func() { pass.detach() }), u)
 	if err != nil && Failure(err) == nil {
 		return reconcile.Result{RequeueAfter: Coalesce}, nil
 	}
 	return res, err
+}
+
+// enter counts a pass of a tenant. It reports false if the tenant has as many passes under way as there is room for besides.
+func (p *WorkerPool[U]) enter(tenant string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.under[tenant] > 0 && p.under[tenant] >= p.maxDetached-p.all {
+		return false
+	}
+	p.under[tenant]++
+	p.all++
+	return true
+}
+
+func (p *WorkerPool[U]) leave(tenant string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all--
+	if p.under[tenant]--; p.under[tenant] == 0 {
+		delete(p.under, tenant)
+	}
 }
 
 // Failure is the error of a pass if it is a failure; nil of one that is only repeated.

@@ -55,6 +55,15 @@ type Key struct {
 // String is "ingress.k8s.aws:namespace/name".
 func (k Key) String() string { return string(k.Owner) + ":" + k.ID.String() }
 
+// Tenant names who shares AWS's limits with others through this stack: its namespace, or its group, which may have members of several
+// namespaces. No namespace has a name as that of a group.
+func (k Key) Tenant() string {
+	if k.ID.Namespace != "" {
+		return k.ID.Namespace
+	}
+	return "group/" + k.ID.Name
+}
+
 // Compare orders keys by their String.
 func (k Key) Compare(other Key) int { return cmp.Compare(k.String(), other.String()) }
 
