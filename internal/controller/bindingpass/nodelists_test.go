@@ -67,13 +67,15 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 // TestNodeCostsFewBytesInEachTargetGroup shows what one more binding costs in a pass for a node: its endpoints, and nothing else for each node.
 func TestNodeCostsFewBytesInEachTargetGroup(t *testing.T) { // not parallel: it counts bytes
 	const most = 128 // an endpoint has 104 bytes
+	var points []growth.Point
 	for _, n := range growth.Sizes {
 		b, _ := watching(t, manyNodes(n)...)
 		b.nodeLists.watched = true
 		o, port := ofType("x", v1beta1.TargetTypeInstance, nil), corev1.ServicePort{NodePort: 30080}
 		spent := growth.Bytes(func() { _, _, _, _ = b.nodeEndpoints(t.Context(), o, port) })
-		if t.Logf("%d nodes: %.0f bytes", n, spent); spent > float64(4096+most*n) {
+		if points = append(points, growth.Point{N: n, Cost: spent}); spent > float64(4096+most*n) {
 			t.Errorf("%d nodes cost %.0f bytes in each target group, want at most %d each", n, spent, most)
 		}
 	}
+	growth.Log(t, "bytes of one binding, by nodes", points)
 }

@@ -105,7 +105,11 @@ func TestSharedGroupIsNeededAfterALookAtAFewObjects(t *testing.T) { // not paral
 		})
 	}
 	first, last := growth.Sizes[0], growth.Sizes[len(growth.Sizes)-1]
-	if t.Log(spent); spent[last]-spent[first] > float64(most*(last-first)) {
+	var points []growth.Point
+	for _, n := range growth.Sizes {
+		points = append(points, growth.Point{N: n, Cost: spent[n]})
+	}
+	if growth.Log(t, "bytes", points); spent[last]-spent[first] > float64(most*(last-first)) {
 		t.Errorf("bytes by number of objects: %v, want at most %d for each more", spent, most)
 	}
 }
