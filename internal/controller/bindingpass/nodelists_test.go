@@ -79,3 +79,22 @@ func TestNodeCostsFewBytesInEachTargetGroup(t *testing.T) { // not parallel: it 
 	}
 	growth.Log(t, "bytes of one binding, by nodes", points)
 }
+
+// TestReadOfAPodOrNodeCostsNoCopy shows that a pass pays for each pod and node that it reads, and not for what is in them.
+func TestReadOfAPodOrNodeCostsNoCopy(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes, by containers and images", func(n int) float64 {
+		pod, node := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}, readyNode()
+		for i := range n {
+			pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", i)})
+			node.Status.Images = append(node.Status.Images, corev1.ContainerImage{Names: []string{fmt.Sprint("i", i)}})
+		}
+		b, _ := watching(t, pod, node)
+		c := b.newConfirmingReader(shop("x"))
+		return growth.Bytes(func() {
+			_, hasPod := c.Pod(t.Context(), "shop", "web")
+			if _, hasNode := c.Node(t.Context(), "a"); !hasPod || !hasNode {
+				t.Error("not in the cache")
+			}
+		})
+	})
+}
