@@ -95,10 +95,19 @@ check: bin/testrun bin/golangci-lint ## the loop while working, 4 minutes: unit 
 .PHONY: test-all
 test-all: bin/testrun build-controller ## everything there is, 75 minutes: every seed, all end-to-end suites, conformance, companions, fuzzing, a short soak
 	@$(TESTRUN) all
+	@$(MAKE) --no-print-directory growth
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory companions
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-20s}
 	@$(MAKE) --no-print-directory soak TIME=3m
+
+# Counts, no times: the rows are the same on each machine. Rows of tests that fail are printed too.
+GROWTH_PACKAGES = ./internal/controller/bindingpass ./internal/controller/stacks ./internal/controller/webhook ./internal/targets/registrar
+.PHONY: growth
+growth: ## print what one event costs with 250, 1,000 and 4,000 objects, and the exponent; fails where the cost grows
+	@echo "| test | counted | 250 | 1,000 | 4,000 | exponent |"
+	@LBC_GROWTH=long $(GO) test -count=1 -v -run 'Grow|Cost|Among|Few' $(GROWTH_PACKAGES) > bin/growth.txt; failed=$$?; \
+		sed -n 's/^.*: growth |/|/p; /^ *--- FAIL/p; /want at most/p' bin/growth.txt; exit $$failed
 
 .PHONY: testtimes
 testtimes: bin/testrun ## print the hundred dearest tests of the last run of each suite; MEASURE=1 runs make test first and records processor time

@@ -110,7 +110,7 @@ func TestWhatWasWrittenToABindingIsForgottenWhenItIsSeenToGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).Build()
 	b := stacks.NewBindingWriter(c, func() time.Time { return time.Unix(100, 0) })
 	key := implicit("front")
 	want := stack.Binding{Name: "k8s-web", Namespace: "shop", Labels: map[string]string{"ingress.k8s.aws/stack-namespace": "shop", "ingress.k8s.aws/stack-name": "front"},
@@ -150,7 +150,7 @@ func TestABindingWhoseCreationWasNotAnsweredIsRemembered(t *testing.T) {
 	want := stack.Binding{Name: "k8s-web", Namespace: "shop", TargetGroup: stack.Literal(stack.KindTargetGroup, "arn:tg"), TargetType: stack.TargetIP}
 	for _, effect := range []bool{true, false} {
 		attempts := 0
-		c := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
+		c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).WithInterceptorFuncs(interceptor.Funcs{
 			Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 				if attempts++; attempts > 1 {
 					return c.Create(ctx, o, opts...)

@@ -148,6 +148,7 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByTargetGroup, bindingpass.TargetGroupOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByService, bindingpass.ServiceOf).
 		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByNodeSelector, bindingpass.NodeSelectorOf).
 		WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).

@@ -251,6 +251,9 @@ func (w *wiring) watchRestricted(context.Context) error {
 // setUpBindings sets up the controller of bindings.
 func (w *wiring) setUpBindings(ctx context.Context) error {
 	c, report := w.config, w.recorder("targetGroupBinding")
+	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf); err != nil {
+		return err
+	}
 	registry := registrar.NewRegistry(w.account)
 	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
 	w.metrics.Count("lbc_deregistrations_held", registry.Brake.Held)

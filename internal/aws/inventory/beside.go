@@ -126,6 +126,7 @@ func (i *Inventory) readBeside(ctx context.Context, e *entry, desired *stack.Sta
 			lb.Foreign, lb.Tags = true, tags[lb.ARN]
 			lb.Set(awsop.Read, awsop.PartTags)
 			e.obs.LoadBalancers = append(slices.Clone(e.obs.LoadBalancers), lb.LoadBalancer)
+			i.noteHaving(e)
 		}
 		i.mu.Unlock()
 	}

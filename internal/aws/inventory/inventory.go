@@ -52,6 +52,7 @@ type Inventory struct {
 	retagged map[string]int64
 	tagReads int
 	stacks   map[stack.Key]*entry
+	having   map[string]stack.Key // by ARN: the stack that had a target group or load balancer last; listings drop what is gone
 	tags     map[string]readTags  // by ARN, of every load balancer and target group of the VPC
 	created  map[string]time.Time // target groups that this process created, and when
 	gone     map[string]time.Time // load balancers and target groups that this process deleted lately, and when

@@ -255,6 +255,10 @@ func (i *Inventory) merge(l *listing, tags map[string]readTags) (news []stack.Ke
 			}
 		}
 	}
+	i.having = nil
+	for _, e := range i.stacks {
+		i.noteHaving(e)
+	}
 	all := make(map[string]readTags, len(tags))
 	for _, arn := range l.arns() {
 		t, ok := tags[arn]

@@ -110,18 +110,33 @@ func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) 
 	if read, ok := i.tags[arn]; ok {
 		return i.ownerByTags(arn, read.tags), true
 	}
-	for _, e := range i.stacks { // its tags were just written
+	if e := i.stacks[i.having[arn]]; e != nil && i.listed.invalidations > 0 { // its tags were just written
 		for _, tg := range e.obs.TargetGroups {
-			if tg.ARN == arn && i.listed.invalidations > 0 {
+			if tg.ARN == arn {
 				return Owner{Stack: e.obs.Key, TargetGroup: tg.ID}, true
 			}
 		}
-		if e.owns(arn) && i.listed.invalidations > 0 {
+		if e.owns(arn) {
 			return Owner{Stack: e.obs.Key, TargetGroup: stack.LoadBalancerIdentity}, true
 		}
 	}
 	read, ok := i.unlisted[arn]
 	return i.ownerByTags(arn, read.tags), ok
+}
+
+// noteHaving enters the target groups and load balancers of a stack into the index by ARN. i.mu is held.
+func (i *Inventory) noteHaving(e *entry) {
+	if i.having == nil {
+		i.having = map[string]stack.Key{}
+	}
+	for n := range e.obs.TargetGroups {
+		i.having[e.obs.TargetGroups[n].ARN] = e.obs.Key
+	}
+	for n := range e.obs.LoadBalancers {
+		if lb := &e.obs.LoadBalancers[n]; !lb.Foreign || i.stacks[i.having[lb.ARN]] == nil { // its own stack goes before those that show it
+			i.having[lb.ARN] = e.obs.Key
+		}
+	}
 }
 
 // owns reports whether a load balancer was created for the stack.

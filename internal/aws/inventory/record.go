@@ -75,6 +75,7 @@ func (i *Inventory) record(key stack.Key, op plan.Operation, out awsop.Output, r
 	}
 	e.wrote = i.history.writes
 	e.obs = after
+	i.noteHaving(e)
 	if listed := []stack.Kind{stack.KindSecurityGroup, stack.KindLoadBalancer, stack.KindTargetGroup}; effect.Verb == awsop.Creates && slices.Contains(listed, effect.Kind) {
 		e.createdAt = i.cfg.Now()
 	}

@@ -44,6 +44,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 		return false, nil
 	}
 	e.obs = fresh
+	i.noteHaving(e)
 	for _, lb := range e.obs.LoadBalancers {
 		i.tags[lb.ARN] = readTags{tags: lb.Tags, version: began}
 	}

@@ -106,7 +106,7 @@ type confirmingReader struct {
 // Pod implements registrar.Cluster.
 func (c *confirmingReader) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool) {
 	p := &corev1.Pod{}
-	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p)
+	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p, client.UnsafeDisableDeepCopy)
 	if err != nil && !apierrors.IsNotFound(err) && c.live == nil {
 		c.fail(fmt.Errorf("reading pod %s/%s: %w", namespace, name, err))
 	}

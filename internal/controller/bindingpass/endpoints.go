@@ -90,27 +90,15 @@ func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBind
 	if b.evidence.withoutPod.set(client.ObjectKeyFromObject(o), len(podless) > 0); len(podless) == 0 {
 		return nil, nil
 	}
-	return b.nodes(ctx)
-}
-
-func (b *Reconciler) nodes(ctx context.Context) ([]*corev1.Node, error) {
-	var list corev1.NodeList
-	if err := b.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("reading the nodes: %w", err)
-	}
-	nodes := make([]*corev1.Node, 0, len(list.Items))
-	for i := range list.Items {
-		nodes = append(nodes, &list.Items[i])
-	}
-	return nodes, nil
+	return b.nodeLists.all(ctx, b.Client)
 }
 
 func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []registrar.Endpoint, found diag.List, known bool, err error) {
-	nodes, err := b.nodes(ctx)
+	nodes, err := b.nodeLists.chosen(ctx, b.Client, o.Spec.NodeSelector, b.FailOpen)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	wanted, found, known = bindings.Instances(o, nodes, port, b.FailOpen)
+	wanted, found, known = nodes.Instances(o, port)
 	return wanted, found, known, nil
 }
 

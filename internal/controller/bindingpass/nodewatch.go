@@ -58,6 +58,7 @@ func (b *Reconciler) NodeEvent() handler.TypedEventHandler[client.Object, reconc
 		change := nodeChange{node: queue.Newest(before, after), woken: map[types.NamespacedName]bool{}}
 		change.before, _ = before.(*corev1.Node)
 		change.after, _ = after.(*corev1.Node)
+		b.nodeLists.note(&change) // before passes that it wakes read them
 		if change.before == nil {
 			b.wakeForNode(&change, q, false, b.missingNodes.missing("", change.node.GetName())...)
 		}

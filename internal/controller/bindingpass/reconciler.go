@@ -85,6 +85,7 @@ type Reconciler struct {
 	evidence           evidence
 	nodesRead          nodeReads // by which passes choose among the endpoints of pods
 	nodesHeld          nodeReads // by which passes keep instances that are not wanted any more
+	nodeLists          nodeLists
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
 	Changes            *ChangeTimes
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets

@@ -80,6 +80,7 @@ func (b *Reconciler) SetUp(ctx context.Context, mgr manager.Manager, workers int
 		c.Watch(queue.Kind(mgr.GetCache(), o, h))
 	}
 	c.Watch(b.Waker.Source())
+	b.nodeLists.watched = true
 	return mgr.Add(c)
 }
 

@@ -3,8 +3,11 @@
 package growth
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -12,8 +15,15 @@ import (
 // for the depth of maps.
 const Constant = 0.15
 
-// Sizes are the numbers of objects that tests compare.
-var Sizes = []int{50, 200, 800}
+// Sizes are the numbers of objects that tests compare: few in each run of the tests, those of make growth if LBC_GROWTH is set.
+var Sizes = sizes(os.Getenv("LBC_GROWTH") != "")
+
+func sizes(long bool) []int {
+	if long {
+		return []int{250, 1000, 4000}
+	}
+	return []int{50, 200, 800}
+}
 
 // Point is the cost of one event with N objects.
 type Point struct {
@@ -40,10 +50,20 @@ func AtMost(t testing.TB, exponent float64, what string, cost func(n int) float6
 		points = append(points, Point{n, cost(n)})
 	}
 	e := Exponent(points)
-	t.Logf("%s: %v, exponent %.2f", what, points, e)
+	Log(t, what, points)
 	if e > exponent {
 		t.Errorf("%s grows with exponent %.2f, want at most %.2f: %v", what, e, exponent, points)
 	}
+}
+
+// Log writes a row of the table of make growth: the test, what is counted, the costs, and the exponent.
+func Log(t testing.TB, what string, points []Point) {
+	t.Helper()
+	var costs []string
+	for _, p := range points {
+		costs = append(costs, fmt.Sprintf("%.0f", p.Cost))
+	}
+	t.Logf("growth | %s | %s | %s | %.2f |", strings.TrimPrefix(t.Name(), "Test"), what, strings.Join(costs, " | "), Exponent(points))
 }
 
 // Bytes returns how many bytes f allocates, the least of several calls. Other goroutines count too: the test must not be

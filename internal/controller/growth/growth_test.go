@@ -33,6 +33,7 @@ type quiet struct {
 }
 
 func (q *quiet) Helper()               {}
+func (q *quiet) Name() string          { return "" }
 func (q *quiet) Logf(string, ...any)   {}
 func (q *quiet) Errorf(string, ...any) { q.failed = true }
 

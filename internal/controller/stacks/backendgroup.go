@@ -266,17 +266,7 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		if slices.Contains(b.Unserved, k.Owner) {
 			continue
 		}
-		list := readable.List(objects.Kind(k.Kind))
-		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-			return false, err
-		}
-		protected := false
-		err := meta.EachListItem(list, func(o runtime.Object) error {
-			x, ok := o.(client.Object)
-			protected = protected || ok && len(naming.StacksOfFinalizers(k.Owner, x)) > 0
-			return nil
-		})
-		if err != nil || protected {
+		if protected, err := b.anyProtected(ctx, k); err != nil || protected {
 			return protected, err
 		}
 	}
@@ -289,6 +279,28 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	return slices.ContainsFunc(bindings.Items, func(o v1beta1.TargetGroupBinding) bool { return admits(&o, group) }), nil
+}
+
+// fewObjects are looked at before all are: mostly one of them has a finalizer.
+const fewObjects = 16
+
+// anyProtected reports whether an object of a kind has a finalizer of ours.
+func (b *BackendGroup) anyProtected(ctx context.Context, k owner.Kind) (protected bool, err error) {
+	for _, most := range []int64{fewObjects, 0} {
+		list := readable.List(objects.Kind(k.Kind))
+		if err := b.client.List(ctx, list, client.UnsafeDisableDeepCopy, client.Limit(most)); err != nil {
+			return false, err
+		}
+		err := meta.EachListItem(list, func(o runtime.Object) error {
+			x, ok := o.(client.Object)
+			protected = protected || ok && len(naming.StacksOfFinalizers(k.Owner, x)) > 0
+			return nil
+		})
+		if err != nil || protected || int64(meta.LenList(list)) < most {
+			return protected, err
+		}
+	}
+	return false, nil
 }
 
 // admits reports whether a binding asks for rules whose source is the group.

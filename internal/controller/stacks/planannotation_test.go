@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
@@ -64,7 +65,8 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 		t.Fatal(err)
 	}
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: ingress.Controller}}
-	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{})
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{}).
+		WithIndex(&v1beta1.TargetGroupBinding{}, ByStack, StackOf)
 	for _, k := range readable.Kinds {
 		if k.Indexed() {
 			b = b.WithIndex(k.Object, readable.References, readable.ReferenceValues)

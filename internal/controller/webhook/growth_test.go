@@ -229,7 +229,7 @@ func BenchmarkPodAdmission(b *testing.B) {
 
 func TestBindingAdmissionCostDoesNotGrowWithBindings(t *testing.T) { // not parallel: it counts bytes
 	for name, group := range map[string]v1beta1.TargetGroupBindingSpec{
-		"by ARN": {TargetGroupARN: arnOf(1000)}, "by name": {TargetGroupName: "group-1000"},
+		"by ARN": {TargetGroupARN: arnOf(1_000_000)}, "by name": {TargetGroupName: "group-1000000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			read := map[int]float64{}

@@ -104,14 +104,14 @@ type Cluster struct {
 	Reader client.Reader
 }
 
-// Pod returns a pod, if it exists.
+// Pod returns a pod, if it exists. It is the one of the cache: nobody changes it. It is the one of the cache: nobody changes it.
 func (c Cluster) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool) {
 	p := &corev1.Pod{}
-	return p, c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p) == nil
+	return p, c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p, client.UnsafeDisableDeepCopy) == nil
 }
 
-// Node returns a node, if it exists.
+// Node returns a node, if it exists. It is the one of the cache: nobody changes it. It is the one of the cache: nobody changes it.
 func (c Cluster) Node(ctx context.Context, name string) (*corev1.Node, bool) {
 	n := &corev1.Node{}
-	return n, c.Reader.Get(ctx, client.ObjectKey{Name: name}, n) == nil
+	return n, c.Reader.Get(ctx, client.ObjectKey{Name: name}, n, client.UnsafeDisableDeepCopy) == nil
 }

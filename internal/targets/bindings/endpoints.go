@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -195,11 +196,32 @@ func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wa
 
 // Instances are the nodes that are to be registered. If a mistake hides which, known is false.
 func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (wanted []registrar.Endpoint, found diag.List, known bool) {
-	wanted, skipped, err := registrar.NodeEndpoints(nodes, o.Spec.NodeSelector, port.NodePort, failOpen)
-	if err != nil {
-		return nil, diag.List{registrar.InvalidSelector(o, err)}, false
+	return ChooseNodes(nodes, o.Spec.NodeSelector, failOpen).Instances(o, port)
+}
+
+// Nodes are the nodes that a selector chooses. Bindings of the same selector share them.
+type Nodes struct {
+	serving []registrar.Endpoint // sorted, without port
+	skipped []registrar.Skipped
+	err     error // the selector is invalid
+}
+
+// ChooseNodes chooses among nodes; a nil selector chooses all.
+func ChooseNodes(nodes []*corev1.Node, selector *metav1.LabelSelector, failOpen bool) (n Nodes) {
+	n.serving, n.skipped, n.err = registrar.NodeEndpoints(nodes, selector, 0, failOpen)
+	return n
+}
+
+// Instances are the targets of a binding at a node port.
+func (n Nodes) Instances(o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []registrar.Endpoint, found diag.List, known bool) {
+	if n.err != nil {
+		return nil, diag.List{registrar.InvalidSelector(o, n.err)}, false
 	}
-	for _, s := range skipped {
+	wanted = slices.Clone(n.serving)
+	for i := range wanted {
+		wanted[i].Port = port.NodePort
+	}
+	for _, s := range n.skipped {
 		d := diag.New(bindingobject.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
 		d.Class = diag.Note
 		found = append(found, d)

@@ -66,6 +66,10 @@ func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 		p.lost = endpoints
 		return p, err
 	}
+	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
+		p.placeNodes(ctx, endpoints)
+		return p, JoinOnce(p.errs)
+	}
 	for _, e := range endpoints {
 		if _, asked := p.nodes[e.Node]; asked {
 			continue
@@ -75,11 +79,7 @@ func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, 
 			p.nodes[e.Node] = node
 		}
 	}
-	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
-		p.placeNodes(ctx, endpoints)
-	} else {
-		p.placePods(ctx, endpoints)
-	}
+	p.placePods(ctx, endpoints)
 	return p, JoinOnce(p.errs)
 }
 
@@ -113,7 +113,11 @@ func (p *placement) place(e registrar.Endpoint, i network.Interface) {
 	if choice.Doubt != "" {
 		p.doubts[i.ID] = doubt{choice.Doubt, i.Groups}
 	}
-	p.byGroup[choice.Group] = append(p.byGroup[choice.Group], e)
+	members := p.byGroup[choice.Group]
+	if ofAddress(p.binding) { // of nodes it does not matter which they are: their ports have no names
+		members = append(members, e)
+	}
+	p.byGroup[choice.Group] = members
 }
 
 func (p *placement) placeNodes(ctx context.Context, endpoints []registrar.Endpoint) {

@@ -33,7 +33,7 @@ func (r *Registry) Leaving(of Group) bool {
 	if g.request == nil {
 		return false
 	}
-	wanted := wantedKeys(*g.request)
+	wanted := g.wanted(g.request)
 	for key := range g.members {
 		if !wanted[key] && g.mayLeave(g.request, key) {
 			return true

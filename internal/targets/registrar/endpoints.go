@@ -234,16 +234,31 @@ func NodeReady(n *corev1.Node) corev1.ConditionStatus {
 
 // Serving are the endpoints that are ready (failOpen: of unknown readiness, if none is ready), each once, sorted by key.
 func Serving(all []Candidate, failOpen bool) []Endpoint {
-	by := map[corev1.ConditionStatus][]Endpoint{}
-	for _, c := range all {
-		by[c.Ready] = append(by[c.Ready], c.Endpoint)
-	}
-	in := by[corev1.ConditionTrue]
+	in := ofStatus(all, corev1.ConditionTrue)
 	if len(in) == 0 && failOpen {
-		in = by[corev1.ConditionUnknown]
+		in = ofStatus(all, corev1.ConditionUnknown)
 	}
-	sorting.By(in, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
-	return slices.CompactFunc(in, func(a, b Endpoint) bool { return a.Key() == b.Key() })
+	sorting.By(in, func(a, b Endpoint) int { return compareTargets(&a.Target, &b.Target) })
+	return slices.CompactFunc(in, func(a, b Endpoint) bool { return compareTargets(&a.Target, &b.Target) == 0 })
+}
+
+func ofStatus(all []Candidate, ready corev1.ConditionStatus) []Endpoint {
+	n := 0
+	for i := range all {
+		if all[i].Ready == ready {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]Endpoint, 0, n)
+	for i := range all {
+		if all[i].Ready == ready {
+			out = append(out, all[i].Endpoint)
+		}
+	}
+	return out
 }
 
 // Refused are the candidates that are not the pods that their EndpointSlices name.

@@ -27,6 +27,7 @@ type group struct {
 
 	mu      sync.Mutex
 	request *Request // the latest; nil = none
+	keys    *keyCache
 
 	known   bool // members are all that there are
 	reread  bool // to be read again, although it is known
@@ -128,7 +129,7 @@ func (g *group) setMembers(health []Health) {
 			g.members[key] = m
 		}
 	}
-	wanted := wantedKeys(*g.request)
+	wanted := g.wanted(g.request)
 	maps.DeleteFunc(g.own, func(key string, _ bool) bool {
 		_, member := g.members[key]
 		return !member && !wanted[key]
@@ -211,12 +212,15 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 	if q.HomeZone != nil {
 		homeZone = func(e Endpoint) string { return q.HomeZone(ctx, e) }
 	}
-	for _, e := range q.Want {
-		key := e.Key()
+	keys := g.keysOf(q).list
+	for i, e := range q.Want {
+		key := keys[i]
 		m, member := g.members[key]
 		switch {
 		case member && !m.uncertain || g.calls[register].keys[key]:
-			there = append(there, e)
+			if q.Max > 0 { // else nobody asks
+				there = append(there, e)
+			}
 		case g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
 		default:
 			missing = append(missing, e)
@@ -237,6 +241,9 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 
 // placed are endpoints as targets, with their zones.
 func (g *group) placed(q *Request, missing []Endpoint, homeZone func(Endpoint) string) []Target {
+	if len(missing) == 0 {
+		return nil
+	}
 	out := make([]Target, 0, len(missing))
 	for _, e := range missing {
 		if q.Zone != nil {
@@ -253,7 +260,7 @@ func (g *group) placed(q *Request, missing []Endpoint, homeZone func(Endpoint) s
 // staying is how many targets are registered, or about to be, that are not to be deregistered.
 func (g *group) staying(q *Request) int {
 	n := 0
-	wanted := wantedKeys(*q)
+	wanted := g.wanted(q)
 	for key, m := range g.members {
 		if wanted[key] && !m.uncertain || !wanted[key] && !g.mayLeave(q, key) {
 			n++
@@ -283,7 +290,7 @@ func (g *group) notOurs() []string {
 	if g.request == nil || !g.request.Unseen || g.request.Record != nil || !g.known {
 		return nil
 	}
-	wanted := wantedKeys(*g.request)
+	wanted := g.wanted(g.request)
 	var out []string
 	for key := range g.members {
 		if !wanted[key] && !g.own[key] {
@@ -299,13 +306,13 @@ func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 	if g.calls[deregister].n >= writesPerGroup {
 		return nil
 	}
-	wanted := wantedKeys(*q)
+	wanted, stays := g.wanted(q), map[string]bool{}
 	for _, e := range staying {
-		wanted[e.Key()] = true
+		stays[e.Key()] = true
 	}
 	var out []Target
 	for key, m := range g.members {
-		if !wanted[key] && !g.moving(key) && !g.calls[deregister].failed[key] && g.mayLeave(q, key) {
+		if !wanted[key] && !stays[key] && !g.moving(key) && !g.calls[deregister].failed[key] && g.mayLeave(q, key) {
 			out = append(out, m.Target)
 		}
 	}
@@ -313,23 +320,23 @@ func (g *group) toDeregister(q *Request, staying []Endpoint) []Target {
 	return out
 }
 
-func cmpKeys(a, b Target) int { return cmp.Compare(a.Key(), b.Key()) }
-
 // collect returns what happened since it was called last, and has what failed tried again.
 func (g *group) collect(now time.Time) (Change, error) {
 	c := Change{Added: g.added, Omitted: g.omitted, LeftOut: len(g.omitted), Pending: g.busy(), NotOurs: g.notOurs()}
 	if !g.retry.IsZero() {
 		c.Retry = max(g.retry.Sub(now), time.Millisecond)
 	}
-	for _, e := range g.request.Want {
-		if g.elsewhere[e.ID] {
-			c.Elsewhere = append(c.Elsewhere, e.ID)
+	if len(g.elsewhere) > 0 {
+		for _, e := range g.request.Want {
+			if g.elsewhere[e.ID] {
+				c.Elsewhere = append(c.Elsewhere, e.ID)
+			}
 		}
 	}
 	if c.Pending {
-		for _, e := range g.request.Want {
-			if g.calls[register].keys[e.Key()] {
-				c.Unanswered = append(c.Unanswered, e.Key())
+		for _, key := range g.keysOf(g.request).list {
+			if g.calls[register].keys[key] {
+				c.Unanswered = append(c.Unanswered, key)
 			}
 		}
 	} else {

@@ -30,13 +30,13 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := &g.holding
-	wanted := wantedKeys(q)
+	wanted := g.wanted(&q)
 	suspects := map[string]Endpoint{}
-	for _, e := range h.stood {
-		if key := e.Key(); !wanted[key] && serves(e) {
-			suspects[key] = e
+	eachMissing(h.stood, q.Want, func(e Endpoint) {
+		if serves(e) {
+			suspects[e.Key()] = e
 		}
-	}
+	})
 	if len(suspects) > 0 { // another port of the same pod or node is an edit of the port
 		ids := map[string]bool{}
 		for _, e := range q.Want {

@@ -19,21 +19,13 @@ const (
 // changed notes since when the targets are waited for that a request wants and the one before it did not, or the other way round; not those of a request that
 // follows from no change of which the time is known. The methods expect the lock of the group.
 func (g *group) changed(before *Request, q Request) {
-	was := map[string]bool{}
+	var was []Endpoint
 	if before != nil {
-		was = wantedKeys(*before)
+		was = before.Want
 	}
-	is := wantedKeys(q)
-	for key := range is {
-		if !was[key] {
-			g.note(key, q.Since)
-		}
-	}
-	for key := range was {
-		if !is[key] {
-			g.note(key, q.Since)
-		}
-	}
+	note := func(e Endpoint) { g.note(e.Key(), q.Since) }
+	eachMissing(q.Want, was, note)
+	eachMissing(was, q.Want, note)
 }
 
 func (g *group) note(key string, since time.Time) {
@@ -50,7 +42,7 @@ func (g *group) unnoted(q *Request) {
 	if len(g.since) == 0 || !g.known {
 		return
 	}
-	wanted := wantedKeys(*q)
+	wanted := g.wanted(q)
 	maps.DeleteFunc(g.since, func(key string, _ time.Time) bool {
 		_, member := g.members[key]
 		switch {

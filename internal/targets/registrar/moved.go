@@ -49,7 +49,7 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 	if q.Max > 0 && 2*len(q.Want) > q.Max {
 		return nil // there is no room for both
 	}
-	wanted := wantedKeys(*q)
+	wanted := g.wanted(q)
 	var unwanted []Target
 	for key, m := range g.members {
 		if !wanted[key] {
@@ -59,9 +59,13 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 	if len(unwanted) == 0 {
 		return nil
 	}
-	to := map[string]Endpoint{} // by address
-	for _, e := range q.Want {
-		if e.Pod != "" && !g.moves.settled[e.Key()] {
+	to, leave := map[string]Endpoint{}, map[string]bool{} // by address
+	for _, t := range unwanted {
+		leave[t.ID] = true
+	}
+	keys := g.keysOf(q).list
+	for i, e := range q.Want {
+		if e.Pod != "" && leave[e.ID] && !g.moves.settled[keys[i]] {
 			to[e.ID] = e
 		}
 	}

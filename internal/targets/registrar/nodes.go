@@ -62,17 +62,19 @@ func (g *group) noteHosts(q Request) {
 	if q.DrainTime > 0 {
 		g.drainTime = q.DrainTime
 	}
-	next := make(map[string]string, len(q.Want))
-	for _, e := range q.Want {
-		next[e.Key()] = e.Node
+	if g.hosts == nil {
+		g.hosts = map[string]string{}
 	}
-	for key, node := range g.hosts {
-		_, wanted := next[key]
-		if _, member := g.members[key]; !wanted && (member || g.moving(key)) {
-			next[key] = node
+	keys := g.keysOf(&q)
+	for i, key := range keys.list {
+		if node, noted := g.hosts[key]; !noted || node != q.Want[i].Node {
+			g.hosts[key] = q.Want[i].Node
 		}
 	}
-	g.hosts = next
+	maps.DeleteFunc(g.hosts, func(key, _ string) bool {
+		_, member := g.members[key]
+		return !keys.set[key] && !member && !g.moving(key)
+	})
 }
 
 // depart notes for how long a target drains that was deregistered, and that one which is registered does not.

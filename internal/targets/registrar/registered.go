@@ -43,7 +43,7 @@ func (r *Registry) advanceRecord(ctx context.Context, g *group, q *Request) {
 		})
 	}
 	c := g.recordOf(q.Binding)
-	wanted := wantedKeys(*q)
+	wanted := maps.Clone(g.wanted(q)) // saved, and counted after others were asked for
 	all := maps.Clone(wanted)
 	maps.Copy(all, c.keys)
 	switch {
@@ -74,14 +74,6 @@ func (r *Registry) callRecord(ctx context.Context, g *group, q *Request, what st
 			}
 		}
 	})
-}
-
-func wantedKeys(q Request) map[string]bool {
-	out := map[string]bool{}
-	for _, e := range q.Want {
-		out[e.Key()] = true
-	}
-	return out
 }
 
 // Own are the keys of the targets of a group that requests have wanted, in this process or in one that it continues.

@@ -123,8 +123,10 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	defer g.mu.Unlock()
 	g.changed(g.request, q)
 	g.request = &q
-	for _, e := range q.Want {
-		g.own[e.Key()] = true
+	for _, key := range g.keysOf(&q).list {
+		if !g.own[key] {
+			g.own[key] = true
+		}
 	}
 	if r.TracksNodes {
 		g.noteHosts(q)
@@ -228,9 +230,10 @@ func (r *Registry) Expected(of Group) apply.Expected {
 	if g.request == nil {
 		return apply.Expected{Any: true}
 	}
-	missing := slices.ContainsFunc(g.request.Want, func(e Endpoint) bool {
-		return !g.elsewhere[e.ID] && !g.inPlace(e.Key())
-	})
+	keys, missing := g.keysOf(g.request).list, false
+	for i := range keys {
+		missing = missing || !g.elsewhere[g.request.Want[i].ID] && !g.inPlace(keys[i])
+	}
 	return apply.Expected{Any: len(g.request.Want) > 0, Registered: !missing, Withheld: g.request.Withheld}
 }
 

@@ -30,16 +30,17 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 		waits[key] = wait{a, at}
 	}
 	stays := map[string]bool{}
-	for _, e := range slices.Concat(q.Want, staying) {
+	for _, e := range staying {
 		stays[e.Key()] = true
 	}
-	for _, e := range q.Want {
-		if key := e.Key(); !g.elsewhere[e.ID] && !g.inPlace(key) {
+	keys := g.keysOf(q)
+	for i, key := range keys.list {
+		if !g.elsewhere[q.Want[i].ID] && !g.inPlace(key) {
 			note(register, key)
 		}
 	}
 	for key := range g.members {
-		if !stays[key] && g.mayLeave(q, key) {
+		if !keys.set[key] && !stays[key] && g.mayLeave(q, key) {
 			note(deregister, key)
 		}
 	}

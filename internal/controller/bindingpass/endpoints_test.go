@@ -1,0 +1,54 @@
+package bindingpass
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
+)
+
+// manyPods are ready pods of Service web, in slices of 100.
+func manyPods(n int) (out []client.Object) {
+	var slice *discoveryv1.EndpointSlice
+	for i := range n {
+		if i%100 == 0 {
+			slice = &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i), Labels: map[string]string{discoveryv1.LabelServiceName: "web"}},
+				AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}}}
+			out = append(out, slice)
+		}
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
+		pod.Spec.NodeName, pod.Status.PodIP = "a", fmt.Sprintf("10.0.%d.%d", i/250, i%250+1)
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{pod.Status.PodIP}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod.Name}})
+		out = append(out, pod)
+	}
+	return out
+}
+
+// TestEndpointsCostFewBytesEach shows what a pass allocates for each pod of a Service.
+func TestEndpointsCostFewBytesEach(t *testing.T) { // not parallel: it counts bytes
+	const most = 3072
+	o := ofType("x", v1beta1.TargetTypeIP, nil)
+	o.Spec.ServiceRef.Name, o.Spec.IPAddressType = "web", ptr.To(v1beta1.IPAddressTypeIPv4)
+	var points []growth.Point
+	for _, n := range growth.Sizes {
+		c := &cachedClient{cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &discoveryv1.EndpointSlice{}, Field: SlicesByService, Of: ServiceOfSlice}}, append(manyPods(n), readyNode())...)}
+		b := &Reconciler{Client: c, Now: time.Now}
+		spent := growth.Bytes(func() {
+			if wanted, _, err := b.addressEndpoints(t.Context(), o, corev1.ServicePort{}); err != nil || len(wanted) != n {
+				t.Errorf("%d pods: %d wanted, %v", n, len(wanted), err)
+			}
+		})
+		if points = append(points, growth.Point{N: n, Cost: spent}); spent > float64(8192+most*n) {
+			t.Errorf("%d pods cost %.0f bytes, want at most %d each", n, spent, most)
+		}
+	}
+	growth.Log(t, "bytes of a pass, by pods", points)
+}

@@ -1,0 +1,115 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// cached is a client that reads a cache, and does nothing else.
+type cached struct {
+	client.Client
+	cluster *growth.Cluster
+}
+
+func (c cached) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	return c.cluster.List(ctx, list, opts...)
+}
+
+func readCache(c *growth.Cluster) client.Client { return cached{cluster: c} }
+
+func labelled(name string, labels map[string]string) *v1beta1.TargetGroupBinding {
+	return &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: labels}}
+}
+
+var byStack = []growth.Index{{Object: &v1beta1.TargetGroupBinding{}, Field: ByStack, Of: StackOf}}
+
+func TestIndexFindsTheBindingsOfEachKindOfStack(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", 100)
+	var all []client.Object
+	var keys []stack.Key
+	for _, k := range owner.Kinds {
+		for _, id := range []stack.ID{{Name: "g"}, {Namespace: "shop", Name: "web"}, {Namespace: "shop", Name: long}} {
+			key := stack.Key{Owner: k.Owner, ID: id}
+			all, keys = append(all, labelled(fmt.Sprint("b", len(all)), naming.Labels(key))), append(keys, key)
+		}
+	}
+	both := naming.Labels(keys[0])
+	maps.Copy(both, naming.Labels(keys[1]))
+	all = append(all, labelled("both", both), labelled("none", map[string]string{string(owner.Kinds[0].Owner) + "/stack-name": "web"}))
+	b := NewBindingWriter(readCache(growth.NewIndexedCluster(t, byStack, all...)), time.Now)
+	for i, key := range keys {
+		var got []string
+		found, err := b.List(t.Context(), key)
+		for _, x := range found {
+			got = append(got, x.Name)
+		}
+		want := fmt.Sprintf("[b%d]", i)
+		if i < 2 {
+			want = fmt.Sprintf("[b%d both]", i)
+		}
+		if err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s: %v %v, want %s", key, got, err, want)
+		}
+	}
+}
+
+// TestStackFindsItsBindingsAmongAnyNumber shows that the bindings of a stack cost the same to find, however many others there are.
+func TestStackFindsItsBindingsAmongAnyNumber(t *testing.T) { // not parallel: it counts bytes
+	key := stack.Key{Owner: owner.Kinds[0].Owner, ID: stack.ID{Namespace: "shop", Name: "web-1"}}
+	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+		var all []client.Object
+		for i := range n {
+			of := stack.Key{Owner: key.Owner, ID: stack.ID{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
+			all = append(all, labelled(fmt.Sprint("b", i), naming.Labels(of)))
+		}
+		b := NewBindingWriter(readCache(growth.NewIndexedCluster(t, byStack, all...)), time.Now)
+		return growth.Bytes(func() {
+			if found, err := b.List(t.Context(), key); err != nil || len(found) != 1 {
+				t.Errorf("%v %v", found, err)
+			}
+		})
+	})
+}
+
+// TestSharedGroupIsNeededAfterALookAtAFewObjects shows that a deletion looks at few of many objects with finalizers.
+func TestSharedGroupIsNeededAfterALookAtAFewObjects(t *testing.T) { // not parallel: it counts bytes
+	const most = 64 // bytes for each further object: the cache gives a list of all
+	spent := map[int]float64{}
+	for _, n := range growth.Sizes {
+		var all []client.Object
+		for i := range n {
+			o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
+			o.Finalizers = []string{"ingress.k8s.aws/resources"}
+			all = append(all, o)
+		}
+		b := &BackendGroup{client: readCache(growth.NewCluster(t, all...))}
+		spent[n] = growth.Bytes(func() {
+			if needed, err := b.Needed(t.Context()); err != nil || !needed {
+				t.Errorf("%t %v", needed, err)
+			}
+		})
+	}
+	first, last := growth.Sizes[0], growth.Sizes[len(growth.Sizes)-1]
+	var points []growth.Point
+	for _, n := range growth.Sizes {
+		points = append(points, growth.Point{N: n, Cost: spent[n]})
+	}
+	if growth.Log(t, "bytes", points); spent[last]-spent[first] > float64(most*(last-first)) {
+		t.Errorf("bytes by number of objects: %v, want at most %d for each more", spent, most)
+	}
+}

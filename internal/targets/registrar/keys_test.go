@@ -1,0 +1,99 @@
+package registrar
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
+)
+
+var someTarget = rapid.Custom(func(t *rapid.T) Target {
+	return Target{ID: rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.10", "10.0.0.1:8", "i-1", "i-10", "i-2", strings.Repeat("a", 200)}).Draw(t, "id"),
+		Port:     rapid.SampledFrom([]int32{8, 80, 443, 8080, 30000}).Draw(t, "port"),
+		ServerID: rapid.SampledFrom([]string{"", "0x1", "0x2"}).Draw(t, "server")}
+})
+
+func TestTargetsAreOrderedAsTheirKeys(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := someTarget.Draw(t, "a"), someTarget.Draw(t, "b")
+		if got, want := compareTargets(&a, &b), cmp.Compare(a.Key(), b.Key()); got != want {
+			t.Fatalf("%s and %s: %d, want %d", a.Key(), b.Key(), got, want)
+		}
+	})
+}
+
+// someEndpoints are lists in order, as passes make them, and others.
+var someEndpoints = rapid.Custom(func(t *rapid.T) []Endpoint {
+	var out []Endpoint
+	for _, x := range rapid.SliceOfN(someTarget, 0, 12).Draw(t, "targets") {
+		out = append(out, Endpoint{Target: x})
+	}
+	if rapid.Float64Range(0, 1).Draw(t, "ordered") < 0.8 {
+		slices.SortFunc(out, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+		out = slices.CompactFunc(out, func(a, b Endpoint) bool { return a.Key() == b.Key() })
+	}
+	return out
+})
+
+func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		g := newGroup(Group{})
+		var before []Endpoint
+		for _, list := range rapid.SliceOfN(someEndpoints, 1, 6).Draw(t, "lists") {
+			keys, want := g.keysOf(&Request{Want: list}), newKeyCache(list)
+			if !slices.Equal(keys.list, want.list) || !maps.Equal(keys.set, want.set) {
+				t.Fatalf("%v: %v %v", want.list, keys.list, keys.set)
+			}
+			var missing, lacking []string
+			eachMissing(before, list, func(e Endpoint) { missing = append(missing, e.Key()) })
+			had := newKeyCache(before).list
+			for _, key := range had {
+				if !want.set[key] {
+					lacking = append(lacking, key)
+				}
+			}
+			if !slices.Equal(missing, lacking) {
+				t.Fatalf("from %v to %v: %v, want %v", had, want.list, missing, lacking)
+			}
+			before = list
+		}
+	})
+}
+
+// TestRequestCostsWhatDiffersFromTheOneBefore shows that one target more or less costs the same in a group of any size.
+func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+		b := &balancing{}
+		r := newRegistry(b, b.write, func(string) bool { return true })
+		r.TracksNodes = true
+		var all []Endpoint
+		for i := range n {
+			all = append(all, Endpoint{Target: Target{ID: fmt.Sprintf("i-%04d", i), Port: 30080}, Node: fmt.Sprint("n", i)})
+		}
+		fewer := slices.Delete(slices.Clone(all), n/2, n/2+1)
+		pass := func(want []Endpoint) {
+			q := Request{Group: tg, Want: want, Since: time.Unix(1, 0)}
+			r.Hold(q, false, func(Endpoint) bool { return false })
+			r.Moved(q)
+			if c, err := r.Sync(t.Context(), q); err != nil || c.Pending {
+				t.Fatal(c, err)
+			}
+		}
+		pass(all)
+		b.steps = nil
+		spent := growth.Bytes(func() { pass(fewer); pass(all) })
+		if len(b.steps) != 12 {
+			t.Errorf("%d endpoints: %v", n, b.steps)
+		}
+		return spent
+	})
+}
