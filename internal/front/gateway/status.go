@@ -27,6 +27,8 @@ type Outcome struct {
 	Unmade []diag.Object
 	// Rejected are the routes that are invalid and have no good version that could take their place.
 	Rejected []diag.Object
+	// Kept are the routes of which the last good version of some rule serves.
+	Kept []diag.Object
 	// Found are the findings of compile and of AWS about the Gateway and its routes.
 	Found diag.List
 	// Pending reports that the newest version of the Gateway is not in effect.
@@ -339,6 +341,9 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 		if partly != nil && refused == nil && slices.Contains(o.Rejected, r.decided.Member.Object) {
 			refused, partly = &attachment.Problem{Reason: partly.Reason, Message: strings.TrimPrefix(partly.Message, route.FallBack)}, nil
 		}
+		if slices.Contains(o.Kept, r.decided.Member.Object) {
+			refused, partly = nil, fallBack(refused, partly)
+		}
 	}
 	for _, f := range o.Found {
 		if f.Class == diag.Note || f.Object.Kind != string(r.route.Kind) || f.Object.Namespace != r.route.Namespace || f.Object.Name != r.route.Name ||
@@ -374,6 +379,20 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 		out = append(out, e)
 	}
 	return out
+}
+
+// fallBack is the condition of a route of which the last good version of a rule serves, by what was decided without that version.
+func fallBack(refused, partly *attachment.Problem) *attachment.Problem {
+	message := ""
+	for _, p := range []*attachment.Problem{refused, partly} {
+		if p != nil && message == "" {
+			message = route.FallBack + strings.TrimPrefix(strings.TrimPrefix(p.Message, "Dropped Rule: "), route.FallBack)
+		}
+	}
+	if message == "" {
+		return nil
+	}
+	return &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message}
 }
 
 // parent reports whether a parentRef names the Gateway or one of its ListenerSets.
