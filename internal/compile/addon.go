@@ -186,8 +186,7 @@ func (b *build) withoutWebACL(i int, d diag.Diagnostic) {
 		b.unsure = true
 		return
 	}
-	last, remembered := b.good[b.members[i].Object]
-	if remembered && quarantine.Remembered(last) == quarantine.LastGood || len(b.good) == 0 && lb != nil {
+	if quarantine.Serves(b.members[i].Object, lb != nil, b.good) {
 		d.Text += "; the load balancer keeps the web ACL that it has, and serves unprotected if it has none"
 		b.note(i, d)
 		return

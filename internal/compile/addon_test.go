@@ -113,6 +113,23 @@ func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 	}
 }
 
+// TestMalformedGuardIsNotOpened has a mistake in an add-on that protects, of a load balancer that is new and of one that serves.
+func TestMalformedGuardIsNotOpened(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"wafv2-acl-arn", "shield-advanced-protection"} {
+		for _, exists := range []bool{false, true} {
+			f := account()
+			if exists {
+				f.Existing = &facts.LoadBalancer{Type: stack.Application}
+			}
+			r := Compile(loadBalancer(ingress("shop", "web-front", broken("metadata.annotations[alb.ingress.kubernetes.io/"+key+"]"))), f, Defaults("demo", "vpc-1"), nil)
+			if (r.Stack != nil) != exists || len(r.Needs) > 0 || len(r.Diagnostics) == 0 {
+				t.Errorf("%s, exists %v: built %v, needs %v, %v", key, exists, r.Stack != nil, r.Needs, r.Diagnostics)
+			}
+		}
+	}
+}
+
 // TestNewLoadBalancerWaitsForItsWebACL has a web ACL that does not exist, and one that cannot be looked up.
 func TestNewLoadBalancerWaitsForItsWebACL(t *testing.T) {
 	t.Parallel()
