@@ -113,6 +113,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 		one.Stays = true
 		r.report(u, "; a rule that AWS has for its requests stays as it is")
 	case len(one.Actions) > 0:
+		one.Failing = true
 		r.report(u, "; its requests get an error")
 	default:
 		r.report(u, "; the rule is left out")
@@ -192,9 +193,9 @@ func (r *restoring) declared(g *intent.Route) bool {
 	return slices.ContainsFunc(r.member.Unserved, func(u intent.Unserved) bool { return same(&u.Route) })
 }
 
-// reaches reports whether the object may still forward to all Services of a route.
+// reaches reports whether a route was served, and whether the object may still forward to all of its Services.
 func (r *restoring) reaches(g *intent.Route) bool {
-	return !slices.ContainsFunc(g.Actions, func(a intent.Action) bool { return !r.permitted(a) })
+	return !g.Failing && !slices.ContainsFunc(g.Actions, func(a intent.Action) bool { return !r.permitted(a) })
 }
 
 func (r *restoring) permitted(a intent.Action) bool {

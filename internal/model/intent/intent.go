@@ -287,6 +287,8 @@ type Route struct {
 	Alternative int32 `json:",omitempty"`
 	// Verbatim marks a route whose rule is made even if no request reaches it, as the existing controller makes it.
 	Verbatim bool `json:",omitempty"`
+	// Failing marks a route that never was served as declared, so that its Actions are an error. It is no last good version.
+	Failing bool `json:",omitempty"`
 	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its actions.
 	// Where AWS has none, Actions answer; if they are empty, there is no rule.
 	Stays      bool              `json:",omitempty"`

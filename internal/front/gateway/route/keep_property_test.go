@@ -164,22 +164,32 @@ func TestEditsOfServedRoutesKeepAnswers(t *testing.T) {
 	}
 }
 
-// TestUnservedRuleIsReported has the finding of a rule that served before, of one that did not, and the condition of neither hidden.
+// TestUnservedRuleIsReported has the findings of rules that served before, and of rules that did not, which stay so at each pass.
 func TestUnservedRuleIsReported(t *testing.T) {
 	t.Parallel()
 	good := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}"}}
-	bad := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}", fields: ", " + badFields[3]}}
 	old := compiled(t, rule.Standard, keptRoute("", good), account(), nil)
-	for want, before := range map[string]*compile.Memory{"the last good version of the rule keeps serving": old.Memory, "the rule is left out": nil} {
-		r := compiled(t, rule.Standard, keptRoute("", bad), account(), before)
+	const keeps = "the last good version of the rule keeps serving"
+	for _, c := range []struct {
+		fields, path, want string
+		before             *compile.Memory
+	}{
+		{badFields[3], "spec.rules[0].filters[0]", keeps, old.Memory},
+		{badFields[3], "spec.rules[0].filters[0]", "the rule is left out", nil},
+		{badFields[8], "spec.rules[0]", keeps, old.Memory},
+		{badFields[8], "spec.rules[0]", "its requests get an error", nil},
+	} {
+		bad := []keptRule{{path: "PathPrefix, value: /", backends: "{name: web, port: 80}", fields: ", " + c.fields}}
+		r := compiled(t, rule.Standard, keptRoute("", bad), account(), c.before)
+		r = compiled(t, rule.Standard, keptRoute("", bad), account(), r.Memory) // the same at the next pass
 		var found diag.List
 		for _, d := range r.Diagnostics {
 			if d.Scope == diag.Rule {
 				found = append(found, d)
 			}
 		}
-		if len(found) != 1 || found[0].Code != diag.InvalidRule || !strings.Contains(found[0].Text, want) || found[0].Path != "spec.rules[0].filters[0]" || found[0].Object.Kind != "HTTPRoute" {
-			t.Errorf("%s: %v", want, found)
+		if len(found) != 1 || found[0].Code != diag.InvalidRule || !strings.Contains(found[0].Text, c.want) || found[0].Path != c.path || found[0].Object.Kind != "HTTPRoute" {
+			t.Errorf("%s: %v", c.want, found)
 		}
 	}
 }
