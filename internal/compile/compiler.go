@@ -91,33 +91,6 @@ func (c *compiler) compile() Result {
 	}
 }
 
-// judge sets a member aside that the front end found invalid. It reports false if that depends on the existing load balancer, which is to be
-// looked up.
-func (c *compiler) judge(i int) bool {
-	m := &c.e.Members[i]
-	var errors diag.List
-	shared := false
-	for _, d := range m.Diagnostics {
-		switch {
-		case quarantine.Disqualifies(*m, d):
-			errors = append(errors, d)
-			shared = shared || !d.Scope.OwnOnly()
-		case quarantine.Unprotected(d):
-			if len(c.good) == 0 && !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil {
-				return false
-			}
-			if !quarantine.Serves(m.Object, c.f.Existing != nil, c.good) {
-				d.Text += "; it is not opened, because it would serve unprotected"
-				errors = append(errors, d)
-			}
-		}
-	}
-	if len(errors) > 0 || m.Former || m.Withheld {
-		return c.setAside(i, errors, shared && !m.Withheld)
-	}
-	return true
-}
-
 // strict builds all members or nothing, as the existing controller does. Members whose target groups have the same identity do not stop
 // their group, as there: those that do not own it are set aside.
 func (c *compiler) strict() Result {

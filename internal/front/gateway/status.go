@@ -381,20 +381,6 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 	return out
 }
 
-// fallBack is the condition of a route of which the last good version of a rule serves, by what was decided without that version.
-func fallBack(refused, partly *attachment.Problem) *attachment.Problem {
-	message := ""
-	for _, p := range []*attachment.Problem{refused, partly} {
-		if p != nil && message == "" {
-			message = route.FallBack + strings.TrimPrefix(strings.TrimPrefix(p.Message, "Dropped Rule: "), route.FallBack)
-		}
-	}
-	if message == "" {
-		return nil
-	}
-	return &attachment.Problem{Reason: string(gatewayv1.RouteReasonUnsupportedValue), Message: message}
-}
-
 // parent reports whether a parentRef names the Gateway or one of its ListenerSets.
 func (d *Decisions) parent(r gatewayv1.ParentReference, namespace string) bool {
 	return names(r, namespace, d.gateway.Namespace, d.gateway.Name, slices.Concat(d.listeners.Admitted, d.listeners.Rejected))
