@@ -34,7 +34,7 @@ var meetings = map[annotation.Key]struct {
 	annotation.Tags:                   {first: "k=1,same=x", second: "k=2,l=3,same=x", want: []string{"finding Ingress shop/b conflict: conflicting tag k", "k:1 l:3 same:x"}},
 	annotation.WebACLARN: {first: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/a/00000000-0000-4000-8000-000000000001",
 		second: "arn:aws:wafv2:us-west-2:123456789012:regional/webacl/b/00000000-0000-4000-8000-000000000002", want: []string{"finding Ingress shop/b conflict: conflicting"}},
-	annotation.WebACLName:         {first: "a", second: "b", want: []string{"finding Ingress shop/b conflict: conflicting"}},
+	annotation.WebACLName:         {first: "a", second: "b", want: []string{"finding Ingress shop/a notFound: couldn't find", "finding Ingress shop/b notFound: couldn't find"}}, // in turn
 	annotation.Shield:             {first: "true", second: "false", want: []string{"finding Ingress shop/b conflict: conflicting"}},
 	annotation.ListenPorts:        {first: `[{"HTTP":80},{"HTTP":81}]`, second: `[{"HTTP":81},{"HTTP":82}]`, want: []string{"80:1 host-header=a ", "81:1 host-header=a ", "81:2 host-header=b ", "82:1 host-header=b "}},
 	annotation.SSLRedirect:        {first: "443", second: "8443", beside: both, want: []string{"finding Ingress shop/b conflict: conflicting SSL redirect port"}},

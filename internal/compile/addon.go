@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/k8s-lbc/lbc/internal/compile/merge"
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -166,15 +167,32 @@ func (w webACL) choose(b *build) {
 	case known:
 		b.lb.WebACL = &arn
 	case b.f.WebACLs != nil:
-		b.note(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
+		b.withoutWebACL(w.Member, diag.New(o, w.Source.Place(), diag.WebACLNotFound, fmt.Sprintf("couldn't find WAFv2 WebACL with name: %s", w.Value),
 			"name a regional web ACL of this account and region, or give its ARN"))
 	default:
 		if p := b.f.Failed(need); p != nil {
-			b.note(w.Member, p.Diagnostic(o, w.Source.Place()))
+			b.withoutWebACL(w.Member, p.Diagnostic(o, w.Source.Place()))
 		} else {
 			b.require(need)
 		}
 	}
+}
+
+// withoutWebACL reports that the web ACL of a member is not known. A member that serves goes on, and the load balancer keeps the web ACL that
+// it has. One that does not serve yet is set aside, because it would serve unprotected.
+func (b *build) withoutWebACL(i int, d diag.Diagnostic) {
+	lb, known := b.existing()
+	if !known {
+		b.unsure = true
+		return
+	}
+	if quarantine.Serves(b.members[i].Object, lb != nil, b.good) {
+		d.Text += "; the load balancer keeps the web ACL that it has, and serves unprotected if it has none"
+		b.note(i, d)
+		return
+	}
+	d.Text += "; it is not opened, because it would serve unprotected"
+	b.fail(i, d)
 }
 
 func orNone(v string) *string {

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,7 +60,7 @@ func TestAnAddOnIsManagedOnlyWhileAMemberSetsIt(t *testing.T) {
 				members = append(members, m)
 			}
 			f := account()
-			f.WebACLs = map[string]string{"guard": guard}
+			f.WebACLs, f.Existing = map[string]string{"guard": guard}, &facts.LoadBalancer{Type: stack.Application}
 			r := Compile(loadBalancer(members...), f, Defaults("demo", "vpc-1"), nil)
 			if r.Stack == nil {
 				t.Fatal(r.Needs, r.Diagnostics)
@@ -99,6 +100,7 @@ func TestOnlyANameAsksForTheWebACLs(t *testing.T) {
 func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 	t.Parallel()
 	f := account()
+	f.Existing = &facts.LoadBalancer{Type: stack.Application}
 	f.Errors = map[facts.Need]error{{Kind: facts.NeedWebACLs}: diag.New(diag.Object{}, "", diag.AccessDenied, "ListWebACLs: no", "allow it")}
 	r := Compile(loadBalancer(ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
 		a.WebACLName = set(m, "wafv2-acl-name", "guard")
@@ -108,6 +110,49 @@ func TestWebACLsThatCannotBeListedCostNothingElse(t *testing.T) {
 	}
 	if len(r.Diagnostics) != 1 || r.Diagnostics[0].Code != diag.AccessDenied || r.Diagnostics[0].Path == "" {
 		t.Errorf("diagnostics %v", r.Diagnostics)
+	}
+}
+
+// TestMalformedGuardIsNotOpened has a mistake in an add-on that protects, of a load balancer that is new and of one that serves.
+func TestMalformedGuardIsNotOpened(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"wafv2-acl-arn", "shield-advanced-protection"} {
+		for _, exists := range []bool{false, true} {
+			f := account()
+			if exists {
+				f.Existing = &facts.LoadBalancer{Type: stack.Application}
+			}
+			r := Compile(loadBalancer(ingress("shop", "web-front", broken("metadata.annotations[alb.ingress.kubernetes.io/"+key+"]"))), f, Defaults("demo", "vpc-1"), nil)
+			if (r.Stack != nil) != exists || len(r.Needs) > 0 || len(r.Diagnostics) == 0 {
+				t.Errorf("%s, exists %v: built %v, needs %v, %v", key, exists, r.Stack != nil, r.Needs, r.Diagnostics)
+			}
+		}
+	}
+}
+
+// TestNewLoadBalancerWaitsForItsWebACL has a web ACL that does not exist, and one that cannot be looked up.
+func TestNewLoadBalancerWaitsForItsWebACL(t *testing.T) {
+	t.Parallel()
+	denied := diag.New(diag.Object{}, "", diag.AccessDenied, "ListWebACLs: no", "allow it")
+	for name, change := range map[string]func(*facts.Facts){
+		"absent": func(f *facts.Facts) { f.WebACLs = map[string]string{"other": guard} },
+		"denied": func(f *facts.Facts) { f.Errors = map[facts.Need]error{{Kind: facts.NeedWebACLs}: denied} },
+	} {
+		for _, exists := range []bool{false, true} {
+			f := account()
+			if change(&f); exists {
+				f.Existing = &facts.LoadBalancer{Type: stack.Application}
+			}
+			r := Compile(loadBalancer(ingress("shop", "web-front", addOn(func(a *intent.AddOns, m *intent.Member) {
+				a.WebACLName = set(m, "wafv2-acl-name", "guard")
+			}))), f, Defaults("demo", "vpc-1"), nil)
+			if (r.Stack != nil) != exists || len(r.Needs) > 0 {
+				t.Errorf("%s, exists %v: built %v, needs %v", name, exists, r.Stack != nil, r.Needs)
+			}
+			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, map[bool]string{false: "is not opened, because it would serve unprotected", true: "serves unprotected if it has none"}[exists]) {
+				t.Errorf("%s, exists %v: %v", name, exists, r.Diagnostics)
+			}
+		}
 	}
 }
 

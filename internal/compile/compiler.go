@@ -24,6 +24,8 @@ type compiler struct {
 	before  *Memory
 	owners  map[string]diag.Object // of target groups, as they were
 	members []quarantine.Member
+	// restored is what took the place of parts of members that cannot be served.
+	restored quarantine.Restored
 	// rejected reports that a build set a member aside that the front end found valid.
 	rejected      bool
 	keepsSettings bool // what members share stays as AWS holds it
@@ -39,6 +41,10 @@ func (c *compiler) compile() Result {
 		return Result{Memory: &Memory{}} // a removal is stack.Removed
 	}
 	if quarantine.CheckMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
+		return c.waiting(needStack(&c.e))
+	}
+	var unknown bool
+	if c.restored, unknown = quarantine.Restore(&c.e, c.f, c.good); unknown {
 		return c.waiting(needStack(&c.e))
 	}
 	c.members = make([]quarantine.Member, len(c.e.Members))
@@ -86,18 +92,8 @@ func (c *compiler) compile() Result {
 // setInvalidAside sets members aside that are invalid, have left or are withheld. done is false while it is not known what they have in AWS.
 func (c *compiler) setInvalidAside() (done bool) {
 	for i := range c.members {
-		var errors diag.List
-		shared := false
-		for _, d := range c.e.Members[i].Diagnostics {
-			if quarantine.Disqualifies(c.e.Members[i], d) {
-				errors = append(errors, d)
-				shared = shared || !d.Scope.OwnOnly()
-			}
-		}
-		if m := &c.e.Members[i]; len(errors) > 0 || m.Former || m.Withheld {
-			if !c.setAside(i, errors, shared && !m.Withheld) {
-				return false
-			}
+		if !c.judge(i) {
+			return false
 		}
 	}
 	return true
@@ -132,7 +128,9 @@ func (c *compiler) strict() Result {
 }
 
 // stops reports whether a note stops a group under --strict-groups. The existing controller, which does the same, admits reserved tags.
-func stops(d diag.Diagnostic) bool { return d.Class != diag.Note && d.Code != diag.ReservedTag }
+func stops(d diag.Diagnostic) bool {
+	return d.Class != diag.Note && d.Code != diag.ReservedTag && d.Scope != diag.Rule
+}
 
 // waitFor are the findings of members without errors, whose group waits for others.
 func (c *compiler) waitFor(found diag.List) diag.List {
@@ -225,6 +223,9 @@ func (c *compiler) newBuild() *build {
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: make(map[stack.Ref]Origin, 3*routes), // of a rule, a target group and a binding
 		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
 	}
+	for i, found := range c.restored.Findings {
+		b.notes[i] = slices.Clone(found)
+	}
 	if b.labels == nil {
 		b.labels = map[string]string{}
 	}
@@ -297,7 +298,7 @@ func (c *compiler) carry() *Memory {
 }
 
 func (c *compiler) finish(b *build) Result {
-	r := Result{Stack: b.stack(), Keep: b.keep, Origins: b.origins, Consents: b.consents, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
+	r := Result{Stack: b.stack(), Keep: b.keep, Kept: c.restored.Kept, Origins: b.origins, Consents: b.consents, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)
 	}

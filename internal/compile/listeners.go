@@ -189,6 +189,9 @@ func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, sour
 		}
 	}
 	if b.e.Type == stack.Network {
+		if len(candidates) == 0 && slices.ContainsFunc(p.listeners, func(l intent.Listener) bool { return l.Unserved != "" }) {
+			return nil, true, intent.Source{}
+		}
 		return b.networkActions(candidates)
 	}
 	c, ok := merge.Resolve(&b.group, candidates, merge.Setting[defaultBackend]{

@@ -48,7 +48,18 @@ func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 			b.tooManyRules(p, at)
 		}
 	}
-	return rules.Join(l.Optimise(all))
+	return b.existingOnly(p, rules.Join(l.Optimise(all)))
+}
+
+// existingOnly leaves out the rules that stay as AWS has them and that AWS does not have.
+func (b *build) existingOnly(p *port, all []rules.Rule) []rules.Rule {
+	return slices.DeleteFunc(all, func(w rules.Rule) bool {
+		if !w.Keep || !w.Route.Stays || len(w.Route.Actions) > 0 {
+			return false
+		}
+		d := b.details()
+		return d == nil || !slices.ContainsFunc(d.Rules[p.number], func(r stack.Rule) bool { return quarantine.SameConditions(r.Conditions, w.Conditions) })
+	})
 }
 
 // maxMemberRules bounds the rules of a member on a port. No load balancer has nearly as many, and a route may stand for a hundred of them: an
@@ -113,6 +124,11 @@ func (b *build) addRules(all []rules.Rule, p *port, at rules.MemberRoute, listen
 	w := rules.Rule{Member: i, Route: route, Rule: stack.Rule{Listener: listener}}
 	parts := rules.Split(route.Conditions)
 	switch {
+	case route.Stays && !m.State.LeftOut():
+		w.Keep = true
+		if len(route.Actions) > 0 {
+			w.Actions = b.actions(i, route.Actions, route.Source)
+		}
 	case m.State.LeftOut():
 		// Existing rules of a frozen member stay as AWS holds them: an error does not affect live traffic.
 		w.Keep = m.State == quarantine.Frozen

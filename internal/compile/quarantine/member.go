@@ -5,6 +5,7 @@ package quarantine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
@@ -97,6 +98,17 @@ func Disqualifies(m intent.Member, d diag.Diagnostic) bool {
 		return !Answered(m)
 	}
 	return true
+}
+
+// Unprotected reports whether an error withholds an add-on that protects a load balancer, so that routes that are new would be open without it.
+func Unprotected(d diag.Diagnostic) bool {
+	return d.Class != diag.Note && d.Scope == diag.AddOn && (strings.Contains(d.Path, "/wafv2-acl-") || strings.Contains(d.Path, "/shield-"))
+}
+
+// Serves reports whether a member has something in AWS, as far as that is known: without memory, all members of a load balancer that exists do.
+func Serves(o diag.Object, exists bool, good map[diag.Object]intent.Member) bool {
+	last, remembered := good[o]
+	return remembered && Remembered(last) == LastGood || len(good) == 0 && exists
 }
 
 // badCertificate reports whether a diagnostic is an error in certificates of the member. A look-up that failed is none.

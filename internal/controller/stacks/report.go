@@ -91,7 +91,7 @@ func (s *Reconciler) decide(t passReport) {
 			known.Ports = slices.Clip(append([]int32{}, ports...))
 		}
 	}
-	known.Found, known.Unmade, known.Rejected = t.found, unmade(t), rejected(t)
+	known.Found, known.Unmade, known.Rejected, known.Kept = t.found, unmade(t), rejected(t), t.compiled.Kept
 	known.Pending = slices.ContainsFunc(pending(t), func(o diag.Object) bool { return o.Kind == string(objects.Gateway) })
 	s.Decided(t.key, d.Statuses(known))
 }

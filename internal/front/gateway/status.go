@@ -27,6 +27,8 @@ type Outcome struct {
 	Unmade []diag.Object
 	// Rejected are the routes that are invalid and have no good version that could take their place.
 	Rejected []diag.Object
+	// Kept are the routes of which the last good version of some rule serves.
+	Kept []diag.Object
 	// Found are the findings of compile and of AWS about the Gateway and its routes.
 	Found diag.List
 	// Pending reports that the newest version of the Gateway is not in effect.
@@ -341,6 +343,9 @@ func (d *Decisions) entries(r *decidedRoute, o Outcome) []gatewayv1.RouteParentS
 		refused, unresolved, partly = r.decided.Refused, r.decided.Unresolved, r.decided.Partly
 		if partly != nil && refused == nil && slices.Contains(o.Rejected, r.decided.Member.Object) {
 			refused, partly = &attachment.Problem{Reason: partly.Reason, Message: strings.TrimPrefix(partly.Message, route.FallBack)}, nil
+		}
+		if slices.Contains(o.Kept, r.decided.Member.Object) {
+			refused, partly = nil, fallBack(refused, partly)
 		}
 	}
 	for _, f := range o.Found {

@@ -217,7 +217,7 @@ var table = map[Code]Info{
 	TargetGroupNotAllowed:  {Invalid, FailedReconcile, "--bindable-target-groups does not let the TargetGroupBindings of the namespace name this target group"},
 	TargetGroupInUse:       {Note, NoteReason, "the object is deleted, and a target group of it stays in AWS without targets, as a load balancer of others forwards to it"},
 	TargetsKept:            {Note, NoteReason, "targets that were registered before a TargetGroupBinding came stay registered in its target group"},
-	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; the load balancer keeps the one that it has"},
+	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; an object that serves keeps the one that AWS has, and one that is new is not opened"},
 	NotSubscribed:          {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
 	TrustStoreNotFound:     {NotFound, FailedBuildModel, "a trust store that was named does not exist"},
 	NameTooLong:            {Invalid, FailedBuildModel, "a name exceeds what AWS admits"},

@@ -10,6 +10,7 @@ const (
 	Certificate  Scope = "certificate"   // certificates of listeners; those in use stay in use
 	Login        Scope = "login"         // the routes that need a Secret for the login of users
 	Frontend     Scope = "frontend"      // the network load balancer in front of an ALB
+	Rule         Scope = "rule"          // one rule of a route; the last good version of the rule serves, if there is one
 	Route        Scope = "route"         // rules and target groups of one member
 	Listener     Scope = "listener"      // a listener, which members may share
 	LoadBalancer Scope = "load balancer" // the load balancer, which members share
@@ -22,11 +23,11 @@ func (d Diagnostic) In(s Scope) Diagnostic {
 }
 
 // OwnOnly reports whether the problem affects nothing that members share.
-func (s Scope) OwnOnly() bool { return s == Route || s == Login }
+func (s Scope) OwnOnly() bool { return s == Route || s == Rule || s == Login }
 
 // Withheld reports whether the problem affects one feature of a member and not its routes.
 func (s Scope) Withheld() bool {
-	return s == AddOn || s == Certificate || s == Login || s == Frontend
+	return s == AddOn || s == Certificate || s == Login || s == Frontend || s == Rule
 }
 
 // scopes are the scopes of codes. A producer sets another one with In.

@@ -190,6 +190,10 @@ type Member struct {
 	Settings  Settings
 	Listeners []Listener
 	Routes    []Route // in rule order
+	// Unserved are routes that the load balancer cannot serve as declared. Per route, compile uses the last version that it could serve.
+	Unserved []Unserved `json:",omitempty"`
+	// Reached are the Services of other namespaces that the object may forward to now, as namespace/name. They are set if a route is unserved.
+	Reached []string `json:",omitempty"`
 	// Certificates are those that the stack is to own in ACM for this member; its listeners name them by identity.
 	Certificates []Certificate
 	// TrustStores are those that the stack is to own for this member; its listeners name them by identity.
@@ -252,10 +256,23 @@ type Listener struct {
 	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
 	Default       []Action
 	DefaultSource Source
+	// Unserved is why the load balancer cannot serve the port as declared: the default action of the last good version stays. Empty = it can.
+	Unserved string `json:",omitempty"`
 	// ICMP: also admit path MTU messages ("on"); NLB only.
 	ICMP Field[string]
 	// TransportProtocols of the security group rule ("tcp", "udp"); empty = tcp.
 	TransportProtocols []string
+}
+
+// Unserved is a route that the load balancer cannot serve as declared.
+type Unserved struct {
+	// Route has the port and conditions of its requests. Without conditions they are not known. Actions answer where no earlier version
+	// served the requests; empty = there is no rule then.
+	Route Route
+	// Before is the index in Member.Routes of the route that follows in rule order.
+	Before int
+	// Path, Text and Remedy are the finding.
+	Path, Text, Remedy string
 }
 
 // Route is one desired rule; Ports empty = on every listener of the member.
@@ -269,7 +286,12 @@ type Route struct {
 	// actions into one rule where order and limits permit. 0 = the route has none.
 	Alternative int32 `json:",omitempty"`
 	// Verbatim marks a route whose rule is made even if no request reaches it, as the existing controller makes it.
-	Verbatim   bool              `json:",omitempty"`
+	Verbatim bool `json:",omitempty"`
+	// Failing marks a route that never was served as declared, so that its Actions are an error. It is no last good version.
+	Failing bool `json:",omitempty"`
+	// Stays marks a route of which the served version is not known: a rule that AWS has for the conditions keeps its actions.
+	// Where AWS has none, Actions answer; if they are empty, there is no rule.
+	Stays      bool              `json:",omitempty"`
 	Tags       map[string]string `json:",omitempty"` // of its rules, besides those of the member
 	Conditions []stack.Condition
 	Actions    []Action

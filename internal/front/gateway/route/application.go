@@ -85,6 +85,7 @@ func ofGRPC(f *gatewayv1.GRPCRouteFilter) gatewayv1.HTTPRouteFilter {
 type unit struct {
 	position rule.Position
 	route    intent.Route
+	unserved *problem // why the load balancer cannot serve it as declared; nil = it can
 }
 
 // application translates an HTTPRoute or a GRPCRoute.
@@ -108,7 +109,14 @@ func (t *translation) application(sites []site) {
 	})
 	t.member.Routes = slices.Grow(t.member.Routes, len(units))
 	for _, u := range units {
+		if p := u.unserved; p != nil {
+			t.member.Unserved = append(t.member.Unserved, intent.Unserved{Route: u.route, Before: len(t.member.Routes), Path: p.at, Text: p.text})
+			continue
+		}
 		t.member.Routes = append(t.member.Routes, u.route)
+	}
+	if len(t.member.Unserved) > 0 {
+		t.reach(rules)
 	}
 }
 
@@ -118,24 +126,35 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 	if problem != nil {
 		t.refuse(gatewayv1.RouteReasonIncompatibleFilters, *problem)
 	}
-	if !t.supported(r) {
-		return out
-	}
+	before := len(t.dropped)
+	supported := t.supported(r)
 	t.match(r, config)
-	f := t.forwarding(r, config, problem != nil)
+	var f *forwarding
+	if supported {
+		f = t.forwarding(r, config, problem != nil)
+	}
 	for i := range places {
 		p := &places[i]
-		do := f.on(t, p)
-		if len(do.actions) == 0 {
-			continue
+		do := &onProtocol{}
+		if supported {
+			do = f.on(t, p)
 		}
 		for j := range r.matches {
 			m := &r.matches[j]
 			if m.conditions == nil {
+				if !t.lost { // the last good version may serve what others have now
+					out = append(out, t.unmatched(r, j, p, before))
+				}
 				continue
 			}
 			for _, h := range p.hosts {
-				out = t.units(out, r, j, p, h, f, do)
+				if len(do.actions) > 0 {
+					out = t.units(out, r, j, p, h, f, do)
+					continue
+				}
+				u := t.unit(r, j, p, h)
+				u.unserved = t.problem(r, before)
+				out = append(out, u)
 			}
 		}
 	}
@@ -161,8 +180,8 @@ func (t *translation) match(r *routeRule, config *ruleConfiguration) {
 	}
 }
 
-// units appends the rules of a match at a hostname; none if an ALB cannot apply the filters, which is recorded.
-func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) []*unit {
+// unit is a match of a rule at a hostname, without actions.
+func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	c, m := t.in.Construction, &r.matches[j]
 	position := rule.Position{
 		Listener: h.listener, Host: h.Hostname, Wide: h.wide, Created: t.route.Object.GetCreationTimestamp().Time, Kind: t.route.Route.Kind,
@@ -177,35 +196,45 @@ func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placed
 	if h.Name != "" {
 		conditions = append(append(make([]stack.Condition, 0, len(conditions)+1), c.Host(h.Name)), conditions...)
 	}
-	filtered := []rule.Filtered{{Conditions: conditions}}
+	u := &unit{position: position, route: intent.Route{
+		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible, Conditions: conditions,
+	}}
+	if c == rule.Standard {
+		u.route.Alternative = int32(r.index) + 1
+	}
+	return u
+}
+
+// units appends the rules of a match at a hostname. If an ALB cannot apply the filters, that is recorded, and the unit is unserved.
+func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) []*unit {
+	one, before, dropped := t.unit(r, j, p, h), len(out), len(t.dropped)
+	refuse := func(at, format string, args ...any) []*unit {
+		t.drop(at, format, args...)
+		one.unserved = t.problem(r, dropped)
+		return append(out[:before], one)
+	}
+	filtered := []rule.Filtered{{Conditions: one.route.Conditions}}
 	if len(f.filters) > 0 {
 		var err error
-		if filtered, err = c.Filter(f.filters, m.http, conditions, f.query); err != nil {
-			t.drop(r.at, "%v", err)
-			return out
+		if filtered, err = t.in.Construction.Filter(f.filters, r.matches[j].http, one.route.Conditions, f.query); err != nil {
+			return refuse(r.at, "%v", err)
 		}
 	}
-	ports, precedence, before := []int32{p.port}, c.Precedence(position), len(out)
+	match := fmt.Sprintf("%s.matches[%d]", r.at, j)
 	for _, x := range filtered {
 		if x.Redirect != nil && x.Redirect.Protocol == protocolHTTP && p.protocol == protocolHTTPS && !do.final {
-			t.drop(r.at, "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
-			return out[:before]
+			return refuse(r.at, "a load balancer does not redirect from HTTPS to HTTP, as the rule would on port %d", p.port)
 		}
 		if n := len(x.Conditions); n > stack.MaxConditionValues { // those of one field can have a rule each, which would not help
-			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%d conditions with its hostname: a rule of a load balancer has %d values", n, stack.MaxConditionValues)
-			return out[:before]
+			one.route.Conditions = nil // AWS has no such rule
+			return refuse(match, "%d conditions with its hostname: a rule of a load balancer has %d values", n, stack.MaxConditionValues)
 		}
 		if n := wildcards(x.Conditions); n > stack.MaxWildcards {
-			t.drop(fmt.Sprintf("%s.matches[%d]", r.at, j), "%d wildcards in its conditions: a rule of a load balancer has %d", n, stack.MaxWildcards)
-			return out[:before]
+			one.route.Conditions = nil
+			return refuse(match, "%d wildcards in its conditions: a rule of a load balancer has %d", n, stack.MaxWildcards)
 		}
-		u := &unit{position, intent.Route{
-			Source: t.source(r.at), Ports: ports, Precedence: precedence, Authentication: do.guard, Tags: f.tags,
-			Verbatim: c == rule.Compatible, Conditions: x.Conditions, Transforms: x.Transforms, Actions: do.actions,
-		}}
-		if c == rule.Standard {
-			u.route.Alternative = int32(r.index) + 1
-		}
+		u := &unit{one.position, one.route, do.unserved}
+		u.route.Authentication, u.route.Tags, u.route.Conditions, u.route.Transforms, u.route.Actions = do.guard, f.tags, x.Conditions, x.Transforms, do.actions
 		if x.Redirect != nil && !do.final {
 			u.route.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: x.Redirect}}
 		}

@@ -198,8 +198,8 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := one(t, rule.Standard, "http", test.rules, "")
-			if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, test.want) || d.Serves {
-				t.Errorf("alone: %q, serves %t", got, d.Serves)
+			if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, test.want) || len(d.Member.Routes) > 0 {
+				t.Errorf("alone: %q, serves %v", got, d.Member.Routes)
 			}
 			d = one(t, rule.Standard, "http", test.rules+rules("matches: [{path: {type: Exact, value: /good}}]", toWeb), "")
 			if got := problemText(d.Partly); !strings.HasPrefix(got, "UnsupportedValue: Dropped Rule: ") || !strings.Contains(got, test.want) || d.Refused != nil {
@@ -217,8 +217,8 @@ func TestARedirectFromHTTPSToHTTPIsRefusedOnThatListenerOnly(t *testing.T) {
 	text := rules("filters: [{type: RequestRedirect, requestRedirect: {scheme: http, hostname: a.test}}]")
 	for _, c := range []rule.Construction{rule.Standard, rule.Compatible} {
 		d := one(t, c, "https", text, "")
-		if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, "does not redirect from HTTPS to HTTP") || d.Serves {
-			t.Errorf("%s: %q, serves %t", c, got, d.Serves)
+		if got := problemText(d.Refused); !strings.HasPrefix(got, "UnsupportedValue: ") || !strings.Contains(got, "does not redirect from HTTPS to HTTP") || len(d.Member.Routes) > 0 {
+			t.Errorf("%s: %q, serves %v", c, got, d.Member.Routes)
 		}
 	}
 	if d := one(t, rule.Standard, "http", text, ""); d.Refused != nil || d.Partly != nil {

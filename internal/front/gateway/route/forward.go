@@ -29,6 +29,7 @@ type forwarding struct {
 type onProtocol struct {
 	actions, guard []intent.Action // actions are empty where the rule is left out, which is recorded
 	final          bool            // a redirect does not replace the actions
+	unserved       *problem        // the last good version of the rule takes the place of the actions, if there is one
 	refused        bool            // requests are answered with an error, because the load balancer cannot do what the rule asks for
 }
 
@@ -79,7 +80,7 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	backends, ok := t.backends(r, secure)
 	switch {
 	case f.broken:
-		return &onProtocol{actions: fixed("500"), final: true}
+		return &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
 	case len(f.guard) > 0 && !secure:
 		t.drop(r.at, "a load balancer authenticates at HTTPS listeners only, and port %d has protocol HTTP: it answers 500; attach the route to HTTPS listeners only, and redirect to them by a route of its own", p.port)
 		return &onProtocol{actions: fixed("500"), final: true, refused: true}

@@ -107,6 +107,9 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 		if ok && total(backends) == 0 && t.refused == nil && t.route.Route.Kind == "TLSRoute" && t.in.Construction == rule.Standard {
 			backends = t.nowhere(s)
 		}
+		if !ok {
+			t.listen(s.port, s.protocol).Unserved = t.problem(&routeRule{at: "spec.rules"}, 0).text
+		}
 		if !ok || total(backends) == 0 {
 			continue
 		}

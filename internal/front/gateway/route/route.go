@@ -176,7 +176,7 @@ func Common(o metav1.Object) (status *gatewayv1.RouteStatus, spec *gatewayv1.Com
 // decided is the result.
 func (t *translation) decided() Decided {
 	invalid := t.member.Diagnostics.HasErrors() // its last good version serves, if there is one
-	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid, Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
+	d := Decided{Member: t.member, Serves: len(t.member.Routes) > 0 || invalid || unservable(&t.member), Refused: t.refused, Unresolved: t.unresolved, Found: t.found}
 	for i := range t.member.Listeners {
 		d.Serves = d.Serves || len(t.member.Listeners[i].Default) > 0
 	}

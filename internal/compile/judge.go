@@ -1,0 +1,33 @@
+package compile
+
+import (
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// judge sets a member aside that the front end found invalid. It reports false if that depends on the existing load balancer, which is to be
+// looked up.
+func (c *compiler) judge(i int) bool {
+	m := &c.e.Members[i]
+	var errors diag.List
+	shared := false
+	for _, d := range m.Diagnostics {
+		switch {
+		case quarantine.Disqualifies(*m, d):
+			errors = append(errors, d)
+			shared = shared || !d.Scope.OwnOnly()
+		case quarantine.Unprotected(d):
+			if len(c.good) == 0 && !c.f.ExistingKnown && c.f.Failed(needStack(&c.e)) == nil {
+				return false
+			}
+			if !quarantine.Serves(m.Object, c.f.Existing != nil, c.good) {
+				d.Text += "; it is not opened, because it would serve unprotected"
+				errors = append(errors, d)
+			}
+		}
+	}
+	if len(errors) > 0 || m.Former || m.Withheld {
+		return c.setAside(i, errors, shared && !m.Withheld)
+	}
+	return true
+}

@@ -1,0 +1,299 @@
+package quarantine
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// A route may have a rule that the load balancer cannot serve as declared, beside others that it can. The rule is quarantined alone: its
+// last good version takes its place, and the other rules of the route are current. The merged version of the route is remembered, so that
+// the rule stays until the object is corrected or no longer declares it. Without memory, as after a restart without checkpoint, what AWS has
+// for the conditions of the rule stays.
+
+// Restored is what Restore found, by index of the member.
+type Restored struct {
+	Findings map[int]diag.List
+	// Kept are the members of which an earlier version of some rule or listener serves.
+	Kept []diag.Object
+}
+
+// Restore puts the last good versions of unserved routes and listeners into the members. It reports whether the load balancer that exists
+// has to be looked up first.
+func Restore(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]intent.Member) (out Restored, unknown bool) {
+	out.Findings = map[int]diag.List{}
+	cloned := false
+	for i := range lb.Members {
+		if !unserved(&lb.Members[i]) {
+			continue
+		}
+		if !cloned {
+			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
+		}
+		m := &lb.Members[i]
+		r := restoring{member: m, stays: len(good) == 0}
+		if last, ok := good[m.Object]; ok && Remembered(last) == LastGood {
+			r.last = &last
+		}
+		if r.stays && !f.ExistingKnown {
+			if f.Failed(facts.Need{Kind: facts.NeedStack, Key: lb.Key.String()}) == nil {
+				return out, true
+			}
+			continue // the look-up has failed, which the build reports
+		}
+		r.stays = r.stays && f.Existing != nil
+		r.routes()
+		r.listeners()
+		m.Unserved, m.Reached = nil, nil
+		out.Findings[i] = r.found
+		if r.kept {
+			out.Kept = append(out.Kept, m.Object)
+		}
+	}
+	return out, false
+}
+
+func unserved(m *intent.Member) bool {
+	return len(m.Unserved) > 0 || slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Unserved != "" })
+}
+
+// restoring is the state of Restore for one member.
+type restoring struct {
+	member *intent.Member
+	last   *intent.Member // the last good version; nil = there is none
+	stays  bool           // nothing is remembered, and a load balancer exists
+	used   map[int]bool   // routes of the last good version that are in the new one again
+	kept   bool
+	found  diag.List
+}
+
+// routes merges the routes of the last good version into those of the member.
+func (r *restoring) routes() {
+	m := r.member
+	r.used = map[int]bool{}
+	with := make([][]intent.Route, len(m.Unserved))
+	for _, known := range []bool{true, false} { // a route with unknown conditions takes what is left
+		for i := range m.Unserved {
+			if u := &m.Unserved[i]; known == (len(u.Route.Conditions) > 0) {
+				with[i] = r.instead(u)
+			}
+		}
+	}
+	var out []intent.Route
+	at := 0
+	for i := range m.Unserved {
+		before := max(at, min(m.Unserved[i].Before, len(m.Routes)))
+		out = append(append(out, m.Routes[at:before]...), with[i]...)
+		at = before
+	}
+	m.Routes = append(out, m.Routes[at:]...)
+}
+
+// instead are the routes that take the place of an unserved one. The finding says what serves.
+func (r *restoring) instead(u *intent.Unserved) []intent.Route {
+	if out := r.lastOf(u); len(out) > 0 {
+		r.kept = true
+		r.report(u, "; the last good version of the rule keeps serving")
+		return out
+	}
+	one := u.Route
+	switch {
+	case len(one.Conditions) == 0:
+		r.report(u, "; the rule is left out")
+		return nil
+	case r.stays:
+		r.kept = true
+		one.Stays = true
+		r.report(u, "; a rule that AWS has for its requests stays as it is")
+	case len(one.Actions) > 0:
+		one.Failing = true
+		r.report(u, "; its requests get an error")
+	default:
+		r.report(u, "; the rule is left out")
+		return nil
+	}
+	return []intent.Route{one}
+}
+
+// lastOf are the routes of the last good version that had the requests of an unserved one.
+func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
+	if r.last == nil {
+		return nil
+	}
+	if len(u.Route.Conditions) == 0 {
+		return r.left(u)
+	}
+	take := func(fits func(g *intent.Route) bool) bool {
+		for i := range r.last.Routes {
+			g := &r.last.Routes[i]
+			if !r.used[i] && samePorts(g, &u.Route) && fits(g) && r.reaches(g) {
+				r.used[i] = true
+				out = append(out, r.current(g))
+			}
+		}
+		return len(out) > 0
+	}
+	key := conditionsKey(u.Route.Conditions)
+	if take(func(g *intent.Route) bool { return conditionsKey(g.Conditions) == key }) {
+		for i := range out { // its order is the declared one
+			out[i].Source, out[i].Precedence, out[i].Alternative = u.Route.Source, u.Route.Precedence, u.Route.Alternative
+		}
+		return out
+	}
+	sameRule := func(g *intent.Route) bool { return g.Source.Path() == u.Route.Source.Path() && !r.declared(g) }
+	if take(func(g *intent.Route) bool { return sameRule(g) && traffic.Covers(u.Route.Conditions, g.Conditions) }) {
+		return out
+	}
+	for i := range r.last.Routes {
+		g := &r.last.Routes[i]
+		if samePorts(g, &u.Route) && sameRule(g) && r.reaches(g) && traffic.Covers(g.Conditions, u.Route.Conditions) {
+			one := r.current(g)
+			one.Source, one.Conditions, one.Precedence, one.Alternative = u.Route.Source, u.Route.Conditions, u.Route.Precedence, u.Route.Alternative
+			return []intent.Route{one}
+		}
+	}
+	return nil
+}
+
+// left are the routes on the port that the member no longer declares: those of the same rule, or all if there are none. Which of them had
+// the requests of the unserved route is not known.
+func (r *restoring) left(u *intent.Unserved) (out []intent.Route) {
+	for _, same := range []bool{true, false} {
+		for i := range r.last.Routes {
+			g := &r.last.Routes[i]
+			if r.used[i] || !samePorts(g, &u.Route) || r.declared(g) || !r.reaches(g) || same && g.Source.Path() != u.Route.Source.Path() {
+				continue
+			}
+			r.used[i] = true
+			out = append(out, r.current(g))
+		}
+		if len(out) > 0 {
+			break
+		}
+	}
+	return out
+}
+
+// declared reports whether the current version has a route for the same requests.
+func (r *restoring) declared(g *intent.Route) bool {
+	key := conditionsKey(g.Conditions)
+	same := func(o *intent.Route) bool { return samePorts(o, g) && conditionsKey(o.Conditions) == key }
+	for i := range r.member.Routes {
+		if same(&r.member.Routes[i]) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.member.Unserved, func(u intent.Unserved) bool { return same(&u.Route) })
+}
+
+// reaches reports whether a route was served, and whether the object may still forward to all of its Services.
+func (r *restoring) reaches(g *intent.Route) bool {
+	return !g.Failing && !slices.ContainsFunc(g.Actions, func(a intent.Action) bool { return !r.permitted(a) })
+}
+
+func (r *restoring) permitted(a intent.Action) bool {
+	return !slices.ContainsFunc(a.Backends, func(b intent.Backend) bool {
+		g := b.TargetGroup
+		return g != nil && g.ServiceName != "" && g.ServiceNamespace != r.member.Object.Namespace && !slices.Contains(r.member.Reached, g.ServiceNamespace+"/"+g.ServiceName)
+	})
+}
+
+// current is a route of the last good version with the target groups of the current one, where that has them.
+func (r *restoring) current(g *intent.Route) intent.Route {
+	out := *g
+	out.Actions = r.actions(g.Actions)
+	return out
+}
+
+func (r *restoring) actions(in []intent.Action) []intent.Action {
+	now := map[string]*intent.TargetGroup{}
+	note := func(actions []intent.Action) {
+		for i := range actions {
+			for _, b := range actions[i].Backends {
+				if b.TargetGroup != nil {
+					now[b.TargetGroup.ID] = b.TargetGroup
+				}
+			}
+		}
+	}
+	for i := range r.member.Routes {
+		note(r.member.Routes[i].Actions)
+	}
+	for i := range r.member.Listeners {
+		note(r.member.Listeners[i].Default)
+	}
+	out := slices.Clone(in)
+	for i := range out {
+		out[i].Backends = slices.Clone(out[i].Backends)
+		for j := range out[i].Backends {
+			b := &out[i].Backends[j]
+			if b.TargetGroup != nil && now[b.TargetGroup.ID] != nil {
+				b.TargetGroup = now[b.TargetGroup.ID]
+			}
+		}
+	}
+	return out
+}
+
+// listeners gives unserved listeners the default actions of the last good version.
+func (r *restoring) listeners() {
+	m := r.member
+	m.Listeners = slices.Clone(m.Listeners)
+	for i := range m.Listeners {
+		l := &m.Listeners[i]
+		if l.Unserved == "" {
+			continue
+		}
+		u := intent.Unserved{Path: "spec.rules", Text: l.Unserved}
+		at := -1
+		if r.last != nil {
+			at = slices.IndexFunc(r.last.Listeners, func(o intent.Listener) bool {
+				return o.Port == l.Port && len(o.Default) > 0 && !slices.ContainsFunc(o.Default, func(a intent.Action) bool { return !r.permitted(a) })
+			})
+		}
+		switch {
+		case at >= 0:
+			r.kept = true
+			l.Default, l.DefaultSource, l.Unserved = r.actions(r.last.Listeners[at].Default), r.last.Listeners[at].DefaultSource, ""
+			r.report(&u, "; the last good version of the port keeps serving")
+		case r.stays:
+			r.kept = true
+			r.report(&u, "; a listener that AWS has for the port stays as it is")
+		default:
+			l.Unserved = ""
+			r.report(&u, "; the port refuses connections")
+		}
+	}
+}
+
+// report adds a finding, once for each problem: the parts of a rule on several ports and hosts have the same one.
+func (r *restoring) report(u *intent.Unserved, consequence string) {
+	remedy := cmp.Or(u.Remedy, "correct the field, or remove it")
+	d := diag.New(r.member.Object, u.Path, diag.InvalidRule, u.Text+consequence, remedy).In(diag.Rule)
+	if !slices.Contains(r.found, d) {
+		r.found = append(r.found, d)
+	}
+}
+
+func samePorts(a, b *intent.Route) bool { return slices.Equal(a.Ports, b.Ports) }
+
+// conditionsKey is equal for conditions that match the same requests, whatever their order and that of their values.
+func conditionsKey(conditions []stack.Condition) string {
+	parts := make([]string, 0, len(conditions))
+	for _, c := range conditions {
+		c.Values = slices.Sorted(slices.Values(c.Values))
+		parts = append(parts, strconv.Quote(stack.ConditionsText([]stack.Condition{c})))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+// SameConditions reports whether two rules have the same conditions.
+func SameConditions(a, b []stack.Condition) bool { return conditionsKey(a) == conditionsKey(b) }
