@@ -48,7 +48,9 @@ func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 			b.tooManyRules(p, at)
 		}
 	}
-	return rules.Join(l.Optimise(all))
+	all, dropped := l.Optimise(all)
+	b.reached(p, all, dropped)
+	return rules.Join(all)
 }
 
 // maxMemberRules bounds the rules of a member on a port. No load balancer has nearly as many, and a route may stand for a hundred of them: an

@@ -57,6 +57,7 @@ const (
 	SettingsWait           Code = "SettingsWait"
 	InvalidRule            Code = "InvalidRule"
 	OverlappingRule        Code = "OverlappingRule"
+	HiddenRule             Code = "HiddenRule"
 	HostnameTaken          Code = "HostnameTaken"
 	ServiceNotFound        Code = "ServiceNotFound"
 	BackendLeftOut         Code = "BackendLeftOut"
@@ -189,6 +190,7 @@ var table = map[Code]Info{
 	GroupWaits:             {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
 	InvalidRule:            {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	OverlappingRule:        {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order; or a more specific listener of another namespace has requests of a route"},
+	HiddenRule:             {Note, NoteReason, "no request reaches a rule, because a rule in front of it or ssl-redirect answers all of its requests, or because it redirects to itself"},
 	HostnameTaken:          {Conflict, FailedBuildModel, "a ListenerSet or its route has a hostname that a route of another namespace serves at the Gateway or an older ListenerSet; requests for it stay with that route"},
 	ServiceNotFound:        {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	BackendLeftOut:         {Note, NoteReason, "a Service that an action of a listener names beside others does not exist: the other target groups get its share"},

@@ -33,6 +33,7 @@ func (s Scope) Withheld() bool {
 var scopes = map[Code]Scope{
 	InvalidRule:         Route,
 	OverlappingRule:     Route,
+	HiddenRule:          Route,
 	HostnameTaken:       Route,
 	ServiceNotFound:     Route,
 	ServicePortNotFound: Route,
