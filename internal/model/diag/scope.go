@@ -34,6 +34,7 @@ var scopes = map[Code]Scope{
 	InvalidRule:         Route,
 	OverlappingRule:     Route,
 	HiddenRule:          Route,
+	NoTargets:           Route,
 	HostnameTaken:       Route,
 	ServiceNotFound:     Route,
 	ServicePortNotFound: Route,
