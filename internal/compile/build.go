@@ -64,6 +64,8 @@ type build struct {
 	consents map[string]string     // Result.Consents
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
+	reaches       map[declaredRule]*reach
+	reachOrder    []declaredRule // of reaches
 	// certificateOf is the first member that brought a certificate to a port.
 	certificateOf map[portCertificate]int
 	// broughtBy are the namespaces of all members that brought it.

@@ -28,6 +28,7 @@ func (b *build) buildListeners() {
 			wanted = append(wanted, portRules{p, all})
 		}
 	}
+	b.noteHidden(redirect)
 	b.fitCertificates()
 	b.fitRules(wanted)
 	for _, w := range wanted {
@@ -64,6 +65,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		all = b.portRules(p, ref)
 	case redirect != 0 && p.protocol == "HTTP":
 		l.DefaultActions = redirectTo(redirect)
+		b.redirected(p)
 		fields["DefaultActions"] = b.settings.sslRedirect.Source
 	default:
 		l.DefaultActions, keepsActions, fields["DefaultActions"] = b.defaultActions(p)

@@ -48,7 +48,9 @@ func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 			b.tooManyRules(p, at)
 		}
 	}
-	return b.existingOnly(p, rules.Join(l.Optimise(all)))
+	all, dropped := l.Optimise(all)
+	b.reached(p, all, dropped)
+	return b.existingOnly(p, rules.Join(all))
 }
 
 // existingOnly leaves out the rules that stay as AWS has them and that AWS does not have.

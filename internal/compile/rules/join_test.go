@@ -106,11 +106,11 @@ func TestARedirectOfATransformedPathIsNoLoop(t *testing.T) {
 	w := answering(0, 0, "x", stack.Condition{Field: stack.PathPattern, Values: []string{"/a/*"}})
 	w.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Protocol: "HTTPS", Port: "443", StatusCode: "HTTP_301"}}}
 	l := &Listener{Port: 443, Protocol: "HTTPS"}
-	if got := l.Optimise([]Rule{w}); len(got) != 0 {
+	if got, _ := l.Optimise([]Rule{w}); len(got) != 0 {
 		t.Error("a loop is kept")
 	}
 	w.Transforms = []stack.Transform{{Type: "url-rewrite"}}
-	if got := l.Optimise([]Rule{w}); len(got) != 1 {
+	if got, _ := l.Optimise([]Rule{w}); len(got) != 1 {
 		t.Error("a redirect to another path is dropped")
 	}
 }
@@ -122,11 +122,11 @@ func TestAVerbatimRuleIsKeptWhereARedirectHidesIt(t *testing.T) {
 	front.Actions = []stack.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{Host: "b.test", StatusCode: "HTTP_301"}}}
 	behind := answering(1, 0, "y", path)
 	l := &Listener{Port: 80, Protocol: "HTTP"}
-	if got := l.Optimise([]Rule{front, behind}); len(got) != 1 {
+	if got, _ := l.Optimise([]Rule{front, behind}); len(got) != 1 {
 		t.Errorf("%d rules", len(got))
 	}
 	behind.Route.Verbatim = true
-	if got := l.Optimise([]Rule{front, behind}); len(got) != 2 {
+	if got, _ := l.Optimise([]Rule{front, behind}); len(got) != 2 {
 		t.Errorf("verbatim: %d rules", len(got))
 	}
 }

@@ -16,29 +16,34 @@ type Rule struct {
 	stack.Rule
 }
 
-// Optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely.
-func (l *Listener) Optimise(in []Rule) []Rule {
-	out := make([]Rule, 0, len(in))
+// Optimise drops redirects to themselves, then rules that a redirect in front of them hides entirely. It returns the dropped ones, too.
+func (l *Listener) Optimise(in []Rule) (out []Rule, dropped []Hidden) {
+	out = make([]Rule, 0, len(in))
 	front := redirects{}
-	for _, w := range in {
+	for i, w := range in {
 		r := w.redirect()
-		if r != nil && len(w.Transforms) == 0 && l.loops(w.Conditions, r) || !w.Route.Verbatim && front.hide(w.Conditions) {
+		if r != nil && len(w.Transforms) == 0 && l.loops(w.Conditions, r) {
+			dropped = append(dropped, Hidden{At: i, Rule: w})
+			continue
+		}
+		if by := front.hider(w.Conditions); !w.Route.Verbatim && by != nil {
+			dropped = append(dropped, Hidden{i, w, by})
 			continue
 		}
 		if r != nil {
-			front.add(w.Conditions)
+			front.add(&in[i])
 		}
 		out = append(out, w)
 	}
-	return out
+	return out, dropped
 }
 
-// redirects are the conditions of redirects by host and path, so that a rule is compared only with the few that may hide it:
+// redirects are redirects by host and path, so that a rule is compared only with the few that may hide it:
 // groups may have thousands of rules. An empty host or path matches any.
-type redirects map[[2]string][][]stack.Condition
+type redirects map[[2]string][]*Rule
 
-func (f redirects) add(conditions []stack.Condition) {
-	hosts, paths := keysOf(conditions)
+func (f redirects) add(w *Rule) {
+	hosts, paths := keysOf(w.Conditions)
 	if len(hosts) == 0 {
 		hosts = []string{""}
 	}
@@ -47,23 +52,25 @@ func (f redirects) add(conditions []stack.Condition) {
 	}
 	for _, h := range hosts {
 		for _, p := range paths {
-			f[[2]string{h, p}] = append(f[[2]string{h, p}], conditions)
+			f[[2]string{h, p}] = append(f[[2]string{h, p}], w)
 		}
 	}
 }
 
-// hide reports whether one of the redirects hides the rule. Such a redirect has all of the rule's hosts and paths, so it is found by the
+// hider is the redirect that hides a rule; nil = none does. Such a redirect has all of the rule's hosts and paths, so it is found by the
 // first of each.
-func (f redirects) hide(conditions []stack.Condition) bool {
+func (f redirects) hider(conditions []stack.Condition) *Rule {
 	hosts, paths := keysOf(conditions)
 	for _, h := range append([]string{""}, hosts[:min(1, len(hosts))]...) {
 		for _, p := range append([]string{""}, paths[:min(1, len(paths))]...) {
-			if slices.ContainsFunc(f[[2]string{h, p}], func(l []stack.Condition) bool { return hides(l, conditions) }) {
-				return true
+			for _, w := range f[[2]string{h, p}] {
+				if hides(w.Conditions, conditions) {
+					return w
+				}
 			}
 		}
 	}
-	return false
+	return nil
 }
 
 // keysOf are the hosts, and the paths and regular expressions of paths.

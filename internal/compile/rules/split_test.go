@@ -98,7 +98,7 @@ func TestARedirectHidesOnlyRulesThatNoRequestReaches(t *testing.T) {
 			}
 			return out
 		}
-		kept := l.Optimise(all)
+		kept, _ := l.Optimise(all)
 		for range 20 {
 			r := drawRequest(rt)
 			x, y := traffic.Match(rules(all), nil, r), traffic.Match(rules(kept), nil, r)

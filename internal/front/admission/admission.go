@@ -43,15 +43,15 @@ func denied(check, text string) Response { return Response{Check: check, Denied:
 // maxWarnings bounds the warnings of one response: API servers truncate them at 4 KB.
 const maxWarnings = 8
 
-// warnings are findings for kubectl to show, errors before notes. What AWS has ended comes between them, so that many notes do not hide that
-// a web ACL guards nothing. Missing objects are left out: they may be applied next.
+// warnings are findings for kubectl to show, errors before notes. What AWS has ended, and guards of other controllers, come between them, so
+// that many notes do not hide that nothing guards. Missing objects are left out: they may be applied next.
 func warnings(found diag.List) []string {
 	var errs, ended, notes []string
 	for _, d := range found {
 		info, _ := diag.Lookup(d.Code)
 		switch {
 		case d.Class == diag.NotFound || info.Class == diag.NotFound:
-		case d.Code == diag.EndedSupport:
+		case d.Code == diag.EndedSupport, d.Code == diag.GuardNotApplied:
 			ended = append(ended, d.Message())
 		case d.Class == diag.Note:
 			notes = append(notes, d.Message())

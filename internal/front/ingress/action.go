@@ -47,13 +47,19 @@ func (t *translation) actionOf(k annotation.Key) *annotation.Action {
 	var j *annotation.Action
 	if field := annotation.Unmarshal[annotation.Action](t.read, k); field.Set {
 		if problem := actionProblem(field.Value); problem != "" {
-			t.read.Invalid(k, problem, "")
+			t.read.Invalid(k, problem, actionExamples[stack.ActionType(field.Value.Type)])
 		} else {
 			j = &field.Value
 		}
 	}
 	t.actions[k] = j
 	return j
+}
+
+// actionExamples are remedies for actions by type. For an unknown type, the remedy is that of the table.
+var actionExamples = map[stack.ActionType]string{
+	stack.ActionForward:       `correct it; an example is {"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"web","servicePort":"80"}]}}`,
+	stack.ActionFixedResponse: `correct it; an example is {"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"503","messageBody":"closed"}}`,
 }
 
 // actionProblem is what is wrong with an action; empty if nothing is.
@@ -70,7 +76,7 @@ func actionProblem(j annotation.Action) string {
 	simple := j.TargetGroupARN != nil || j.TargetGroupName != nil
 	switch {
 	case !simple && j.Forward == nil:
-		return "missing ForwardConfig or TargetGroupARN/TargetGroupName"
+		return "missing ForwardConfig or TargetGroupARN/TargetGroupName: a forward names its target groups"
 	case simple && j.Forward != nil:
 		return "either ForwardConfig or TargetGroupARN/TargetGroupName can be specified"
 	case simple:

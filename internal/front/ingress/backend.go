@@ -83,6 +83,9 @@ func (t *translation) targetGroup(svc *corev1.Service, written, at string) *inte
 func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at string) *intent.TargetGroup {
 	object := owner.Object(svc)
 	annotation.Check(t.findings, object, annotation.OnBoth, svc.Annotations)
+	if _, typed := svc.Annotations[string(annotation.ServiceType)]; !typed && svc.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		annotation.CheckWithoutLoadBalancer(t.findings, object, svc.Annotations)
+	}
 	read := t.read.Under(object, svc.Annotations)
 	port, ok := serviceport.Find(svc, written)
 	if !ok {
@@ -90,6 +93,9 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 			fmt.Sprintf("unable to find port %s on service %s/%s, which has %s", written, svc.Namespace, svc.Name, serviceport.Describe(svc)),
 			"name one of its ports, or add the port to the Service"))
 		return nil
+	}
+	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
+		t.findings.Add(diag.New(Object(t.ingress), at, diag.NoTargets, text, remedy))
 	}
 	g := &intent.TargetGroup{
 		ID: id, Object: Object(t.ingress), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID), ServicePort: written,

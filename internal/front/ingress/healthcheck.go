@@ -16,6 +16,15 @@ import (
 
 const grpc = "GRPC"
 
+// speaksGRPC says why success codes are those of gRPC; empty if they are not.
+func speaksGRPC(read annotation.Reader, g *intent.TargetGroup) string {
+	if g.ProtocolVersion != "GRPC" {
+		return ""
+	}
+	_, source, _ := read.Raw(annotation.BackendProtocolVersion)
+	return fmt.Sprintf(", because the target group of Service %s/%s speaks gRPC (%s of %s), whose status codes these are", g.ServiceNamespace, g.ServiceName, annotation.BackendProtocolVersion, source.Object())
+}
+
 // healthCheck is the health check of a target group, from annotations of the Service, of the Ingress, the readiness probe of its pods if one of both asks for it, and
 // defaults, in this order.
 func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, port corev1.ServicePort, g *intent.TargetGroup) stack.HealthCheck {
@@ -48,7 +57,7 @@ func (t *translation) healthCheck(read annotation.Reader, svc *corev1.Service, p
 		read.Invalid(annotation.HealthCheckPath, fmt.Sprintf("health check path must start with a slash and have at most 1024 characters: %q", h.Path), "")
 	}
 	if h.Matcher != "" && !annotation.ValidCodes(h.Matcher, low, high) {
-		read.Invalid(annotation.SuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from %d to %d: %q", low, high, h.Matcher),
+		read.Invalid(annotation.SuccessCodes, fmt.Sprintf("success codes must be values, lists or ranges from %d to %d: %q%s", low, high, h.Matcher, speaksGRPC(read, g)),
 			fmt.Sprintf("write codes such as %s or %d-%d", cmp.Or(d.Matcher, "200"), low, high))
 	}
 	if h.TimeoutSeconds >= h.IntervalSeconds && h.IntervalSeconds > 0 {

@@ -165,6 +165,18 @@ func (t *translation) classListenerAttributes(spec v1beta1.IngressClassParamsSpe
 	return nil
 }
 
+// listenerRemedy names the keys for the listeners of an Ingress.
+func listenerRemedy(listeners []intent.Listener) string {
+	keys := make([]string, 0, len(listeners))
+	for _, l := range listeners[:min(len(listeners), 4)] {
+		keys = append(keys, string(attributesKey(l)))
+	}
+	if len(keys) == 0 {
+		return "name protocol and port as in " + string(annotation.ListenPorts) + ", such as HTTP-80"
+	}
+	return "write " + strings.Join(keys, " or ") + ", or remove it"
+}
+
 func (t *translation) noteUnusedListenerAttributes(listeners []intent.Listener) {
 	used := map[annotation.Key]bool{}
 	for _, l := range listeners {
@@ -173,7 +185,7 @@ func (t *translation) noteUnusedListenerAttributes(listeners []intent.Listener) 
 	for _, k := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
 		if key := annotation.Key(k); strings.HasPrefix(k, string(annotation.ListenerAttributes)) && !used[key] {
 			t.read.Ignored(key, fmt.Sprintf("annotation %s has no effect: the Ingress has no such listener", k),
-				"name protocol and port as in "+string(annotation.ListenPorts))
+				listenerRemedy(listeners))
 		}
 	}
 }

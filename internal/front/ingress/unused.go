@@ -26,10 +26,24 @@ func (t *translation) noteUnused() {
 			continue
 		}
 		if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); err != nil {
-			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting,
-				fmt.Sprintf("the action is malformed, and no backend of the Ingress names it: %v", err), "correct it, or remove it").In(diag.Route))
+			text, remedy := unusedAction(name, t.ingress.Annotations[key], err)
+			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting, text, remedy).In(diag.Route))
 		}
 	}
+}
+
+// unusedAction says why an action that no backend names has no effect. Its name may be that of the annotation that was meant.
+func unusedAction(name, value string, err error) (text, remedy string) {
+	text = fmt.Sprintf("the action is malformed, and no backend of the Ingress names it: %v", annotation.JSONError(err))
+	meant := annotation.Key(annotation.IngressPrefix + name)
+	e, known := annotation.Lookup(meant)
+	switch {
+	case !known || e.Scope == annotation.Written:
+		return text, "correct it, or remove it"
+	case meant == annotation.SSLRedirect:
+		text += "; HTTP ports are served without a redirect"
+	}
+	return text, fmt.Sprintf("did you mean %s: %q? Else correct it, or remove it", meant, value)
 }
 
 // backendsOf are the names of the Services, and of annotated actions, that are backends of an Ingress.

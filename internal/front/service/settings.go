@@ -49,8 +49,24 @@ func (t *translation) settings() intent.Settings {
 		t.read.Ignored(annotation.ServicePrivateLinkRules, "it has no effect: the load balancer has no security groups", "remove it, or "+string(annotation.ServiceDisableSecurityGroups))
 		s.PrivateLinkRules = intent.Field[string]{}
 	}
+	t.noteManageBackend(&s)
 	t.mappings(&s)
 	return s
+}
+
+// noteManageBackend notes that the rules of pods' and nodes' groups are managed whatever the annotation says.
+func (t *translation) noteManageBackend(s *intent.Settings) {
+	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.Existing.Set || s.Adopted.Set {
+		return
+	}
+	text, remedy := "the load balancer has security groups of the controller, whose rules are managed", fmt.Sprintf("name security groups (%s)", annotation.ServiceSecurityGroups)
+	if s.NoSecurityGroups.Value {
+		text = "the load balancer has no security groups"
+	} else {
+		remedy += fmt.Sprintf(", or have none (%s)", annotation.ServiceDisableSecurityGroups)
+	}
+	t.read.Ignored(annotation.ServiceManageBackend, fmt.Sprintf("annotation %s has no effect without %s: %s", annotation.ServiceManageBackend, annotation.ServiceSecurityGroups, text),
+		remedy+", or remove it")
 }
 
 // scheme is the scheme of the annotation or, without it, of its former spelling.

@@ -25,6 +25,15 @@ func Find(svc *corev1.Service, written string) (corev1.ServicePort, bool) {
 	return corev1.ServicePort{}, false
 }
 
+// WithoutEndpoints is why a Service can never have endpoints, and so no targets, with a remedy; empty if it can.
+func WithoutEndpoints(svc *corev1.Service) (text, remedy string) {
+	if svc.Spec.Type != corev1.ServiceTypeExternalName {
+		return "", ""
+	}
+	return fmt.Sprintf("Service %s/%s is of type ExternalName (%s) and has no endpoints: its target group stays empty, and its requests get 503", svc.Namespace, svc.Name, svc.Spec.ExternalName),
+		"name a Service that selects the pods; a route can name one of another namespace that permits it by a ReferenceGrant, for an Ingress put it into the namespace of that Service and join a group"
+}
+
 // Describe lists the ports of a Service, for the message about a missing one.
 func Describe(svc *corev1.Service) string {
 	if len(svc.Spec.Ports) == 0 {

@@ -29,10 +29,11 @@ var foreign = map[Key]bool{
 // for a Gateway, OnRoute for a route of any kind.
 func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		key := Key(k)
 		if !claims(on, k) {
+			checkOthers(f, o, on, key, annotations)
 			continue
 		}
-		key := Key(k)
 		e, ok := Lookup(key)
 		switch {
 		case !ok && foreign[key]:
@@ -44,6 +45,27 @@ func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) 
 			f.Add(diag.New(o, key.Path(), diag.IgnoredSetting,
 				fmt.Sprintf("annotation %s has no effect on this object; it is read on: %s", k, e.Scope), elsewhere(on)))
 		}
+	}
+}
+
+// checkOthers reports a key that such objects do not have: of another controller, or of the other prefix.
+func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[string]string) {
+	switch {
+	case on == OnIngress && strings.HasPrefix(string(k), serviceLoadBalancerPrefix):
+		f.Add(otherPrefix(o, k))
+	case on == OnIngress:
+		if d, ok := ofOther(o, string(k), annotations[string(k)]); ok {
+			f.Add(d)
+		}
+	case on == OnService && strings.HasPrefix(string(k), IngressPrefix):
+		if e, known := Lookup(k); !known || e.Scope == OnBoth || e.Scope == Written || e.Key == TargetControlPort {
+			return
+		}
+		remedy := "remove it"
+		if c := counterpart(k); c != "" {
+			remedy = "write " + string(c) + ", or remove it"
+		}
+		f.Add(diag.New(o, k.Path(), diag.IgnoredSetting, fmt.Sprintf("annotation %s has no effect on this object; it is read on: Ingress", k), remedy))
 	}
 }
 
@@ -83,8 +105,8 @@ func applies(scope, on Scope) bool {
 
 func unknown(o diag.Object, k Key) diag.Diagnostic {
 	remedy := "remove it, or look it up in the list of annotations"
-	if best := Nearest(k); best != "" {
-		remedy = fmt.Sprintf("did you mean %s?", best)
+	if meant := suggestion(k); meant != "" {
+		remedy = meant
 	}
 	return diag.New(o, k.Path(), diag.UnknownAnnotation, fmt.Sprintf("annotation %s is unknown and has no effect", k), remedy)
 }

@@ -132,7 +132,7 @@ func TestJSONNamesMatchWithoutRegardToCase(t *testing.T) {
 	Unmarshal[config](r, "end")
 	want := []string{
 		`failed to parse json annotation, bad: {"sourceIPConfig": {"values": "10.0.0.0/8"}}: sourceIPConfig.values must not be a JSON string (offset 42)`,
-		`failed to parse json annotation, end: {"sourceIPConfig": : unexpected end of JSON input`,
+		`failed to parse json annotation, end: {"sourceIPConfig": : not JSON (at byte 19)`,
 	}
 	var got []string
 	for _, d := range f.List() {

@@ -117,6 +117,30 @@ func items(raw string) []string {
 	return out
 }
 
+// escaped is the remedy for a map whose values have commas without a backslash; empty if the fault is another one.
+func escaped(e Entry, raw string) string {
+	if e.Syntax != Map || !strings.Contains(raw, ",") || len(raw) > 1024 {
+		return ""
+	}
+	var pairs []string
+	joined := strings.Contains(raw, `"`)
+	for part := range strings.SplitSeq(strings.ReplaceAll(raw, `"`, ""), ",") {
+		switch part = strings.TrimSpace(part); {
+		case strings.Contains(part, "="):
+			pairs = append(pairs, part)
+		case len(pairs) == 0:
+			return ""
+		case part != "":
+			joined = true
+			pairs[len(pairs)-1] = strings.TrimSuffix(pairs[len(pairs)-1], `\`) + `\,` + part
+		}
+	}
+	if !joined {
+		return ""
+	}
+	return `write a backslash before each comma within a value, and no quotation marks: ` + strings.Join(pairs, ",")
+}
+
 func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
 	var v T
 	if err := json.Unmarshal([]byte(raw), &v); err != nil {
@@ -128,6 +152,9 @@ func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
 // JSONError describes an error of encoding/json in the terms of JSON instead of Go types.
 func JSONError(err error) error {
 	var wrong *json.UnmarshalTypeError
+	if broken := (*json.SyntaxError)(nil); errors.As(err, &broken) {
+		return fmt.Errorf("not JSON (at byte %d)", broken.Offset)
+	}
 	if !errors.As(err, &wrong) {
 		return err
 	}

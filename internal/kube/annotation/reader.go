@@ -111,7 +111,7 @@ func read[T any](r Reader, k Key, decode func(Entry, Key, string) (T, error)) in
 	e, _ := Lookup(k)
 	v, err := decode(e, k, raw)
 	if err != nil {
-		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), e.remedy()).In(e.Costs))
+		r.findings.Add(diag.New(source.Object(), source.Path(), diag.InvalidAnnotation, err.Error(), cmp.Or(escaped(e, raw), e.remedy())).In(e.Costs))
 		return intent.Field[T]{}
 	}
 	return intent.Of(v, source)

@@ -48,6 +48,8 @@ const (
 	InvalidAnnotation      Code = "InvalidAnnotation"
 	ReservedTag            Code = "ReservedTag"
 	UnknownAnnotation      Code = "UnknownAnnotation"
+	ForeignAnnotation      Code = "ForeignAnnotation"
+	GuardNotApplied        Code = "GuardNotApplied"
 	UnsupportedFeature     Code = "UnsupportedFeature"
 	IgnoredSetting         Code = "IgnoredSetting"
 	EndedSupport           Code = "EndedSupport"
@@ -57,6 +59,7 @@ const (
 	SettingsWait           Code = "SettingsWait"
 	InvalidRule            Code = "InvalidRule"
 	OverlappingRule        Code = "OverlappingRule"
+	HiddenRule             Code = "HiddenRule"
 	HostnameTaken          Code = "HostnameTaken"
 	ServiceNotFound        Code = "ServiceNotFound"
 	BackendLeftOut         Code = "BackendLeftOut"
@@ -116,6 +119,7 @@ const (
 	AWSUnavailable         Code = "AWSUnavailable"
 	PolicyDenied           Code = "PolicyDenied"
 	DeletionWaits          Code = "DeletionWaits"
+	NoTargets              Code = "NoTargets"
 	NoHealthyTargets       Code = "NoHealthyTargets"
 	ReadinessGateClosed    Code = "ReadinessGateClosed"
 	PodsEndEarly           Code = "PodsEndEarly"
@@ -180,6 +184,8 @@ var table = map[Code]Info{
 	InvalidAnnotation:      {Invalid, FailedBuildModel, "an annotation's value is malformed or out of range"},
 	ReservedTag:            {Invalid, FailedBuildModel, "the tags of an object have a key by which the controller finds its own resources; the tag is not written, and everything else of the object is carried out"},
 	UnknownAnnotation:      {Note, UnknownKey, "an annotation has the controller's prefix and is unknown, probably by a spelling mistake"},
+	ForeignAnnotation:      {Note, NoteReason, "an Ingress has an annotation of another Ingress controller, which has no effect; the note says what to write instead"},
+	GuardNotApplied:        {Note, NoteReason, "an Ingress has an annotation of another Ingress controller that restricts or protects; it has no effect, and nothing restricts these requests instead"},
 	UnsupportedFeature:     {Note, NoteReason, "a setting is valid and this version does not act on it"},
 	IgnoredSetting:         {Note, NoteReason, "a setting has no effect beside another one"},
 	EndedSupport:           {Note, SupportEnded, "a setting has no effect, because AWS has ended the service behind it; what the setting asked for, such as a web ACL that guards a load balancer, does not exist"},
@@ -189,6 +195,7 @@ var table = map[Code]Info{
 	GroupWaits:             {Conflict, FailedBuildModel, "a member of a group waits for another one: with --strict-groups until all are valid, else if it is not known what is deployed of that member and AWS holds no load balancer whose settings could be kept"},
 	InvalidRule:            {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	OverlappingRule:        {Note, NoteReason, "a rule shares requests with one of another namespace's Ingress of the group, and one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order; or a more specific listener of another namespace has requests of a route"},
+	HiddenRule:             {Note, NoteReason, "no request reaches a rule, because a rule in front of it or ssl-redirect answers all of its requests, or because it redirects to itself"},
 	HostnameTaken:          {Conflict, FailedBuildModel, "a ListenerSet or its route has a hostname that a route of another namespace serves at the Gateway or an older ListenerSet; requests for it stay with that route"},
 	ServiceNotFound:        {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	BackendLeftOut:         {Note, NoteReason, "a Service that an action of a listener names beside others does not exist: the other target groups get its share"},
@@ -248,6 +255,7 @@ var table = map[Code]Info{
 	AWSUnavailable:         {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	PolicyDenied:           {Denied, FailedDeployModel, "a policy, webhook or quota of the cluster refuses a write of the controller to the API server: a TargetGroupBinding, a finalizer, a status, a checkpoint; the message names both"},
 	DeletionWaits:          {Transient, FailedDeployModel, "the deletion of an object has waited for AWS for minutes; the object, and its namespace, stay until it is done"},
+	NoTargets:              {Note, NoteReason, "a target group can have no targets, because its Service is of a type without endpoints; its requests get 503"},
 	NoHealthyTargets:       {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	VerifyingListeners:     {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
 	UnusableReadinessProbe: {Note, NoteReason, "the health check is to be that of the readiness probe of the pods, and no check of AWS does the same; the usual one takes its place"},

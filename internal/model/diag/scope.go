@@ -34,6 +34,8 @@ func (s Scope) Withheld() bool {
 var scopes = map[Code]Scope{
 	InvalidRule:         Route,
 	OverlappingRule:     Route,
+	HiddenRule:          Route,
+	NoTargets:           Route,
 	HostnameTaken:       Route,
 	ServiceNotFound:     Route,
 	ServicePortNotFound: Route,

@@ -1,6 +1,8 @@
 package traffic
 
 import (
+	"net/netip"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -96,11 +98,11 @@ func implied(x, y stack.Condition) bool {
 		return false
 	}
 	within := func(v string, all []string, same func(pattern, v string) bool) bool {
-		return slices.ContainsFunc(all, func(p string) bool { return same(p, v) })
+		return same != nil && slices.ContainsFunc(all, func(p string) bool { return same(p, v) })
 	}
 	equal := func(p, v string) bool { return p == v }
 	for _, v := range y.Regex {
-		if !within(v, x.Regex, equal) {
+		if !within(v, x.Regex, equal) && !within(v, x.Values, covers[x.Field]) {
 			return false
 		}
 	}
@@ -115,9 +117,60 @@ func implied(x, y stack.Condition) bool {
 		same = func(p, v string) bool { return wider(strings.ToLower(p), strings.ToLower(v)) }
 	case stack.PathPattern:
 		same = wider
-	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString, stack.SourceIP:
+	case stack.SourceIP:
+		same = contains
+	case stack.HTTPHeader, stack.RequestMethod, stack.QueryString:
 	}
 	return !slices.ContainsFunc(y.Values, func(v string) bool { return !within(v, x.Values, same) })
+}
+
+// covers reports, by field, whether a pattern matches every text that a regular expression matches.
+var covers = map[stack.ConditionField]func(pattern, expression string) bool{
+	stack.HostHeader: func(p, expression string) bool {
+		name, wildcard, ok := hostname(expression)
+		name = strings.ReplaceAll(name, `\.`, ".")
+		if wildcard {
+			name = "*." + name
+		}
+		return ok && wider(strings.ToLower(p), strings.ToLower(name))
+	},
+	stack.PathPattern: func(p, expression string) bool {
+		q, ok := begins(expression)
+		return ok && wider(p, q)
+	},
+}
+
+// begins is a pattern that matches every text that an expression with ^ in front matches: its literal beginning, then anything.
+func begins(expression string) (pattern string, ok bool) {
+	re, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return "", false
+	}
+	parts := []*syntax.Regexp{re}
+	if re.Op == syntax.OpConcat {
+		parts = re.Sub
+	}
+	if parts[0].Op != syntax.OpBeginText {
+		return "", false
+	}
+	for i, part := range parts[1:] {
+		switch {
+		case part.Op == syntax.OpLiteral && part.Flags&syntax.FoldCase == 0:
+			pattern += string(part.Rune)
+		case part.Op == syntax.OpEndText && i == len(parts)-2:
+			return pattern, true
+		default:
+			return pattern + "*", true
+		}
+	}
+	return pattern + "*", true
+}
+
+// contains reports whether all addresses of a range are in another one.
+func contains(wide, narrow string) bool {
+	w, err := netip.ParsePrefix(wide)
+	n, bad := netip.ParsePrefix(narrow)
+	return wide == narrow || err == nil && bad == nil && w.Bits() <= n.Bits() && w.Contains(n.Addr())
 }
 
 // wider reports whether pattern p matches every text that pattern q matches. A pattern with backslashes covers only itself. For

@@ -167,3 +167,44 @@ func TestExpressionsOfHostnamesAreDisjointIfTheirNamesAre(t *testing.T) {
 		}
 	}
 }
+
+// TestPatternsCoverExpressions lists expressions all of whose texts a pattern matches, and others.
+func TestPatternsCoverExpressions(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		field               stack.ConditionField
+		pattern, expression string
+		want                bool
+	}{
+		{stack.PathPattern, "/*", `/v[0-9]+/users`, true},
+		{stack.PathPattern, "/orders/*", `^/orders/[0-9]+$`, true},
+		{stack.PathPattern, "/orders", `^/orders$`, true},
+		{stack.PathPattern, "/orders", `^/orders`, false},
+		{stack.PathPattern, "/orders/*", `^/orders(/.*)?$`, false},
+		{stack.PathPattern, "/orders/*", `/orders/[0-9]+$`, false},
+		{stack.PathPattern, "/orders/*", `^(?i)/orders/[0-9]+$`, false},
+		{stack.PathPattern, "/orders/*", `^/orders/a|/b$`, false},
+		{stack.PathPattern, "/orders/*", `(`, false},
+		{stack.PathPattern, "/a/*", `(?m)^/a/b`, false},
+		{stack.HostHeader, "a.test", `^a\.test(:[0-9]+)?$`, true},
+		{stack.HostHeader, "*.test", `^a\.test(:[0-9]+)?$`, true},
+		{stack.HostHeader, "*.test", `^[^.].*\.a\.test(:[0-9]+)?$`, true},
+		{stack.HostHeader, "a.test", `^[^.].*\.test(:[0-9]+)?$`, false},
+	} {
+		wide := []stack.Condition{{Field: tc.field, Values: []string{tc.pattern}}}
+		narrow := []stack.Condition{{Field: tc.field, Regex: []string{tc.expression}}}
+		if got := Covers(wide, narrow); got != tc.want {
+			t.Errorf("%s covers expression %s: %t, want %t", tc.pattern, tc.expression, got, tc.want)
+		}
+	}
+}
+
+func TestRangesCoverThoseWithinThem(t *testing.T) {
+	t.Parallel()
+	from := func(ranges ...string) []stack.Condition {
+		return []stack.Condition{{Field: stack.SourceIP, Values: ranges}}
+	}
+	if !Covers(from("10.0.0.0/8"), from("10.1.0.0/16", "10.2.3.4/32")) || Covers(from("10.1.0.0/16"), from("10.0.0.0/8")) || Covers(from("0.0.0.0/0"), from("::/0")) {
+		t.Error("a range covers ranges beyond it, or not those within it")
+	}
+}

@@ -106,6 +106,10 @@ func (t *translation) service(k groupKey, at string, s *site) *backend {
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Unable to find service port for port %d", k.port))
 		return &backend{}
 	}
+	if text, remedy := serviceport.WithoutEndpoints(svc); text != "" {
+		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text+"; "+remedy)
+		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.NoTargets, text, remedy))
+	}
 	return t.ofService(svc, port, at, s)
 }
 

@@ -1,0 +1,119 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/compile/rules"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// declaredRule is a rule as a member declares it. Its routes may be on several ports.
+type declaredRule struct {
+	member int
+	source intent.Source
+}
+
+// reach is whether requests reach a declared rule.
+type reach struct {
+	reached bool
+	hidden  *rules.Hidden // one of its rules that none reaches
+	port    int32         // an HTTP port all of whose requests redirect
+}
+
+// reachOf is what is known of a rule as declared.
+func (b *build) reachOf(at declaredRule) *reach {
+	r := b.reaches[at]
+	if r == nil {
+		if b.reaches == nil {
+			b.reaches = map[declaredRule]*reach{}
+		}
+		r = &reach{}
+		b.reaches[at] = r
+		b.reachOrder = append(b.reachOrder, at)
+	}
+	return r
+}
+
+// reached records which rules of a port requests reach. dropped are those that the port does not get.
+func (b *build) reached(p *port, all []rules.Rule, dropped []rules.Hidden) {
+	hidden := rules.HiddenIn(all)
+	for _, h := range slices.Concat(hidden, dropped) {
+		if r := b.reachOf(declaredRule{h.Rule.Member, h.Rule.Route.Source}); r.hidden == nil {
+			r.hidden = &h
+		}
+	}
+	at := 0 // hidden has the order of all
+	for i := range all {
+		if at < len(hidden) && hidden[at].At == i {
+			at++
+			continue
+		}
+		b.reachOf(declaredRule{all[i].Member, all[i].Route.Source}).reached = true
+	}
+}
+
+// redirected records the rules of a port whose requests all redirect to another one.
+func (b *build) redirected(p *port) {
+	for _, i := range p.members {
+		for r := range b.members[i].Routes {
+			if route := &b.members[i].Routes[r]; b.onPort(p, i, route) {
+				b.reachOf(declaredRule{i, route.Source}).port = p.number
+			}
+		}
+	}
+}
+
+// noteHidden notes the rules that no request reaches on any port.
+func (b *build) noteHidden(redirect int32) {
+	for _, at := range b.reachOrder {
+		r := b.reaches[at]
+		m := &b.members[at.member]
+		if r.reached || m.State.LeftOut() || at.source.Path() == "" {
+			continue
+		}
+		d := diag.New(m.Object, at.source.Place(), diag.HiddenRule, "", "")
+		switch {
+		case r.hidden == nil:
+			s := b.settings.sslRedirect
+			d.Text = fmt.Sprintf("no request reaches this rule: port %d redirects all requests to port %d (%s), where the object has no listener", r.port, redirect, s.Source)
+			d.Remedy = fmt.Sprintf(`add {"HTTPS":%d} to alb.ingress.kubernetes.io/listen-ports of this Ingress; for ACME challenges, in the ingressTemplate of the issuer's solver`, redirect)
+		case r.hidden.By == nil:
+			d.Text = "this redirect leads back to its own requests, so it is left out; the next rule that matches answers them"
+			d.Remedy = "redirect to another protocol, host, port or path, or remove the rule"
+		default:
+			if b.told(at) || b.members[r.hidden.By.Member].State.LeftOut() {
+				continue
+			}
+			d.Text, d.Remedy = hiddenText(r.hidden, b.members[r.hidden.By.Member].Object)
+		}
+		b.note(at.member, d)
+	}
+}
+
+// told reports whether a finding says already that another member answers the requests of a rule.
+func (b *build) told(at declaredRule) bool {
+	return slices.ContainsFunc(b.notes[at.member], func(d diag.Diagnostic) bool { return d.Code == diag.OverlappingRule && d.Path == at.source.Place() })
+}
+
+// hiddenText says which rule answers the requests of another one, and what to write instead.
+func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
+	where := h.By.Route.Source.Path()
+	text = fmt.Sprintf("no request reaches this rule (%s): %s of %s matches all of its requests and comes first", stack.ConditionsText(h.Rule.Conditions), where, by)
+	remedy = "use another host or path, or narrow that rule"
+	switch {
+	case !expression(h.Rule.Conditions) || expression(h.By.Conditions):
+	case by.Kind == "Ingress":
+		remedy = "paths of type Prefix come before expressions: write that path with pathType ImplementationSpecific behind this one, as /* for /, or narrow it"
+	default:
+		remedy = "prefixes come before expressions: write that path as an expression, too, in a rule behind this one, or narrow it"
+	}
+	return text, remedy
+}
+
+// expression reports whether a rule compares paths with regular expressions.
+func expression(conditions []stack.Condition) bool {
+	return slices.ContainsFunc(conditions, func(c stack.Condition) bool { return c.Field == stack.PathPattern && len(c.Regex) > 0 })
+}

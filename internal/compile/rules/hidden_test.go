@@ -1,0 +1,49 @@
+package rules
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// TestHiddenRulesAreThoseThatAreCovered compares the index by hosts with a search among all rules.
+func TestHiddenRulesAreThoseThatAreCovered(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		hosts := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.test", "A.test", "b.test", "*.test", "?.test"}), 0, 2, rapid.ID[string])
+		paths := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"/", "/*", "/x", "/x/*", "/*/y"}), 0, 2, rapid.ID[string])
+		all := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Rule {
+			var w Rule
+			if h := hosts.Draw(t, "hosts"); len(h) > 0 {
+				w.Conditions = append(w.Conditions, stack.Condition{Field: stack.HostHeader, Values: h})
+			}
+			if p := paths.Draw(t, "paths"); len(p) > 0 {
+				w.Conditions = append(w.Conditions, stack.Condition{Field: stack.PathPattern, Values: p})
+			}
+			return w
+		}), 1, 8).Draw(t, "rules")
+		for i := range all {
+			all[i].Route = &intent.Route{Source: intent.At(diag.Object{Kind: "Ingress", Name: "web"}, string(rune('a'+i)))}
+		}
+		hidden := map[int]*Rule{}
+		for _, h := range HiddenIn(all) {
+			hidden[h.At] = h.By
+		}
+		for i := range all {
+			var by *Rule
+			for j := i - 1; j >= 0; j-- {
+				if traffic.Covers(all[j].Conditions, all[i].Conditions) {
+					by = &all[j]
+				}
+			}
+			if hidden[i] != by {
+				t.Fatalf("rule %d of %v is hidden by %v, want %v", i, all, hidden[i], by)
+			}
+		}
+	})
+}

@@ -1,0 +1,282 @@
+package annotation
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// nginxPrefix is the prefix of the keys of ingress-nginx.
+const nginxPrefix = "nginx.ingress.kubernetes.io/"
+
+// otherControllers are the prefixes of the keys of further Ingress controllers.
+var otherControllers = []string{
+	"nginx.org/", "nginx.com/", "ingress.kubernetes.io/", "traefik.ingress.kubernetes.io/", "haproxy.org/", "haproxy-ingress.github.io/",
+	"konghq.com/", "appgw.ingress.kubernetes.io/", "projectcontour.io/", "ingress.cloud.google.com/", "networking.gke.io/",
+}
+
+// equal is what to write for a key of another controller.
+type equal struct {
+	write  string // empty = a load balancer has nothing like it
+	guards bool   // the key restricts or protects: without it, requests get through
+	idle   string // the value that asks for nothing
+}
+
+// nginx are the keys of ingress-nginx by their names behind the prefix.
+var nginx = map[string]equal{
+	"whitelist-source-range":                {write: string(InboundCIDRs) + ", or a source-ip condition in " + string(Conditions) + "<service>", guards: true},
+	"allowlist-source-range":                {write: string(InboundCIDRs) + ", or a source-ip condition in " + string(Conditions) + "<service>", guards: true},
+	"denylist-source-range":                 {write: "a web ACL with an IP set (" + string(WebACLARN) + ")", guards: true},
+	"auth-type":                             {write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
+	"auth-secret":                           {write: string(AuthType) + ": oidc or cognito; passwords of a Secret are not supported", guards: true},
+	"auth-secret-type":                      {},
+	"auth-realm":                            {},
+	"auth-url":                              {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC) + ", or " + string(JWTValidation), guards: true},
+	"auth-signin":                           {write: string(AuthType) + ": oidc with " + string(AuthIDPOIDC), guards: true},
+	"auth-method":                           {},
+	"auth-response-headers":                 {},
+	"enable-global-auth":                    {write: string(AuthType), idle: "false", guards: true},
+	"auth-tls-secret":                       {write: string(MutualAuthentication) + " with a trust store", guards: true},
+	"auth-tls-verify-client":                {write: string(MutualAuthentication) + " with mode verify", idle: "off", guards: true},
+	"auth-tls-verify-depth":                 {},
+	"auth-tls-match-cn":                     {guards: true},
+	"auth-tls-pass-certificate-to-upstream": {write: string(MutualAuthentication) + ", which passes the certificate in headers"},
+	"auth-tls-error-page":                   {},
+	"enable-modsecurity":                    {write: "a web ACL (" + string(WebACLARN) + ")", idle: "false", guards: true},
+	"enable-owasp-core-rules":               {write: "a web ACL with AWSManagedRulesCommonRuleSet (" + string(WebACLARN) + ")", idle: "false", guards: true},
+	"modsecurity-snippet":                   {write: "a web ACL (" + string(WebACLARN) + ")", guards: true},
+	"limit-rps":                             {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true},
+	"limit-rpm":                             {write: "a rate-based rule of a web ACL (" + string(WebACLARN) + ")", guards: true},
+	"limit-connections":                     {guards: true},
+	"limit-whitelist":                       {write: "a rule of a web ACL (" + string(WebACLARN) + ")"},
+	"limit-rate":                            {},
+	"limit-rate-after":                      {},
+	"limit-burst-multiplier":                {},
+	"limit-req-status-code":                 {},
+	"ssl-redirect":                          {write: string(SSLRedirect) + `: "443", and both ports in ` + string(ListenPorts), idle: "false", guards: true},
+	"force-ssl-redirect":                    {write: string(SSLRedirect) + `: "443", and both ports in ` + string(ListenPorts), idle: "false", guards: true},
+	"preserve-trailing-slash":               {},
+	"ssl-passthrough":                       {write: "a Service of type LoadBalancer with a TCP port (network load balancer)", idle: "false"},
+	"ssl-ciphers":                           {write: string(SSLPolicy), guards: true},
+	"ssl-prefer-server-ciphers":             {write: string(SSLPolicy)},
+	"hsts":                                  {write: string(ListenerAttributes) + "HTTPS-443: routing.http.response.strict_transport_security.header_value=…"},
+	"rewrite-target":                        {write: string(Transforms) + "<service> with type url-rewrite"},
+	"app-root":                              {write: "an action of type redirect for path / (" + string(Actions) + "<name>)"},
+	"use-regex":                             {write: string(RegexPathMatch) + ": \"true\", and paths that begin with /^", idle: "false"},
+	"permanent-redirect":                    {write: "an action of type redirect with HTTP_301 (" + string(Actions) + "<name>)"},
+	"permanent-redirect-code":               {write: "statusCode HTTP_301 or HTTP_302 of an action of type redirect"},
+	"temporal-redirect":                     {write: "an action of type redirect with HTTP_302 (" + string(Actions) + "<name>)"},
+	"from-to-www-redirect":                  {write: "an action of type redirect with a host (" + string(Actions) + "<name>)", idle: "false"},
+	"backend-protocol":                      {write: string(BackendProtocol) + ", and " + string(BackendProtocolVersion) + " for HTTP2 and GRPC"},
+	"affinity":                              {write: string(TargetGroupAttributes) + ": stickiness.enabled=true,stickiness.type=lb_cookie"},
+	"affinity-mode":                         {},
+	"session-cookie-name":                   {write: string(TargetGroupAttributes) + ": stickiness.type=app_cookie,stickiness.app_cookie.cookie_name=…"},
+	"session-cookie-max-age":                {write: string(TargetGroupAttributes) + ": stickiness.lb_cookie.duration_seconds=…"},
+	"session-cookie-expires":                {write: string(TargetGroupAttributes) + ": stickiness.lb_cookie.duration_seconds=…"},
+	"load-balance":                          {write: string(TargetGroupAttributes) + ": load_balancing.algorithm.type=…"},
+	"upstream-hash-by":                      {},
+	"proxy-read-timeout":                    {write: string(LoadBalancerAttributes) + ": idle_timeout.timeout_seconds=…, for all of the load balancer"},
+	"proxy-send-timeout":                    {write: string(LoadBalancerAttributes) + ": idle_timeout.timeout_seconds=…, for all of the load balancer"},
+	"proxy-connect-timeout":                 {},
+	"proxy-body-size":                       {write: "a size constraint rule of a web ACL (" + string(WebACLARN) + ")", guards: true, idle: "0"},
+	"proxy-buffering":                       {},
+	"proxy-buffer-size":                     {},
+	"proxy-buffers-number":                  {},
+	"proxy-http-version":                    {write: string(BackendProtocolVersion)},
+	"proxy-next-upstream":                   {},
+	"proxy-redirect-from":                   {},
+	"proxy-redirect-to":                     {},
+	"proxy-ssl-secret":                      {},
+	"proxy-ssl-verify":                      {guards: true, idle: "off"},
+	"upstream-vhost":                        {write: string(Transforms) + "<service> with type host-header-rewrite"},
+	"server-alias":                          {write: "a rule for each host in spec.rules"},
+	"canary":                                {write: "weights in an action of type forward (" + string(Actions) + "<name>)", idle: "false"},
+	"canary-weight":                         {write: "weights in an action of type forward (" + string(Actions) + "<name>)"},
+	"canary-weight-total":                   {write: "weights in an action of type forward (" + string(Actions) + "<name>)"},
+	"canary-by-header":                      {write: "an http-header condition (" + string(Conditions) + "<service>)"},
+	"canary-by-header-value":                {write: "an http-header condition (" + string(Conditions) + "<service>)"},
+	"canary-by-header-pattern":              {write: "an http-header condition (" + string(Conditions) + "<service>)"},
+	"canary-by-cookie":                      {write: "an http-header condition on Cookie (" + string(Conditions) + "<service>)"},
+	"enable-cors":                           {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…", idle: "false"},
+	"cors-allow-origin":                     {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_origin.header_value=…"},
+	"cors-allow-methods":                    {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_methods.header_value=…"},
+	"cors-allow-headers":                    {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_headers.header_value=…"},
+	"cors-expose-headers":                   {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_expose_headers.header_value=…"},
+	"cors-allow-credentials":                {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_allow_credentials.header_value=…"},
+	"cors-max-age":                          {write: string(ListenerAttributes) + "<protocol>-<port>: routing.http.response.access_control_max_age.header_value=…"},
+	"configuration-snippet":                 {guards: true},
+	"server-snippet":                        {guards: true},
+	"stream-snippet":                        {},
+	"custom-headers":                        {},
+	"custom-http-errors":                    {},
+	"default-backend":                       {write: "spec.defaultBackend"},
+	"mirror-target":                         {},
+	"mirror-request-body":                   {},
+	"mirror-host":                           {},
+	"service-upstream":                      {},
+	"enable-access-log":                     {write: string(LoadBalancerAttributes) + ": access_logs.s3.enabled=…"},
+	"enable-rewrite-log":                    {},
+	"enable-opentelemetry":                  {},
+	"x-forwarded-prefix":                    {},
+	"connection-proxy-header":               {},
+	"client-body-buffer-size":               {},
+}
+
+// ofOther is the finding about a key of another Ingress controller; ok is false if it asks for nothing, or is of none.
+func ofOther(o diag.Object, key, value string) (d diag.Diagnostic, ok bool) {
+	name, of := strings.CutPrefix(key, nginxPrefix)
+	e, known := nginx[name]
+	switch {
+	case !of && !hasPrefix(key, otherControllers), known && e.idle != "" && value == e.idle, strings.HasSuffix(name, "-source-range") && admitsAll(value):
+		return d, false
+	case !of:
+		e.write = "its equal from the list of annotations, if there is one"
+	}
+	code, text := diag.ForeignAnnotation, fmt.Sprintf("annotation %s belongs to another controller and has no effect", key)
+	if e.guards {
+		code = diag.GuardNotApplied
+		text += "; nothing restricts these requests instead"
+	}
+	remedy := "remove it; a load balancer has no equal"
+	if e.write != "" {
+		remedy = "write " + e.write
+	}
+	return diag.New(o, Key(key).Path(), code, text, remedy), true
+}
+
+// hasPrefix reports whether a text has one of some prefixes.
+func hasPrefix(s string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// admitsAll reports whether a list of ranges, or one of it, admits every address of IPv4.
+func admitsAll(ranges string) bool {
+	for r := range strings.SplitSeq(ranges, ",") {
+		if p, err := netip.ParsePrefix(strings.TrimSpace(r)); err == nil && p.Bits() == 0 && p.Addr().Is4() {
+			return true
+		}
+	}
+	return false
+}
+
+// alike are keys of one prefix whose counterparts of the other have another name.
+var alike = map[Key]Key{
+	ServiceTargetType: TargetType, ServiceName: LoadBalancerName, ServiceCertificates: CertificateARN, ServiceSSLPolicy: SSLPolicy,
+	ServiceTags: Tags, ServiceAttributes: LoadBalancerAttributes, ServiceSourceRanges: InboundCIDRs, ServiceGroupName: GroupName,
+	ServicePrefixLists: PrefixLists, ServiceInternal: Scheme, ServiceHCInterval: HealthCheckInterval, ServiceHCTimeout: HealthCheckTimeout,
+	ServiceHCHealthy: HealthyThreshold, ServiceHCUnhealthy: UnhealthyThreshold, ServiceHCSuccessCodes: SuccessCodes,
+}
+
+// counterpart is the key with which the other kind of object sets the same; empty = there is none.
+func counterpart(k Key) Key {
+	other := Key(IngressPrefix + strings.TrimPrefix(string(k), serviceLoadBalancerPrefix))
+	if strings.HasPrefix(string(k), IngressPrefix) {
+		other = Key(serviceLoadBalancerPrefix + strings.TrimPrefix(string(k), IngressPrefix))
+	}
+	if e, ok := Lookup(other); ok && e.Scope != Written {
+		return other
+	}
+	for service, ingress := range alike {
+		switch k {
+		case service:
+			return ingress
+		case ingress:
+			return service
+		}
+	}
+	return ""
+}
+
+// otherPrefix is the finding about a key of load balancers of Services on an object without one.
+func otherPrefix(o diag.Object, k Key) diag.Diagnostic {
+	remedy := "remove it"
+	if c := counterpart(k); c != "" {
+		remedy = "write " + string(c) + ", or remove it"
+	}
+	return diag.New(o, k.Path(), diag.IgnoredSetting,
+		fmt.Sprintf("annotation %s has no effect on this object: it is read on Services with a network load balancer", k), remedy)
+}
+
+// CheckWithoutLoadBalancer reports the keys of load balancers on a Service that has none.
+func CheckWithoutLoadBalancer(f *Findings, o diag.Object, annotations map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(annotations)) {
+		if strings.HasPrefix(k, serviceLoadBalancerPrefix) && !foreign[Key(k)] {
+			d := otherPrefix(o, Key(k))
+			if c := counterpart(Key(k)); c == "" || !onBackend(c) {
+				d.Remedy = "remove it, or give the Service type LoadBalancer"
+			}
+			f.Add(d)
+		}
+	}
+}
+
+// onBackend reports whether a key is read on backend Services.
+func onBackend(k Key) bool {
+	e, _ := Lookup(k)
+	return e.Scope == OnBoth
+}
+
+// meantAttribute are words of unknown keys that stand for an attribute.
+var meantAttribute = []struct{ words, attribute string }{
+	{"zonal-shift", "zonal_shift.config.enabled=true"},
+	{"idle-timeout", "idle_timeout.timeout_seconds=60"},
+	{"deletion-protection", "deletion_protection.enabled=true"},
+	{"cross-zone", "load_balancing.cross_zone.enabled=true"},
+	{"access-log", "access_logs.s3.enabled=true,access_logs.s3.bucket=…"},
+	{"http2", "routing.http2.enabled=true"},
+}
+
+// suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it decides nothing.
+func suggestion(k Key) string {
+	if best := Nearest(k); best != "" {
+		return fmt.Sprintf("did you mean %s?", best)
+	}
+	name := strings.TrimPrefix(suffix(k), "aws-load-balancer-")
+	if len(name) > longestName {
+		return ""
+	}
+	attributes := LoadBalancerAttributes
+	if strings.HasPrefix(string(k), ServicePrefix) {
+		attributes = ServiceAttributes
+	}
+	for _, m := range meantAttribute {
+		if strings.Contains(name, m.words) {
+			return fmt.Sprintf("did you mean %s: %s?", attributes, m.attribute)
+		}
+	}
+	var best Key
+	for _, e := range entries {
+		if prefix(e.Key) != prefix(k) || e.Scope == Written {
+			continue
+		}
+		known := strings.TrimPrefix(suffix(e.Key), "aws-load-balancer-")
+		if partOf(name, known) || partOf(known, name) {
+			if best == "" || distant(suffix(k), suffix(e.Key)) < distant(suffix(k), suffix(best)) {
+				best = e.Key
+			}
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	e, _ := Lookup(best)
+	return fmt.Sprintf("did you mean %s%s?", best, e.Family)
+}
+
+// partOf reports whether a name begins or ends with another one and a separator.
+func partOf(name, part string) bool {
+	rest, begins := strings.CutPrefix(name, part)
+	front, ends := strings.CutSuffix(name, part)
+	return part != "" && (begins && rest != "" && (rest[0] == '-' || rest[0] == '.') || ends && front != "" && (front[len(front)-1] == '-' || front[len(front)-1] == '.'))
+}
+
+func distant(a, b string) int { return Distance(strings.ToLower(a), strings.ToLower(b)) }
