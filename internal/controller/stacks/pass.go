@@ -56,7 +56,7 @@ func (s *Reconciler) pass(ctx context.Context, log logr.Logger, key stack.Key, w
 	}
 	spent = s.Metrics.StartStage(kind.Controller, kind.Stages.Finalizer)
 	observes := w.Observes(key.Owner)
-	if observes { // nothing is made that would have to go with an object
+	if observes || c.Departure { // nothing is made that would have to go with an object
 		mark = func(context.Context, stack.ID, front.Input) refusedWrites { return nil }
 	}
 	refused := mark(ctx, key.ID, w)
