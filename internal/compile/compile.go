@@ -92,6 +92,8 @@ type Result struct {
 	Full bool
 	// Keep is what stays as AWS holds it, because an error hides what it should be, or because members cannot be seen.
 	Keep stack.Keep
+	// Departure reports that nothing can be built of the members that stay. The stack is only for deleting what those that leave have.
+	Departure bool
 	// Consents are the values of the tag elbv2.k8s.aws/shared-with on which the stack rests, by the ARN of the load balancer: they may be older than what AWS has.
 	Consents map[string]string
 	// DriftPolicy has the policies that members and classes declare for what is changed in AWS by hand, by group of fields.

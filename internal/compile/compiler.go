@@ -271,7 +271,11 @@ func (c *compiler) waiting(needs ...facts.Need) Result {
 
 // stuck is the result if nothing can be built.
 func (c *compiler) stuck(b *build) Result {
-	return Result{Memory: c.carry(), Diagnostics: c.diagnose(b, "; nothing is built or changed until this is fixed")}
+	r := c.departure()
+	if len(r.Needs) == 0 {
+		r.Diagnostics = c.diagnose(b, "; nothing is built or changed until this is fixed")
+	}
+	return r
 }
 
 // carry is the memory with the good versions of members that still exist.

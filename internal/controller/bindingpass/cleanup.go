@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -100,8 +101,8 @@ func (b *Reconciler) endVanished(ctx context.Context, name client.ObjectKey) (en
 	return b.memory.get(o).opened, nil
 }
 
-// clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding has it or waits for
-// it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
+// clear deregisters what the binding registered, unless its target group is gone as well, its stack makes it again, or another binding of its namespace
+// has it or waits for it, which then knows what to keep; and it drops its rules, when what it deregistered has drained.
 func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (successors []v1beta1.TargetGroupBinding, err error) {
 	id, group := stack.ID{Namespace: o.Namespace, Name: o.Name}, b.group(o)
 	b.Networking.RetainUnknown(ctx, o)
@@ -116,7 +117,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 	case b.TargetGroupDeleted(group.ARN):
 		b.Registry.Forget(group)
 	case !b.served(o): // nothing registered is its own
-	case err == nil && group.ARN != "" && len(successors) == 0 && own:
+	case err == nil && group.ARN != "" && !inherited(o, successors) && own:
 		if needed, err = b.stillNeeded(ctx, o); needed || err != nil {
 			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
@@ -164,6 +165,12 @@ func (b *Reconciler) dropRecord(ctx context.Context, o *v1beta1.TargetGroupBindi
 		return nil
 	}
 	return b.RegisteredTargets.Delete(ctx, id)
+}
+
+// inherited reports whether a successor may take over the targets of a binding that goes. One of another namespace has other targets, and may never
+// serve: its author must not keep those of others registered.
+func inherited(o *v1beta1.TargetGroupBinding, successors []v1beta1.TargetGroupBinding) bool {
+	return slices.ContainsFunc(successors, func(x v1beta1.TargetGroupBinding) bool { return x.Namespace == o.Namespace })
 }
 
 // stillNeeded reports whether a binding that goes is made again by its stack, so that its targets stay registered meanwhile: its stack has not

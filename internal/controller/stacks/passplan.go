@@ -76,7 +76,7 @@ func (p *pass) compile(ctx context.Context) exit {
 func (p *pass) mark(ctx context.Context) exit {
 	s := p.reconciler
 	spent := s.Metrics.StartStage(p.kind.Controller, p.kind.Stages.Finalizer)
-	p.marked = p.marked || p.observes // nothing is made that would have to go with an object
+	p.marked = p.marked || p.observes || p.compiled.Departure // nothing is made that would have to go with an object
 	var refused refusedWrites
 	if !p.marked {
 		refused = s.addFinalizers(ctx, p.key.ID, p.input)

@@ -193,6 +193,9 @@ type Keep struct {
 	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen: only rules and target
 	// groups that are known to be of its objects go. Empty = all objects were seen. It needs Settings.
 	SeenNamespace string `json:"seenNamespace,omitempty"`
+	// Departed are namespaces all of whose objects leave the group while nothing can be built of those that stay: only listeners, rules and target
+	// groups that are known to be of their objects go. It needs Settings.
+	Departed []string `json:"departed,omitempty"`
 }
 
 // BroughtCertificate is a certificate of the listener on a port with the namespaces whose objects declare it, or did.

@@ -31,7 +31,7 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *s
 		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.ID == w.ID })
 	})
 	listeners, defaults := keepListeners(&s, keep, obs, lb)
-	keep.Resources = slices.Concat(keep.Resources, also, listeners, unseen(keep.SeenNamespace, &s, obs))
+	keep.Resources = slices.Concat(keep.Resources, also, listeners, unseen(judged(keep), &s, obs))
 	keep.Actions = slices.Concat(keep.Actions, defaults)
 	keepTargetGroups(&s, obs)
 	keepBindings(&s, obs)
@@ -82,9 +82,8 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 			continue
 		}
 		n := slices.IndexFunc(wanted, func(w stack.Listener) bool { return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID) })
-		if n < 0 && len(wanted) == 0 && keep.SeenNamespace != "" {
-			l := memberless(have, lb.ID)
-			s.Listeners, defaults = append(s.Listeners, l), append(defaults, listenerRef(l.ID))
+		if n < 0 && len(wanted) == 0 && len(judged(keep)) > 0 {
+			defaults = append(defaults, keepMemberless(s, keep, obs, lb, have)...)
 			continue
 		}
 		if n < 0 {

@@ -14,14 +14,14 @@ import (
 // have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours shows by itself
 // nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
 // rules of others.
-func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) (keep []stack.Ref) {
-	if namespace == "" {
+func unseen(namespaces []string, s *stack.Stack, obs *awsop.Observed) (keep []stack.Ref) {
+	if len(namespaces) == 0 {
 		return nil
 	}
 	identities := map[string]string{}
 	for _, tg := range obs.TargetGroups {
 		identities[tg.ARN] = tg.ID
-		if !madeIn(namespace, tg.ID) {
+		if !madeIn(namespaces, tg.ID) {
 			keep = append(keep, stack.Literal(stack.KindTargetGroup, tg.ARN))
 		}
 	}
@@ -31,7 +31,7 @@ func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) (keep []stack
 		for _, ref := range awsop.TargetGroupsOf(r.Actions) {
 			id := identities[ref.Literal]
 			ours = ours || id != ""
-			seen = seen && (id == "" || madeIn(namespace, id))
+			seen = seen && (id == "" || madeIn(namespaces, id))
 		}
 		if !seen || !ours && !slices.ContainsFunc(s.Rules, func(w stack.Rule) bool {
 			return canonical.Conditions(w.Conditions) == canonical.Conditions(r.Conditions) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms) && canonical.SameActions(w.Actions, r.Actions, canonical.Literal)
@@ -42,6 +42,22 @@ func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) (keep []stack
 	return keep
 }
 
+// keepMemberless gives a stack without members a listener that AWS holds. It returns the listener if its default actions stay: those that forward to
+// target groups of objects that leave do not, and a listener of a network load balancer has nothing else.
+func keepMemberless(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer, have *awsop.Listener) (defaults []stack.Ref) {
+	l, departs := memberless(have, lb.ID), ofDeparted(keep, obs, have)
+	switch {
+	case departs && lb.Type == stack.Network:
+		return nil
+	case departs:
+		l.DefaultActions = []stack.Action{{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: "404", ContentType: "text/plain"}}}
+	default:
+		defaults = []stack.Ref{listenerRef(l.ID)}
+	}
+	s.Listeners = append(s.Listeners, l)
+	return defaults
+}
+
 // memberless is a listener that AWS holds as one of a stack without members.
 func memberless(have *awsop.Listener, balancer string) stack.Listener {
 	l := have.Listener
@@ -50,5 +66,24 @@ func memberless(have *awsop.Listener, balancer string) stack.Listener {
 	return l
 }
 
-// madeIn reports whether a target group was made for an Ingress of a namespace.
-func madeIn(namespace, id string) bool { return strings.HasPrefix(id, namespace+"/") }
+// madeIn reports whether a target group was made for an object of one of the namespaces.
+func madeIn(namespaces []string, id string) bool {
+	return slices.ContainsFunc(namespaces, func(n string) bool { return strings.HasPrefix(id, n+"/") })
+}
+
+// judged are the namespaces of which alone anything is deleted; none = all.
+func judged(keep stack.Keep) []string {
+	if keep.SeenNamespace != "" {
+		return []string{keep.SeenNamespace}
+	}
+	return keep.Departed
+}
+
+// ofDeparted reports whether a listener forwards to target groups, all of which are of objects that leave.
+func ofDeparted(keep stack.Keep, obs *awsop.Observed, l *awsop.Listener) bool {
+	refs := awsop.TargetGroupsOf(l.DefaultActions)
+	return len(refs) > 0 && !slices.ContainsFunc(refs, func(r stack.Ref) bool {
+		tg := obs.TargetGroup(r.Literal)
+		return tg == nil || !madeIn(keep.Departed, tg.ID)
+	})
+}
