@@ -210,6 +210,10 @@ func producers(path string, named map[string]diag.Code, out map[diag.Code]bool) 
 			}
 		case *ast.KeyValueExpr:
 			code(n.Value)
+		case *ast.CompositeLit:
+			if name, ok := n.Type.(*ast.Ident); ok && name.Name == "driftNote" {
+				code(n.Elts[0])
+			}
 		case *ast.AssignStmt:
 			for _, e := range n.Rhs {
 				code(e)

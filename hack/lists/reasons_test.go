@@ -11,6 +11,8 @@ var reasons = map[string]string{
 	"controller podNeeds.keep":                           "looks at a namespace at intervals, before its watch of pods ends",
 	"controller restrictedCache.List":                    "passes on the list of its caller",
 	"controller wiring.roleCame":                         "a role that can be assumed again concerns any binding; it is rare",
+	"controller wiring.setUpDoctor":                      "passes on the list of its caller",
+	"controller/leaderdoctor Doctor.facts":               "looks at all objects once a minute, in the leader",
 	"controller wiring.subjectOf":                        "there are few classes",
 	"controller wiring.wakeBindings":                     "a hold of an administrator concerns any binding; it is rare",
 	"controller/bindingpass Reconciler.TargetGroups":     "looks for drift in all target groups, at intervals",

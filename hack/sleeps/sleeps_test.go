@@ -22,6 +22,9 @@ var allowed = map[string]string{
 	"internal/controller/chaos_soak_test.go: step":                                                      "runs in the bubble of a soak",
 	"internal/controller/queue/controller_test.go: Reconcile":                                           "a pass takes time, as AWS does; nothing waits for its end by this sleep",
 	"internal/aws/inventory/large_test.go: read":                                                        "runs in the bubbles of the tests of large accounts",
+	"internal/aws/awsclient/turns_test.go: call":                                                        "runs in the bubbles of the tests of turns",
+	"internal/controller/fairlimits_test.go: pass":                                                      "runs in the bubble of the test of AWS's limits",
+	"internal/controller/queue/tenant_test.go: wake":                                                    "runs in the bubbles of the tests of tenants",
 	"playground/alerts/fleet_test.go: watchClusters":                                                    "runs in the bubbles of the table of alerts",
 	"playground/alerts/world_test.go: watch":                                                            "runs in the bubbles of the table of alerts",
 }

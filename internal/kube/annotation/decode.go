@@ -138,7 +138,7 @@ func escaped(e Entry, raw string) string {
 	if !joined {
 		return ""
 	}
-	return `write a backslash before each comma within a value, and no quotation marks: ` + strings.Join(pairs, ",")
+	return `write key=value pairs with a backslash before each comma within a value, and no quotation marks: ` + strings.Join(pairs, ",")
 }
 
 func decodeJSON[T any](_ Entry, k Key, raw string) (T, error) {
