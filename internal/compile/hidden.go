@@ -71,7 +71,7 @@ func (b *build) noteHidden(redirect int32) {
 	for _, at := range b.reachOrder {
 		r := b.reaches[at]
 		m := &b.members[at.member]
-		if r.reached || m.State.LeftOut() || at.source.Path() == "" {
+		if r.reached || m.State.LeftOut() || at.source.Path() == "" || ofListener(at.source.Object()) {
 			continue
 		}
 		d := diag.New(m.Object, at.source.Place(), diag.HiddenRule, "", "")
@@ -92,6 +92,9 @@ func (b *build) noteHidden(redirect int32) {
 		b.note(at.member, d)
 	}
 }
+
+// ofListener reports whether a rule is one that a listener of a Gateway needs, which no route declares.
+func ofListener(o diag.Object) bool { return o.Kind == "Gateway" || o.Kind == "ListenerSet" }
 
 // told reports whether a finding says already that another member answers the requests of a rule.
 func (b *build) told(at declaredRule) bool {
