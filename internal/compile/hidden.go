@@ -38,7 +38,7 @@ func (b *build) reachOf(at declaredRule) *reach {
 }
 
 // reached records which rules of a port requests reach. dropped are those that the port does not get.
-func (b *build) reached(p *port, all []rules.Rule, dropped []rules.Hidden) {
+func (b *build) reached(all []rules.Rule, dropped []rules.Hidden) {
 	hidden := rules.HiddenIn(all)
 	for _, h := range slices.Concat(hidden, dropped) {
 		if r := b.reachOf(declaredRule{h.Rule.Member, h.Rule.Route.Source}); r.hidden == nil {

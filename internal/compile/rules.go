@@ -49,7 +49,7 @@ func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 		}
 	}
 	all, dropped := l.Optimise(all)
-	b.reached(p, all, dropped)
+	b.reached(all, dropped)
 	return b.existingOnly(p, rules.Join(all))
 }
 

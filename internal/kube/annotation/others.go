@@ -186,10 +186,10 @@ func counterpart(k Key) Key {
 		return other
 	}
 	for service, ingress := range alike {
-		switch k {
-		case service:
+		if k == service {
 			return ingress
-		case ingress:
+		}
+		if k == ingress {
 			return service
 		}
 	}

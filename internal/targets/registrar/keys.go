@@ -68,7 +68,7 @@ func eachMissing(from, in []Endpoint, f func(Endpoint)) {
 func walk(was, is []Endpoint, gone, come func(int), both func(was, is int)) {
 	i, j := 0, 0
 	for i < len(was) || j < len(is) {
-		c := 0
+		var c int
 		switch {
 		case i == len(was):
 			c = 1
