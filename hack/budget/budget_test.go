@@ -20,8 +20,8 @@ type program struct {
 }
 
 var programs = []program{
-	{"controller", "../..", "./cmd/controller", 1140, 50},
-	{"lbc", "../..", "./cmd/lbc", 805, 47},
+	{"controller", "../..", "./cmd/controller", 1140, 51},
+	{"lbc", "../..", "./cmd/lbc", 805, 48},
 	{"playground", "../../playground", "./cmd/playground", 2800, 118},
 }
 
