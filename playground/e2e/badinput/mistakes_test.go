@@ -47,7 +47,7 @@ var mistakes = []mistake{
 				"actions.go": `{"type": "forward", "forwardConfig": {"targetGroups": [{"serviceName": "web", "servicePort": "http"}]}}`,
 			}, scene.Path{Path: "/", Service: "go", Port: "name: use-annotation"})
 		},
-		contains: []string{"alb.ingress.kubernetes.io/actions.go", "json", "unexpected end"},
+		contains: []string{"alb.ingress.kubernetes.io/actions.go", "json", "not JSON"},
 	},
 	annotation("bool", "multi-cluster-target-group", "maybe", "maybe", "true or false"),
 	annotation("word", "healthcheck-interval-seconds", "soon", "soon", "whole number"),

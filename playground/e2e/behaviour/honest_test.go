@@ -15,6 +15,7 @@ func TestStatusIsHonestWhileAWSIsSlow(t *testing.T) {
 	const ns = "honest"
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	lb := serve(t, c, ns, "web", "/")
+	c.Kubectl(t, "wait", "--for=create", "-n", ns, "lb/ingress-web", "--timeout=60s")
 	c.Kubectl(t, "wait", "--for=condition=Ready", "-n", ns, "lb/ingress-web", "--timeout=60s")
 	edit := func(timeout string) {
 		t.Helper()
