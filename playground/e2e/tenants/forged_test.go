@@ -55,7 +55,7 @@ func TestForgedMarksAndTextsReachNobody(t *testing.T) {
 			t.Errorf("%s serves on with %d listeners", lb.Name, len(lb.Listeners))
 		}
 	}
-	patch(map[string]any{"annotations": map[string]any{"alb.ingress.kubernetes.io/group.name": nil}}) // its own load balancer ends with it
+	patch(map[string]any{"annotations": map[string]any{"alb.ingress.kubernetes.io/group.name": nil, "alb.ingress.kubernetes.io/target-group-attributes": nil}}) // its own load balancer ends with it
 	c.WaitFor(t, "the finalizer of his own Ingress", func(context.Context) error {
 		if got := scene.Query(t, c, "get", "ingress", "web", "-n", "forgemal", "-o", "jsonpath={.metadata.finalizers}"); got != `["ingress.k8s.aws/resources"]` {
 			return fmt.Errorf("finalizers %s", got)

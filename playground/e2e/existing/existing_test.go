@@ -1,4 +1,5 @@
-package tenants
+// Package existing runs the controller with --existing-features-only.
+package existing
 
 import (
 	"strings"
@@ -7,6 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
+
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // TestExistingFeaturesOnlyRefusesAdditions shows that the API server refuses what the existing
 // controller does not have, in objects of each kind that may have it, and admits everything else.
