@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -165,6 +167,19 @@ func clusterConfig(kubeconfig string, r *reach) (*rest.Config, error) {
 		return nil, fmt.Errorf("no cluster to examine: %w", err)
 	}
 	return c, nil
+}
+
+// clusterClient reads and writes the cluster of clusterConfig.
+func clusterClient(kubeconfig string, r *reach) (client.Client, error) {
+	rc, err := clusterConfig(kubeconfig, r)
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := readable.Scheme()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(rc, client.Options{Scheme: scheme})
 }
 
 func (o *doctorOptions) show(out io.Writer, r doctor.Report) error {

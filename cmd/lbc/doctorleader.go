@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
@@ -54,15 +53,7 @@ func leaseOf(args []string) client.ObjectKey {
 
 // showLeader shows the report that the leader has written.
 func (o *doctorOptions) showLeader(ctx context.Context, out io.Writer) error {
-	rc, err := clusterConfig(o.config.Kubeconfig, &o.reach)
-	if err != nil {
-		return err
-	}
-	scheme, err := readable.Scheme()
-	if err != nil {
-		return err
-	}
-	k, err := client.New(rc, client.Options{Scheme: scheme})
+	k, err := clusterClient(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return err
 	}

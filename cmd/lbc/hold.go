@@ -20,7 +20,6 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
@@ -104,15 +103,7 @@ func (o *holdOptions) run(ctx context.Context, out io.Writer) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	rc, err := clusterConfig(o.config.Kubeconfig, &o.reach)
-	if err != nil {
-		return err
-	}
-	scheme, err := readable.Scheme()
-	if err != nil {
-		return err
-	}
-	k, err := client.New(rc, client.Options{Scheme: scheme})
+	k, err := clusterClient(o.config.Kubeconfig, &o.reach)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lbc/cleanup"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -99,7 +98,7 @@ func (o *leftOptions) read(ctx context.Context, given func(string) bool, errOut 
 	scope.RequestCertificates, scope.ImportCertificates, scope.WithoutCertificates, scope.TrustStores = true, true, nil, true
 	l.account = cleanup.Account{Cluster: c.ClusterName, VPC: c.VPC, Clients: clients, Inventory: inventory.New(clients, scope)}
 	if !o.noCluster {
-		if l.kube, err = o.client(); err != nil {
+		if l.kube, err = clusterClient(o.config.Kubeconfig, &o.reach); err != nil {
 			return nil, err
 		}
 	}
@@ -127,18 +126,6 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 		}
 	}
 	return &facts, nil
-}
-
-func (o *leftOptions) client() (client.Client, error) {
-	rc, err := clusterConfig(o.config.Kubeconfig, &o.reach)
-	if err != nil {
-		return nil, err
-	}
-	scheme, err := readable.Scheme()
-	if err != nil {
-		return nil, err
-	}
-	return client.New(rc, client.Options{Scheme: scheme})
 }
 
 // alive is why a controller is believed to run: it renews its Lease, or a pod of its Deployment is ready.
