@@ -3,6 +3,7 @@
 //
 //	testrun test              all suites, short form: what a change needs
 //	testrun all               all suites, long form (LBC_TEST_ALL=1)
+//	testrun long              the packages that have long forms, in these, without the race detector
 //	testrun check             unit and golden tests without the race detector, with Go's cache of results
 //	testrun area ./internal/compile/... -run 'TestX'
 //	testrun times             the dearest tests of the last runs
@@ -30,7 +31,7 @@ func main() {
 	os.Exit(code)
 }
 
-const usage = `usage: testrun [flags] test | all | check | area PATTERN... | times | list
+const usage = `usage: testrun [flags] test | all | long | check | area PATTERN... | times | list
 
 flags:
 `
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string) int {
 	flags.Usage = func() { fmt.Fprint(flags.Output(), usage); flags.PrintDefaults() } //nolint:errcheck // a terminal
 	var o options
 	flags.StringVar(&o.run, "run", "", "run only tests that match this regular expression; results are not taken from the cache")
-	flags.StringVar(&o.cover, "cover", "", "write coverage counters of our packages into this directory")
+	flags.StringVar(&o.cover, "cover", "", "write coverage counters of our packages into this directory; the race detector is off, for it covers nothing more")
 	flags.BoolVar(&o.measure, "measure", false, "record the processor time of each package too; nothing is taken from the cache")
 	flags.StringVar(&o.times, "times", "bin/testtimes", "directory with the times of the last run of each suite")
 	flags.IntVar(&o.count, "rows", 100, "number of tests that \"times\" prints")
@@ -78,7 +79,7 @@ var errFailed = errors.New("tests failed")
 
 func command(ctx context.Context, args []string, o options) error {
 	if len(args) == 0 {
-		return errors.New("name what to run: test, all, check, area, times or list; -h explains them")
+		return errors.New("name what to run: test, all, long, check, area, times or list; -h explains them")
 	}
 	name, rest := args[0], args[1:]
 	if name == "times" {
@@ -100,6 +101,9 @@ func command(ctx context.Context, args []string, o options) error {
 		}
 		if err := os.MkdirAll(o.cover, 0o750); err != nil {
 			return err
+		}
+		for i := range suites {
+			suites[i].race = false
 		}
 	}
 	return runSuites(ctx, suites, o)

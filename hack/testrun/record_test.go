@@ -176,6 +176,26 @@ func TestAreaIncludesDependents(t *testing.T) {
 	}
 }
 
+func TestLongFormsAreOfTheirPackagesOnly(t *testing.T) {
+	t.Chdir("../..")
+	suites, err := plan(t.Context(), "long", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, s := range suites {
+		if s.race || len(s.env) != 1 {
+			t.Errorf("%s: race detector %v, environment %v", s.name, s.race, s.env)
+		}
+		all = append(all, s.packages...)
+	}
+	for p, want := range map[string]bool{"/internal/compile": true, "/internal/lib/backoff": false, "/playground/e2e/degraded": true, "/playground/curl": false} {
+		if slices.Contains(all, module+p) != want {
+			t.Errorf("%s is there: %v", p, !want)
+		}
+	}
+}
+
 func TestUsageOfATestBinaryIsRecorded(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "usage")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

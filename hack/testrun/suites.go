@@ -33,8 +33,11 @@ var playgroundArgs = []string{"-count=1", "-timeout=60m", "-p=4", "-parallel=8"}
 
 // plan returns the suites of a command, in the order in which they run.
 func plan(ctx context.Context, name string, patterns []string) ([]suite, error) {
-	if name == "area" {
+	switch name {
+	case "area":
 		return area(ctx, patterns)
+	case "long":
+		return longForms(ctx)
 	}
 	packages, err := list(ctx, ".", module+"/...")
 	if err != nil {
@@ -67,7 +70,25 @@ func plan(ctx context.Context, name string, patterns []string) ([]suite, error) 
 		}
 		return suites, nil
 	}
-	return nil, fmt.Errorf("%q is no command: test, all, check, area, times or list", name)
+	return nil, fmt.Errorf("%q is no command: test, all, long, check, area, times or list", name)
+}
+
+// longForms returns the suites of the packages that have a long form or long tests. All others run alike in "test" and in "all".
+func longForms(ctx context.Context) ([]suite, error) {
+	suites := []suite{
+		{name: "packages with long forms", dir: ".", args: []string{"-timeout=40m"}},
+		{name: "end to end, packages with long tests", dir: "playground", args: playgroundArgs},
+	}
+	for i := range suites {
+		packages, err := list(ctx, suites[i].dir, "./...")
+		if err != nil {
+			return nil, err
+		}
+		isShort := func(p pack) bool { return !slices.Contains(p.tests, module+"/internal/lib/longtest") }
+		suites[i].packages = paths(slices.DeleteFunc(packages, isShort))
+		suites[i].env = []string{longtest.Variable + "=1"}
+	}
+	return suites, nil
 }
 
 // pack is a package as go list prints it.
