@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo v0.0.0-dev)
 # Without tables for debuggers, linking takes half the time; stack traces do not need them. Functions begin at multiples of 16 bytes instead of 32:
 # a hundredth less of every program.
-STRIPPED := -s -w -funcalign=16
+STRIPPED := -s -w -funcalign=8
 LDFLAGS := $(STRIPPED) -X main.version=$(VERSION)
 LBC := github.com/k8s-lbc/lbc
 CHART := charts/aws-load-balancer-controller

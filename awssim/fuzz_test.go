@@ -43,11 +43,11 @@ func fuzzProgram(seed uint64, size int) []byte {
 // TestTheFuzzersReachMostActions shows that the programs which the fuzzers begin with are not all refused.
 func TestTheFuzzersReachMostActions(t *testing.T) {
 	t.Parallel()
-	longtest.Long(t, "360,000 bytes of programs")
+	longtest.Long(t, "720,000 bytes of programs")
 	for services, least := range map[string]float64{"ec2": 0.6, "acm,route53": 0.5, "wafv2,shield,globalaccelerator,sts,tagging": 0.45} {
 		names := strings.Split(services, ",")
 		reached, all := map[string]bool{}, 0
-		for seed := range uint64(6) {
+		for seed := range uint64(12) {
 			z := newFuzzer(t, fuzzProgram(seed, 20000))
 			z.run(t, names)
 			for action := range z.reached {

@@ -14,16 +14,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 )
 
-var someTarget = rapid.Custom(func(t *rapid.T) Target {
-	return Target{ID: rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.10", "10.0.0.1:8", "i-1", "i-10", "i-2", strings.Repeat("a", 200)}).Draw(t, "id"),
-		Port:     rapid.SampledFrom([]int32{8, 80, 443, 8080, 30000}).Draw(t, "port"),
-		ServerID: rapid.SampledFrom([]string{"", "0x1", "0x2"}).Draw(t, "server")}
-})
+// someTarget is made anew for each test: a generator is not to be shared by tests that run at once.
+func someTarget() *rapid.Generator[Target] {
+	return rapid.Custom(func(t *rapid.T) Target {
+		return Target{ID: rapid.SampledFrom([]string{"10.0.0.1", "10.0.0.10", "10.0.0.1:8", "i-1", "i-10", "i-2", strings.Repeat("a", 200)}).Draw(t, "id"),
+			Port:     rapid.SampledFrom([]int32{8, 80, 443, 8080, 30000}).Draw(t, "port"),
+			ServerID: rapid.SampledFrom([]string{"", "0x1", "0x2"}).Draw(t, "server")}
+	})
+}
 
 func TestTargetsAreOrderedAsTheirKeys(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := someTarget.Draw(t, "a"), someTarget.Draw(t, "b")
+		a, b := someTarget().Draw(t, "a"), someTarget().Draw(t, "b")
 		if got, want := compareTargets(&a, &b), cmp.Compare(a.Key(), b.Key()); got != want {
 			t.Fatalf("%s and %s: %d, want %d", a.Key(), b.Key(), got, want)
 		}
@@ -31,24 +34,26 @@ func TestTargetsAreOrderedAsTheirKeys(t *testing.T) {
 }
 
 // someEndpoints are lists in order, as passes make them, and others.
-var someEndpoints = rapid.Custom(func(t *rapid.T) []Endpoint {
-	var out []Endpoint
-	for _, x := range rapid.SliceOfN(someTarget, 0, 12).Draw(t, "targets") {
-		out = append(out, Endpoint{Target: x})
-	}
-	if rapid.Float64Range(0, 1).Draw(t, "ordered") < 0.8 {
-		slices.SortFunc(out, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
-		out = slices.CompactFunc(out, func(a, b Endpoint) bool { return a.Key() == b.Key() })
-	}
-	return out
-})
+func someEndpoints() *rapid.Generator[[]Endpoint] {
+	return rapid.Custom(func(t *rapid.T) []Endpoint {
+		var out []Endpoint
+		for _, x := range rapid.SliceOfN(someTarget(), 0, 12).Draw(t, "targets") {
+			out = append(out, Endpoint{Target: x})
+		}
+		if rapid.Float64Range(0, 1).Draw(t, "ordered") < 0.8 {
+			slices.SortFunc(out, func(a, b Endpoint) int { return cmp.Compare(a.Key(), b.Key()) })
+			out = slices.CompactFunc(out, func(a, b Endpoint) bool { return a.Key() == b.Key() })
+		}
+		return out
+	})
+}
 
 func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		g := newGroup(Group{})
 		var before []Endpoint
-		for _, list := range rapid.SliceOfN(someEndpoints, 1, 6).Draw(t, "lists") {
+		for _, list := range rapid.SliceOfN(someEndpoints(), 1, 6).Draw(t, "lists") {
 			keys, want := g.keysOf(&Request{Want: list}), newKeyCache(list)
 			if !slices.Equal(keys.list, want.list) || !maps.Equal(keys.set, want.set) {
 				t.Fatalf("%v: %v %v", want.list, keys.list, keys.set)

@@ -34,15 +34,18 @@ var accountChecks = []Check{{
 	Remedy: "lbc orphans has the commands that delete or keep it; --delete-orphans-after has the controller delete it after a time; what an object has just left may still be on its way",
 	Find:   orphans,
 }, {
-	Name: "certificate-expiring", Severity: Warning, Leader: true, Needs: []Source{Certificates},
-	About:  "A certificate of a listener expires within thirty days, which ACM's own renewal would have prevented; an error within seven days, and if it has expired.",
-	Remedy: "import the new certificate under the same ARN; for one of Amazon, restore the DNS record or mail address that proves the domain",
-	Find:   expiringCertificates,
-}, {
 	Name: "certificate-not-covering", Severity: Warning, Needs: []Source{Certificates, Objects},
 	About:  "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
 	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or leave the annotation out so that one is discovered",
 	Find:   uncoveredHosts,
+}}
+
+// certificateChecks are those of the account that the leader makes.
+var certificateChecks = []Check{{
+	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
+	About:  "A certificate of a listener expires within thirty days, which ACM's own renewal would have prevented; an error within seven days, and if it has expired.",
+	Remedy: "import the new certificate under the same ARN; for one of Amazon, restore the DNS record or mail address that proves the domain",
+	Find:   expiringCertificates,
 }}
 
 func withoutName(f *Facts) string {

@@ -14,13 +14,6 @@ import (
 // abandonedAfter is the time without a renewal of the Lease after which no controller looks after LoadBalancer objects. A change of leaders takes seconds.
 const abandonedAfter = 2 * time.Minute
 
-var statusUnattended = Check{
-	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
-	About:  "LoadBalancer objects say what was true when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
-	Remedy: "start the controller again; or, if it is gone for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
-	Find:   unattendedStatuses,
-}
-
 // Shown is a LoadBalancer object.
 type Shown struct {
 	Namespace, Name string

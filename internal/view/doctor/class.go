@@ -16,32 +16,32 @@ import (
 )
 
 var classChecks = []Check{{
-	Name: "ingress-class-missing", Severity: Error, Leader: true, Needs: []Source{Objects},
+	Name: "ingress-class-missing", Severity: Error, Needs: []Source{Objects},
 	About:  "An Ingress names an IngressClass that does not exist: no controller serves it, and it gets no event.",
 	Remedy: "create the class (with spec.controller " + ingress.Controller + " for this controller), or name an existing one in spec.ingressClassName",
 	Find:   missingClasses,
 }, {
-	Name: "ingress-class-default-twice", Severity: Error, Leader: true, Needs: []Source{Objects},
+	Name: "ingress-class-default-twice", Severity: Error, Needs: []Source{Objects},
 	About:  "Several IngressClasses are marked as the default: the API server refuses Ingresses that name no class.",
 	Remedy: "leave the annotation ingressclass.kubernetes.io/is-default-class: \"true\" on one class",
 	Find:   defaultClasses,
 }, {
-	Name: "ingress-unclassed", Severity: Warning, Leader: true, Needs: []Source{Objects},
+	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
 	About:  "An Ingress has annotations of this controller and no class, and no class is the default: no controller serves it, and it gets no event.",
 	Remedy: "set spec.ingressClassName",
 	Find:   unclassedIngresses,
 }, {
-	Name: "class-params-missing", Severity: Error, Leader: true, Needs: []Source{Objects},
+	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
 	About:  "An IngressClass of the controller names IngressClassParams that do not exist: its Ingresses are not served.",
 	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
 	Find:   missingParams,
 }, {
-	Name: "gateway-class-missing", Severity: Error, Leader: true, Needs: []Source{Objects},
+	Name: "gateway-class-missing", Severity: Error, Needs: []Source{Objects},
 	About:  "A Gateway names a GatewayClass that does not exist: no controller serves it, and its status stays empty.",
 	Remedy: "create the class (with spec.controllerName gateway.k8s.aws/alb or gateway.k8s.aws/nlb for this controller), or name an existing one",
 	Find:   missingGatewayClasses,
 }, {
-	Name: "gateway-class-unaccepted", Severity: Error, Leader: true, Needs: []Source{Objects},
+	Name: "gateway-class-unaccepted", Severity: Error, Needs: []Source{Objects},
 	About:  "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller serves its name. Its Gateways have no load balancers.",
 	Remedy: "correct spec.parametersRef of the class or what it names; where no condition is set, see that the controller runs and that its feature gates serve Gateways",
 	Find:   unacceptedGatewayClasses,

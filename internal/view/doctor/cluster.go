@@ -12,44 +12,49 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/support"
 )
 
-var clusterChecks = []Check{{
-	Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
-	About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not take the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
-		"Mistakes are then stored, and the creation of all Services waits for the controller. Older than v" + minimum.String() + ", an error: it does not serve what the controller reads.",
-	Remedy: "update the cluster",
-	Find:   outdatedKubernetes,
-}, {
-	Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
-	About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves what it reads.",
-	Remedy: "update the controller to a release that supports this version of Kubernetes",
-	Find:   untestedKubernetes,
-}, {
-	Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
-	About:  "A definition of the controller's custom resources is missing. Without that of TargetGroupBindings no target is registered, without that of IngressClassParams classes have no parameters; without others, the feature waits that needs them.",
-	Remedy: impairment.ApplyDefinitions,
-	Find:   missingDefinitions,
-}, {
-	Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
-	About:  "A definition lacks fields or versions that this version of the controller has: the API server drops such fields without a word.",
-	Remedy: impairment.ApplyDefinitions,
-	Find:   outdatedDefinitions,
-}, {
-	Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
-	About:  "The Gateway API is installed without kinds that the controller serves, or with an older version of them only.",
-	Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
-	Find:   missingGatewayKinds,
-}, {
-	Name: "gateway-api-outdated", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
-	About:  "The definitions of the Gateway API are older than those that the controller is made for.",
-	Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
-	Find:   outdatedGatewayAPI,
-}, {
-	Name: "rbac-denied", Severity: Error, Needs: []Source{Rights},
-	About:  "The controller's service account lacks a right, by the API server's answer to a SubjectAccessReview.",
-	Remedy: impairment.GrantRights,
-	Find:   deniedRights,
-}, {
-	Name: "node-provider-id", Severity: Warning, Leader: true, Needs: []Source{Nodes},
+func clusterChecks() []Check {
+	return []Check{{
+		Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
+		About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not take the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
+			"Mistakes are then stored, and the creation of all Services waits for the controller. Older than v" + minimum.String() + ", an error: it does not serve what the controller reads.",
+		Remedy: "update the cluster",
+		Find:   outdatedKubernetes,
+	}, {
+		Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
+		About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves what it reads.",
+		Remedy: "update the controller to a release that supports this version of Kubernetes",
+		Find:   untestedKubernetes,
+	}, {
+		Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
+		About:  "A definition of the controller's custom resources is missing. Without that of TargetGroupBindings no target is registered, without that of IngressClassParams classes have no parameters; without others, the feature waits that needs them.",
+		Remedy: impairment.ApplyDefinitions,
+		Find:   missingDefinitions,
+	}, {
+		Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
+		About:  "A definition lacks fields or versions that this version of the controller has: the API server drops such fields without a word.",
+		Remedy: impairment.ApplyDefinitions,
+		Find:   outdatedDefinitions,
+	}, {
+		Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
+		About:  "The Gateway API is installed without kinds that the controller serves, or with an older version of them only.",
+		Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
+		Find:   missingGatewayKinds,
+	}, {
+		Name: "gateway-api-outdated", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
+		About:  "The definitions of the Gateway API are older than those that the controller is made for.",
+		Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
+		Find:   outdatedGatewayAPI,
+	}, {
+		Name: "rbac-denied", Severity: Error, Needs: []Source{Rights},
+		About:  "The controller's service account lacks a right, by the API server's answer to a SubjectAccessReview.",
+		Remedy: impairment.GrantRights,
+		Find:   deniedRights,
+	}}
+}
+
+// nodeChecks are those of the cluster that the leader makes.
+var nodeChecks = []Check{{
+	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
 	About:  "A node has no provider id of an EC2 instance: it cannot be a target of type instance, and the security groups of its pods are not found by it.",
 	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
 	Find:   nodesWithoutInstance,

@@ -50,7 +50,12 @@ var controllerChecks = []Check{{
 	About:  "The lease of the leader is not renewed: none of the controllers works.",
 	Remedy: "see that pods of the controller run and may update the lease, and that no other process holds it",
 	Find:   leaderlessControllers,
-}, statusUnattended, {
+}, {
+	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
+	About:  "LoadBalancer objects say what was true when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
+	Remedy: "start the controller again; or, if it is gone for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
+	Find:   unattendedStatuses,
+}, {
 	Name: "controller-single", Severity: Note, Needs: []Source{Controller}, Skip: withoutDeployment,
 	About:  "The controller has one replica: while its pod is moved, no target is registered and webhooks do not answer.",
 	Remedy: "run two replicas",
@@ -72,18 +77,21 @@ var controllerChecks = []Check{{
 	About:  "Pods cannot reach the instance metadata service, because its answers end at the node (a hop limit of 1), and the controller takes the region, the VPC or credentials from there. It is a note while there is no controller.",
 	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
 	Find:   unreachableMetadata,
-}, {
-	Name: "controller-denied", Severity: Error, Leader: true, Needs: []Source{Events}, Uses: []Source{Objects},
+}}
+
+// objectChecks are those of the controller that the leader makes.
+var objectChecks = []Check{{
+	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
 	About:  "AWS has refused an action to the controller within the last hour, by the events on objects that exist, and no later event says that the object is well.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
-	Name: "object-failing", Severity: Warning, Leader: true, Needs: []Source{Events}, Uses: []Source{Objects},
+	Name: "object-failing", Severity: Warning, Needs: []Source{Events}, Uses: []Source{Objects},
 	About:  "The last event of the controller on an object that exists is a warning, within the last hour.",
 	Remedy: "follow the remedy of the event; lbc explain and lbc plan show more",
 	Find:   failingObjects,
 }, {
-	Name: "deletion-stuck", Severity: Error, Leader: true, Needs: []Source{Objects},
+	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
 	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller. The evidence has the cause that the controller shows on the object.",
 	Remedy: "remove the cause in the evidence; without one, see that the controller runs, and what lbc explain KIND NAME says of the object; remove the finalizers by hand only when nothing of the object is left in AWS",
 	Find:   stuckDeletions,

@@ -37,7 +37,6 @@ type Check struct {
 	Remedy   string   // of its findings that set none, lower case, no final stop
 	Needs    []Source
 	Uses     []Source // that it does without
-	Leader   bool     // the leader makes it as well, from what it holds
 	// Skip returns why the check does not apply to the facts; nil = it always applies.
 	Skip func(*Facts) string
 	Find func(*Facts) []Finding

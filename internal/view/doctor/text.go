@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -63,15 +64,16 @@ func count(n int, what string) string {
 func Page() string {
 	var b strings.Builder
 	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The leader makes those of the last column, from what it holds.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
+	leader := OfLeader()
 	for _, c := range Checks() {
 		inside := "no"
-		if c.Leader {
+		if slices.ContainsFunc(leader, func(l Check) bool { return l.Name == c.Name }) {
 			inside = "yes"
 		}
 		fmt.Fprintf(&b, "| [%s](#%s) | %s | %s |\n", c.Name, c.Name, c.Severity, inside)
 	}
 	b.WriteString("\n")
-	for _, a := range areas {
+	for _, a := range areas() {
 		fmt.Fprintf(&b, "## %s\n\n", a.title)
 		for _, c := range a.checks {
 			fmt.Fprintf(&b, "### %s\n\n%s\n\nSeverity: %s. Remedy: %s.\n\n", c.Name, c.About, c.Severity, c.Remedy)

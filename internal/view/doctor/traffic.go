@@ -36,11 +36,6 @@ var trafficChecks = []Check{{
 	Remedy: "see that the controller runs and leads, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {
-	Name: "target-group-bound-twice", Severity: Error, Leader: true, Needs: []Source{Objects},
-	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them say that they share it: each removes the targets of the others.",
-	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
-	Find:   boundTwice,
-}, {
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
 	About:  "Pods of a namespace with readiness gates have none: they were created before the label, or while the webhook did not answer. Rollouts do not wait for their health in the load balancer.",
 	Remedy: "recreate the pods: kubectl rollout restart",
@@ -50,8 +45,16 @@ var trafficChecks = []Check{{
 	About:  "Pods declare a grace period, or a sleep before their end, that is shorter than the time for which their load balancers may send requests to them: 15 seconds and the declared deregistration delay, or else 30 seconds, of an Application Load Balancer, and 180 seconds, or a declared delay that is longer, of a Network Load Balancer. Such requests are answered with 502 or 504, or fail.",
 	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; declare a deregistration delay where requests end soon",
 	Find:   abruptPods,
+}}
+
+// bindingChecks are those of traffic that the leader makes.
+var bindingChecks = []Check{{
+	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
+	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them say that they share it: each removes the targets of the others.",
+	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
+	Find:   boundTwice,
 }, {
-	Name: "load-balancers-shareable", Severity: Note, Leader: true, Needs: []Source{Objects},
+	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
 	About:  "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the same scheme and ports of their own, have a load balancer each. One for all of them costs less.",
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find:   shareable,
