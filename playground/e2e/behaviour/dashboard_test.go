@@ -17,7 +17,9 @@ import (
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
@@ -33,6 +35,12 @@ var unseen = map[string]string{
 	"lbc_actions_denied":                         "has a series only while an action is denied",
 	"lbc_listener_certificate_not_after_seconds": "no listener has a certificate here",
 	"lbc_certificate_imports_last_year":          "needs --enable-tls-secret-import",
+	"lbc_deletions_waiting":                      "has series only while deletions wait",
+}
+
+// waits are reasons of lbc_deletions_waiting: those that the alerts leave out, and one that they do not.
+var waits = []string{
+	waiting.InProgress, string(diag.AWSUnavailable), string(diag.CredentialsRefused), string(diag.RateExceeded), string(diag.DeletionProtected),
 }
 
 // expression is one of the dashboard or of the alerts.
@@ -176,6 +184,9 @@ func TestMetricsFitTableDashboardAndAlerts(t *testing.T) {
 					}
 					d.add(row.Name, 1, pairs...)
 				}
+			}
+			for _, reason := range waits {
+				d.add("lbc_deletions_waiting", 1, "reason", reason)
 			}
 			x := newExaminer(t, d)
 			for _, e := range expressions(t) {

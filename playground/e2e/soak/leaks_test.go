@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/internal/view/doctor"
 	"github.com/k8s-lbc/lbc/playground/verify"
 )
 
@@ -77,7 +78,8 @@ func (r *run) survey(ctx context.Context) (s state, err error) {
 		return s, err
 	}
 	for line := range strings.Lines(out) {
-		if f := strings.Fields(line); len(f) == 3 && !strings.HasPrefix(f[2], installation+"-checkpoint-") { // these stay, and their number is bounded
+		f := strings.Fields(line)
+		if len(f) == 3 && !strings.HasPrefix(f[2], installation+"-checkpoint-") && f[2] != doctor.ConfigMap { // these stay, and their number is bounded
 			s.objects = append(s.objects, strings.Join(f, " "))
 		}
 	}

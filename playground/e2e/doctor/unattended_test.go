@@ -14,7 +14,8 @@ import (
 )
 
 // TestStatusesWithoutAControllerAreFound shows that lbc wait and lbc doctor see by the Lease
-// that the controller has ended, or that the existing controller has taken its place.
+// that the controller has ended, or that the existing controller has taken its place. It is the last
+// test: the controller of the others has no Lease, and the objects would name this one's.
 func TestStatusesWithoutAControllerAreFound(t *testing.T) {
 	longtest.Long(t, "it restarts the controller; the tests of cmd/lbc and internal/view/doctor show each case")
 	c := cluster(t)
