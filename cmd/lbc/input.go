@@ -311,7 +311,12 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 	case i.limited():
 		only = within(v, s.snapshot, &i.config, i.namespace)
 	}
-	return offline.Plans(ctx, v, only, s.inventory, &i.config, s.cluster)
+	return i.planner(s).Plans(ctx, v, only)
+}
+
+// planner plans with the source's inventory and cluster, and the flags of the controller.
+func (i *inputs) planner(s *source) offline.Planner {
+	return offline.Planner{Account: s.inventory, Config: &i.config, Cluster: s.cluster}
 }
 
 // broken is a file that cannot be read, or that has no Kubernetes objects.
