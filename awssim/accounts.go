@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 	"github.com/k8s-lbc/lbc/awssim/wire"
@@ -127,10 +128,11 @@ func (s *Simulator) withOthers(t topology.Topology, soon func(time.Time)) topolo
 	return t
 }
 
-// report files the health of a target with the account that has its target group.
-func (s *Simulator) report(group, target string, port int32, zone, state, reason, description string) {
+// report sets the health of a target in the account that has its target group.
+func (s *Simulator) report(r targetgroup.HealthReport) {
+	target := account.TargetDescription{ID: r.Target, Port: r.Port, Zone: r.Zone}
 	for _, x := range s.accounts() {
-		x.Account.SetTargetHealth(group, target, port, zone, state, reason, description)
+		x.Account.SetTargetHealth(r.TargetGroup, target, account.Health{State: r.State, Reason: r.Reason, Description: r.Description})
 	}
 }
 

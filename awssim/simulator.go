@@ -32,7 +32,6 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/account"
 	"github.com/k8s-lbc/lbc/awssim/clock"
 	"github.com/k8s-lbc/lbc/awssim/dataplane"
-	"github.com/k8s-lbc/lbc/awssim/dataplane/targetgroup"
 	"github.com/k8s-lbc/lbc/awssim/dns"
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/awssim/idp"
@@ -297,9 +296,7 @@ func (s *Simulator) startPlane(o Options) error {
 		Identity: transport,
 		Logs:     s.logs,
 		Clock:    o.Clock, Network: s.Network, HealthInterval: o.HealthInterval, HealthTimeout: o.HealthTimeout, Logf: o.Logf,
-		HealthSink: func(r targetgroup.HealthReport) {
-			s.report(r.TargetGroup, r.Target, r.Port, r.Zone, r.State, r.Reason, r.Description)
-		},
+		HealthSink: s.report,
 	})
 	for _, x := range s.accounts() {
 		x.Account.Lock()

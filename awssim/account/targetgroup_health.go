@@ -26,21 +26,27 @@ var (
 	healthCheckIsOff = Health{"unavailable", "Target.HealthCheckDisabled", "Health checks are not enabled for this target"}
 )
 
-// SetTargetHealth takes the result of a health check: state, reason and description as DescribeTargetHealth spells them. It
-// takes the account's lock itself, announces no change, and ignores what is not registered, drains, or is not used any
-// more: a check that was under way when that happened does not count. An empty zone is any.
-func (a *Account) SetTargetHealth(tgARN, targetID string, port int32, zone, state, reason, description string) {
+// TargetDescription names a target of a target group, as AWS's type of that name does. An empty zone is any.
+type TargetDescription struct {
+	ID   string
+	Port int32
+	Zone string
+}
+
+// SetTargetHealth sets the health of a target from a health check. It takes the account's lock and announces no change.
+// It ignores a target that is not registered, drains, or is no longer in use: a check that was under way then does not count.
+func (a *Account) SetTargetHealth(tgARN string, target TargetDescription, health Health) {
 	a.Lock()
 	defer a.Unlock()
 	tg := a.TargetGroups[tgARN]
 	if tg == nil || !tg.Used() {
 		return
 	}
-	t := tg.Target(targetID, port)
-	if t == nil || !t.GoneAt.IsZero() || zone != "" && t.Zone != "" && zone != t.Zone {
+	t := tg.Target(target.ID, target.Port)
+	if t == nil || !t.GoneAt.IsZero() || target.Zone != "" && t.Zone != "" && target.Zone != t.Zone {
 		return
 	}
-	t.report(a.Clock.Now(), Health{state, reason, description})
+	t.report(a.Clock.Now(), health)
 }
 
 // TargetHealth is the state of a registered target now. It needs the account's lock.

@@ -41,7 +41,7 @@ func pass[I, O any](ctx context.Context, e Entry, action string, in *I, f func(c
 	if in == nil {
 		in = new(I)
 	}
-	return gate.Do(ctx, e.Gate, e.Service, action, in, f)
+	return gate.Do(ctx, e.Gate, gate.Operation{Service: e.Service, Action: action}, in, f)
 }
 
 func locked[I, O any](a *account.Account, in *I, f func(*I) (*O, error)) (*O, error) {

@@ -45,7 +45,7 @@ func TestAWSsCommandLineDrivesAWholeLife(t *testing.T) {
 		{command: health, want: `10.0.128.77 initial Elb.RegistrationInProgress\n10.0.144.78 initial Elb.RegistrationInProgress`},
 		{command: health, before: later(times.TargetInitial), want: `10.0.128.77 healthy None\n10.0.144.78 healthy None`},
 		{command: health, want: `10.0.128.77 unhealthy Target.FailedHealthChecks\n10.0.144.78 healthy None`, before: func(x *terminal) {
-			x.Account.SetTargetHealth(x.names["tg"], "10.0.128.77", 8080, "", "unhealthy", "Target.FailedHealthChecks", "Health checks failed")
+			x.Account.SetTargetHealth(x.names["tg"], account.TargetDescription{ID: "10.0.128.77", Port: 8080}, account.Health{State: "unhealthy", Reason: "Target.FailedHealthChecks", Description: "Health checks failed"})
 		}},
 		{command: "elbv2 deregister-targets --target-group-arn {tg} --targets Id=10.0.144.78,Port=8081"},
 		{command: health, want: `10.0.128.77 unhealthy Target.FailedHealthChecks\n10.0.144.78 draining Target.DeregistrationInProgress`},

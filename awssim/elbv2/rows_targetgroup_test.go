@@ -304,7 +304,7 @@ func TestModifyTargetGroupChangesOnlyWhatIsGiven(t *testing.T) {
 	f.listen(f.alb(), "HTTP", 80, forwardTo(arn))
 	f.account.HealthReported = true
 	f.ok(f.register(arn, 1, 1))
-	f.account.SetTargetHealth(arn, "10.0.1.20", 80, "", account.Healthy, "", "")
+	f.account.SetTargetHealth(arn, account.TargetDescription{ID: "10.0.1.20", Port: 80}, account.Health{State: account.Healthy})
 	out, err := f.ModifyTargetGroup(f.ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: &arn, HealthCheckIntervalSeconds: aws.Int32(20)})
 	f.ok(err)
 	if tg := out.TargetGroups[0]; *tg.HealthCheckIntervalSeconds != 20 || *tg.HealthCheckPath != "/old" || *tg.HealthCheckTimeoutSeconds != 5 || *tg.Matcher.HttpCode != "200" {

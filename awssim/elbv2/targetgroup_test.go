@@ -244,9 +244,9 @@ func TestTargetsGoThroughAWSStates(t *testing.T) {
 	expect("initial Elb.InitialHealthChecking")
 	f.clock.Advance(account.Real().TargetInitial)
 	expect("healthy")
-	f.account.SetTargetHealth(arn, node1, 80, "us-west-2a", "unhealthy", "Target.Timeout", "Request timed out")
+	f.account.SetTargetHealth(arn, account.TargetDescription{ID: node1, Port: 80, Zone: "us-west-2a"}, account.Health{State: "unhealthy", Reason: "Target.Timeout", Description: "Request timed out"})
 	expect("unhealthy Target.Timeout")
-	f.account.SetTargetHealth(arn, node1, 81, "", "healthy", "", "")
+	f.account.SetTargetHealth(arn, account.TargetDescription{ID: node1, Port: 81}, account.Health{State: "healthy"})
 	expect("unhealthy Target.Timeout")
 	f.ok(f.account.SetInstanceState(node1, "stopped"))
 	expect("unused Target.InvalidState")
@@ -254,7 +254,7 @@ func TestTargetsGoThroughAWSStates(t *testing.T) {
 	_, err = f.DeregisterTargets(f.ctx, &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: target})
 	f.ok(err)
 	expect("draining Target.DeregistrationInProgress")
-	f.account.SetTargetHealth(arn, node1, 80, "", "healthy", "", "")
+	f.account.SetTargetHealth(arn, account.TargetDescription{ID: node1, Port: 80}, account.Health{State: "healthy"})
 	expect("draining Target.DeregistrationInProgress")
 	f.clock.Advance(299 * time.Second)
 	expect("draining Target.DeregistrationInProgress")
@@ -294,7 +294,7 @@ func TestTargetsStayInitialUntilSomethingReportsTheirHealth(t *testing.T) {
 		if string(d.TargetHealth.State) != want || *d.HealthCheckPort != "8080" || *d.Target.AvailabilityZone != "us-west-2a" {
 			t.Errorf("want %s, got %v %v", want, d.TargetHealth, d.Target)
 		}
-		f.account.SetTargetHealth(arn, "10.0.1.9", 8080, "us-west-2a", "healthy", "", "")
+		f.account.SetTargetHealth(arn, account.TargetDescription{ID: "10.0.1.9", Port: 8080, Zone: "us-west-2a"}, account.Health{State: "healthy"})
 	}
 }
 

@@ -114,14 +114,16 @@ func (g *Gate) NewRequestID() string {
 	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&0xffffffffffff)
 }
 
-// Do passes one call of service ("elasticloadbalancing", "ec2", …) and action ("CreateListener") through g: token buckets,
-// fault rules, permission, latency, then f, then the record. Errors are *apierr.Error as AWS would answer, ErrDropped, the
-// context's, or f's own. A nil g just calls f.
-func Do[I, O any](ctx context.Context, g *Gate, service, action string, in *I, f func(context.Context, *I) (*O, error)) (*O, error) {
+// Operation names an operation of AWS's API, such as "CreateListener" of "elasticloadbalancing".
+type Operation struct{ Service, Action string }
+
+// Do passes one call of an operation through g: token buckets, fault rules, permission, latency, then f, then the record.
+// Errors are *apierr.Error as AWS would answer, ErrDropped, the context's, or f's own. A nil g just calls f.
+func Do[I, O any](ctx context.Context, g *Gate, op Operation, in *I, f func(context.Context, *I) (*O, error)) (*O, error) {
 	if g == nil {
 		return f(ctx, in)
 	}
-	out, err := g.pass(ctx, service, action, in, func(ctx context.Context) (any, error) {
+	out, err := g.pass(ctx, op, in, func(ctx context.Context) (any, error) {
 		o, err := f(ctx, in)
 		if err != nil {
 			return nil, err
@@ -135,12 +137,12 @@ func Do[I, O any](ctx context.Context, g *Gate, service, action string, in *I, f
 	return o, nil
 }
 
-func (g *Gate) pass(ctx context.Context, service, action string, in any, f func(context.Context) (any, error)) (any, error) {
+func (g *Gate) pass(ctx context.Context, op Operation, in any, f func(context.Context) (any, error)) (any, error) {
 	if RequestID(ctx) == "" {
 		ctx = WithRequestID(ctx, g.NewRequestID())
 	}
 	call := Call{
-		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: service, Action: action, Caller: Caller(ctx), Input: in, size: Size(ctx),
+		Time: g.clock.Now(), RequestID: RequestID(ctx), Service: op.Service, Action: op.Action, Caller: Caller(ctx), Input: in, size: Size(ctx),
 	}
 	acted := false
 	defer func() {

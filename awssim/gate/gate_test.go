@@ -42,7 +42,7 @@ func newBench(t *testing.T, o Options) *bench {
 }
 
 func (b *bench) call(service, action, name string) (*output, error) {
-	return Do(WithCaller(context.Background(), "AKIATEST"), b.Gate, service, action, &input{Name: name},
+	return Do(WithCaller(context.Background(), "AKIATEST"), b.Gate, Operation{service, action}, &input{Name: name},
 		func(context.Context, *input) (*output, error) {
 			b.effects++
 			return &output{N: b.effects}, nil
@@ -57,7 +57,7 @@ func TestTheRecordHoldsTheCallOfEveryEffectThatCanBeSeen(t *testing.T) {
 		<-effect
 		read <- g.Calls()
 	}()
-	_, err := Do(t.Context(), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) {
+	_, err := Do(t.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) {
 		close(effect)
 		for range 1000 { // the reader comes before the answer
 			runtime.Gosched()
@@ -71,7 +71,7 @@ func TestTheRecordHoldsTheCallOfEveryEffectThatCanBeSeen(t *testing.T) {
 
 func TestANilGateOnlyCallsTheHandler(t *testing.T) {
 	t.Parallel()
-	out, err := Do(context.Background(), nil, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) {
+	out, err := Do(context.Background(), nil, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) {
 		return &output{N: 7}, nil
 	})
 	if err != nil || out.N != 7 {
@@ -85,7 +85,7 @@ func TestEveryCallIsRecordedWithItsCallerAndResult(t *testing.T) {
 	if _, err := b.call("ec2", "DescribeVpcs", "a"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Do(WithRequestID(context.Background(), "given"), b.Gate, "elasticloadbalancing", "DeleteRule", &input{},
+	_, err := Do(WithRequestID(context.Background(), "given"), b.Gate, Operation{"elasticloadbalancing", "DeleteRule"}, &input{},
 		func(ctx context.Context, _ *input) (*output, error) {
 			if RequestID(ctx) != "given" {
 				t.Errorf("the handler sees request id %q", RequestID(ctx))
@@ -300,7 +300,7 @@ func TestLatencyPassesOnTheClockAndEndsWithTheContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := Do(ctx, b.Gate, "ec2", "DescribeVpcs", &input{}, func(context.Context, *input) (*output, error) {
+	_, err := Do(ctx, b.Gate, Operation{"ec2", "DescribeVpcs"}, &input{}, func(context.Context, *input) (*output, error) {
 		t.Error("called although the caller is gone")
 		return nil, nil
 	})
@@ -451,7 +451,7 @@ func TestAGateTakesConcurrentCalls(t *testing.T) {
 	for range 8 {
 		wait.Go(func() {
 			for range 100 {
-				_, _ = Do(context.Background(), g, "sts", "GetCallerIdentity", &input{}, func(context.Context, *input) (*output, error) {
+				_, _ = Do(context.Background(), g, Operation{"sts", "GetCallerIdentity"}, &input{}, func(context.Context, *input) (*output, error) {
 					return &output{}, nil
 				})
 				g.Calls(Filter{Limit: 1})
@@ -469,7 +469,7 @@ func TestFirewallAssociationsAreThrottledToOneInTwoSeconds(t *testing.T) {
 	c := clock.NewStepped(time.Unix(1_700_000_000, 0))
 	g := New(Options{Clock: c, Throttle: true})
 	call := func() error {
-		_, err := Do(t.Context(), g, "wafv2", "AssociateWebACL", &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
+		_, err := Do(t.Context(), g, Operation{"wafv2", "AssociateWebACL"}, &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
 		return err
 	}
 	if err := call(); err != nil {
@@ -492,7 +492,7 @@ func TestTheRecordTakesMemoryForTheCallsThatThereAre(t *testing.T) {
 		if n == 6 {
 			g.Reset()
 		}
-		if _, err := Do(t.Context(), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
+		if _, err := Do(t.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -508,7 +508,7 @@ func TestTheRecordTurnsAlsoAfterAReset(t *testing.T) {
 	t.Parallel()
 	g := New(Options{Keep: 3})
 	call := func() {
-		if _, err := Do(WithSize(t.Context(), 7), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
+		if _, err := Do(WithSize(t.Context(), 7), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) { return &output{}, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -535,7 +535,7 @@ func BenchmarkAGateThatIsHardlyUsed(b *testing.B) {
 	for b.Loop() {
 		g := New(Options{})
 		for range 100 {
-			_, _ = Do(b.Context(), g, "ec2", "CreateTags", &input{}, func(context.Context, *input) (*output, error) { return nil, nil })
+			_, _ = Do(b.Context(), g, Operation{"ec2", "CreateTags"}, &input{}, func(context.Context, *input) (*output, error) { return nil, nil })
 		}
 	}
 }
@@ -557,7 +557,7 @@ func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
 	}
 	in := &struct{ Name string }{"x"}
 	for range 200 {
-		if _, err := Do(WithSize(context.Background(), maxInputs/10), g, "ec2", "Large", in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
+		if _, err := Do(WithSize(context.Background(), maxInputs/10), g, Operation{"ec2", "Large"}, in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -571,7 +571,7 @@ func TestTheRecordIsBoundedWhateverCallersSend(t *testing.T) {
 		t.Errorf("%d large requests are kept with their parameters, want about ten", kept)
 	}
 	g.Reset()
-	if _, err := Do(context.Background(), g, "ec2", "Small", in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
+	if _, err := Do(context.Background(), g, Operation{"ec2", "Small"}, in, func(context.Context, *struct{ Name string }) (*int, error) { return new(int), nil }); err != nil {
 		t.Fatal(err)
 	}
 	if c := g.Calls(); len(c) != 1 || c[0].Input == nil {

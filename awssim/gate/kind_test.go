@@ -98,7 +98,7 @@ func TestACallOfAnotherCallerComesJustBefore(t *testing.T) {
 		if d.Action == "Broken" {
 			return errors.New("no such thing")
 		}
-		_, err := Do(ctx, b.Gate, d.Service, d.Action, &input{Name: string(d.Input)}, func(context.Context, *input) (*output, error) {
+		_, err := Do(ctx, b.Gate, Operation{d.Service, d.Action}, &input{Name: string(d.Input)}, func(context.Context, *input) (*output, error) {
 			order = append(order, d.Action+" "+string(d.Input))
 			return &output{}, nil
 		})

@@ -41,7 +41,7 @@ func (s *Service) CreateAccelerator(ctx context.Context, in *globalaccelerator.C
 			x := s.account.Accelerators[arn]
 			return x, x != nil
 		}
-		x, err := once(s, "CreateAccelerator", in.IdempotencyToken, bare, find, func() (*account.Accelerator, string, error) {
+		x, err := once(s, creation{"CreateAccelerator", in.IdempotencyToken, bare}, find, func() (*account.Accelerator, string, error) {
 			x, err := s.createAccelerator(in)
 			if err != nil {
 				return nil, "", err

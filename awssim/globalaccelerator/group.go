@@ -25,7 +25,7 @@ func (s *Service) CreateEndpointGroup(ctx context.Context, in *globalaccelerator
 			_, _, g, err := s.group(&arn)
 			return g, err == nil
 		}
-		g, err := once(s, "CreateEndpointGroup", in.IdempotencyToken, bare, find, func() (*account.EndpointGroup, string, error) {
+		g, err := once(s, creation{"CreateEndpointGroup", in.IdempotencyToken, bare}, find, func() (*account.EndpointGroup, string, error) {
 			g, err := s.createGroup(in)
 			if err != nil {
 				return nil, "", err

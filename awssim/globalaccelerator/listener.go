@@ -22,7 +22,7 @@ func (s *Service) CreateListener(ctx context.Context, in *globalaccelerator.Crea
 			_, l, err := s.listener(&arn)
 			return l, err == nil
 		}
-		l, err := once(s, "CreateListener", in.IdempotencyToken, bare, find, func() (*account.AcceleratorListener, string, error) {
+		l, err := once(s, creation{"CreateListener", in.IdempotencyToken, bare}, find, func() (*account.AcceleratorListener, string, error) {
 			l, err := s.createListener(in)
 			if err != nil {
 				return nil, "", err

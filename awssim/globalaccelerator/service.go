@@ -47,22 +47,29 @@ func beyond(quota int, what string) error {
 	return apierr.New("LimitExceededException", "Processing your request would cause you to exceed the quota of %d %s.", quota, what)
 }
 
-// once runs a creation that carries an idempotency token: what an earlier call with the token made is found again, as long as
-// it exists, unless its parameters were others. in is the call's input without the token.
-func once[T any](s *Service, action string, token *string, in any, find func(arn string) (T, bool), create func() (T, string, error)) (T, error) {
+// creation is a call that creates something and may carry an idempotency token.
+type creation struct {
+	action string
+	token  *string
+	input  any // without the token
+}
+
+// once runs a creation. If an earlier call with the same token made something that still exists, once returns that. It
+// refuses the call if its input differs from the earlier one.
+func once[T any](s *Service, c creation, find func(arn string) (T, bool), create func() (T, string, error)) (T, error) {
 	var none T
-	if token == nil || *token == "" {
+	if c.token == nil || *c.token == "" {
 		made, _, err := create()
 		return made, err
 	}
-	if len(*token) > 255 {
+	if len(*c.token) > 255 {
 		return none, invalid("The idempotency token is longer than 255 characters.")
 	}
-	text, err := json.Marshal(in)
+	text, err := json.Marshal(c.input)
 	if err != nil {
 		return none, err
 	}
-	if before, ok := s.account.Idempotent(action, *token); ok {
+	if before, ok := s.account.Idempotent(c.action, *c.token); ok {
 		if found, ok := find(before.ARN); ok {
 			if before.Parameters != string(text) {
 				return none, invalid("The idempotency token was used before with other parameters.")
@@ -74,7 +81,7 @@ func once[T any](s *Service, action string, token *string, in any, find func(arn
 	if err != nil {
 		return none, err
 	}
-	s.account.Remember(action, *token, account.IdempotentCall{Parameters: string(text), ARN: arn})
+	s.account.Remember(c.action, *c.token, account.IdempotentCall{Parameters: string(text), ARN: arn})
 	return made, nil
 }
 

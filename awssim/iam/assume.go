@@ -34,7 +34,7 @@ func MayAssume(a *account.Account, key string, role *account.Role, asked AssumeR
 	who := callerOf(a, key)
 	if role == nil && (len(a.Roles) > 0 || a.Enforced) {
 		d := policy.Decision{By: policy.Identity}
-		return denial(a, "sts", "", who, d, &policy.Request{Action: asked.Actions[0], Resource: asked.Role})
+		return denial{who, d, &policy.Request{Action: asked.Actions[0], Resource: asked.Role}}.answer(a, "sts", "")
 	}
 	for _, action := range asked.Actions {
 		trust := policy.ByAccount
@@ -55,7 +55,7 @@ func MayAssume(a *account.Account, key string, role *account.Role, asked AssumeR
 			continue
 		}
 		if !d.Allowed {
-			return denial(a, "sts", "", who, d, r)
+			return denial{who, d, r}.answer(a, "sts", "")
 		}
 	}
 	return nil
@@ -110,7 +110,7 @@ func MayAssumeAcross(a *account.Account, key string, there *account.Account, rol
 			d = policy.Decision{By: "resource-based policy"}
 		}
 		if !d.Allowed {
-			return denial(a, "sts", "", who, d, r)
+			return denial{who, d, r}.answer(a, "sts", "")
 		}
 	}
 	return nil

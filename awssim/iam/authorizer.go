@@ -96,7 +96,7 @@ func Authorizer(a *account.Account) gate.Authorizer {
 		if who.limited() {
 			for _, c := range checksOf(a, service, action, in) {
 				if decision, request := who.decide(a, c, regionOf(ctx, a)); !decision.Allowed {
-					return denial(a, service, action, who, decision, request)
+					return denial{who, decision, request}.answer(a, service, action)
 				}
 			}
 		}

@@ -23,14 +23,21 @@ var refusals = map[string]struct {
 	"sts":                  {"AccessDenied", http.StatusForbidden},
 }
 
-// denial is the answer of a service to a call that the decision forbids. IAM User Guide, "Troubleshoot access denied error
-// messages". EC2 adds details of the decision, encoded, to its denials of actions that change something.
-func denial(a *account.Account, service, action string, who *caller, d policy.Decision, r *policy.Request) *apierr.Error {
-	text := sentence(who, d, r)
+// denial is a decision that forbids a request of a caller.
+type denial struct {
+	caller   *caller
+	decision policy.Decision
+	request  *policy.Request
+}
+
+// answer is the answer of a service to the call. IAM User Guide, "Troubleshoot access denied error messages". EC2 adds
+// details of the decision, encoded, to its denials of actions that change something.
+func (d denial) answer(a *account.Account, service, action string) *apierr.Error {
+	text := d.sentence()
 	if service == "ec2" {
 		text = "You are not authorized to perform this operation. " + text
 		if !strings.HasPrefix(action, "Describe") && !strings.HasPrefix(action, "Get") {
-			text += ". Encoded authorization failure message: " + encode(a.ID, explain(who, d, r))
+			text += ". Encoded authorization failure message: " + encode(a.ID, d.details())
 		}
 	}
 	if refused, ok := refusals[service]; ok {
@@ -39,17 +46,17 @@ func denial(a *account.Account, service, action string, who *caller, d policy.De
 	return apierr.New("AccessDeniedException", "%s", text)
 }
 
-func sentence(who *caller, d policy.Decision, r *policy.Request) string {
-	text := fmt.Sprintf("User: %s is not authorized to perform: %s", who.arn, r.Action)
-	if r.Resource != "*" {
-		text += " on resource: " + r.Resource
+func (d denial) sentence() string {
+	text := fmt.Sprintf("User: %s is not authorized to perform: %s", d.caller.arn, d.request.Action)
+	if d.request.Resource != "*" {
+		text += " on resource: " + d.request.Resource
 	}
-	if d.Explicit {
+	if d.decision.Explicit {
 		article := "a"
-		if d.By == policy.Identity {
+		if d.decision.By == policy.Identity {
 			article = "an"
 		}
-		return fmt.Sprintf("%s with an explicit deny in %s %s", text, article, d.By)
+		return fmt.Sprintf("%s with an explicit deny in %s %s", text, article, d.decision.By)
 	}
-	return fmt.Sprintf("%s because no %s allows the %s action", text, d.By, r.Action)
+	return fmt.Sprintf("%s because no %s allows the %s action", text, d.decision.By, d.request.Action)
 }

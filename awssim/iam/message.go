@@ -14,8 +14,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/k8s-lbc/lbc/awssim/iam/policy"
 )
 
 // The form of a decoded message. AWS STS API Reference, DecodeAuthorizationMessage.
@@ -54,8 +52,9 @@ type value struct {
 	Value string `json:"value"`
 }
 
-// explain is the decision in full.
-func explain(who *caller, d policy.Decision, r *policy.Request) []byte {
+// details are the decision in full.
+func (of denial) details() []byte {
+	who, d, r := of.caller, of.decision, of.request
 	e := explanation{Allowed: d.Allowed, ExplicitDeny: d.Explicit}
 	e.MatchedStatements.Items = []statement{}
 	e.Failures.Items = []struct{}{}

@@ -79,7 +79,7 @@ func (s *Simulation) SimulatePrincipalPolicy(ctx context.Context, in *SimulatePr
 	if in == nil {
 		in = &SimulatePrincipalPolicyInput{}
 	}
-	return gate.Do(ctx, s.gate, "iam", "SimulatePrincipalPolicy", in, s.simulate)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: "iam", Action: "SimulatePrincipalPolicy"}, in, s.simulate)
 }
 
 // Bounds of a page.

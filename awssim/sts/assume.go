@@ -47,7 +47,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput, _ ...
 	if in == nil {
 		in = &sts.AssumeRoleInput{}
 	}
-	return gate.Do(ctx, s.gate, service, "AssumeRole", in, s.assumeRole)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "AssumeRole"}, in, s.assumeRole)
 }
 
 func (s *Service) assumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {

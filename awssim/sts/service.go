@@ -36,7 +36,7 @@ func (s *Service) GetCallerIdentity(ctx context.Context, in *sts.GetCallerIdenti
 	if in == nil {
 		in = &sts.GetCallerIdentityInput{}
 	}
-	return gate.Do(ctx, s.gate, service, "GetCallerIdentity", in, s.getCallerIdentity)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "GetCallerIdentity"}, in, s.getCallerIdentity)
 }
 
 func (s *Service) getCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
@@ -51,7 +51,7 @@ func (s *Service) DecodeAuthorizationMessage(ctx context.Context, in *sts.Decode
 	if in == nil {
 		in = &sts.DecodeAuthorizationMessageInput{}
 	}
-	return gate.Do(ctx, s.gate, service, "DecodeAuthorizationMessage", in, s.decodeAuthorizationMessage)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "DecodeAuthorizationMessage"}, in, s.decodeAuthorizationMessage)
 }
 
 func (s *Service) decodeAuthorizationMessage(_ context.Context, in *sts.DecodeAuthorizationMessageInput) (*sts.DecodeAuthorizationMessageOutput, error) {

@@ -22,7 +22,7 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *sts.AssumeR
 	if in == nil {
 		in = &sts.AssumeRoleWithWebIdentityInput{}
 	}
-	return gate.Do(ctx, s.gate, service, "AssumeRoleWithWebIdentity", in, s.assumeRoleWithWebIdentity)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "AssumeRoleWithWebIdentity"}, in, s.assumeRoleWithWebIdentity)
 }
 
 func (s *Service) assumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRoleWithWebIdentityInput) (*sts.AssumeRoleWithWebIdentityOutput, error) {

@@ -109,7 +109,7 @@ func (s *Service) GetResources(ctx context.Context, in *resourcegroupstaggingapi
 	if in == nil {
 		in = &resourcegroupstaggingapi.GetResourcesInput{}
 	}
-	return gate.Do(ctx, s.gate, service, "GetResources", in, s.getResources)
+	return gate.Do(ctx, s.gate, gate.Operation{Service: service, Action: "GetResources"}, in, s.getResources)
 }
 
 func (s *Service) getResources(ctx context.Context, in *resourcegroupstaggingapi.GetResourcesInput) (*resourcegroupstaggingapi.GetResourcesOutput, error) {

@@ -46,7 +46,7 @@ func (i *inputs) accelerators(ctx context.Context, s *source, concerned func(*ag
 		return nil, ignored, nil
 	}
 	a := account.New(s.clients, offline.AcceleratorConfig(&i.config), 0, time.Now)
-	out, err = offline.Accelerators(ctx, v, concerned, a, &i.config, planned)
+	out, err = offline.AcceleratorPlanner{Account: a, Config: &i.config, Planned: planned}.Plans(ctx, v, concerned)
 	return out, nil, err
 }
 
@@ -85,7 +85,7 @@ func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1
 			}
 		}
 	}
-	got, err := offline.Plans(ctx, v, func(k stack.Key) bool { return keys[k] }, src.inventory, &o.config, src.cluster)
+	got, err := o.planner(src).Plans(ctx, v, func(k stack.Key) bool { return keys[k] })
 	if err != nil {
 		return out, false, err
 	}

@@ -86,7 +86,13 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 		b := cleanup.Bindings{Client: l.kube, Release: l.alive == ""}
 		l.account.Bindings, l.account.Writer = b.List, b
 	}
-	return o.carryOut(ctx, l, selected, in, out, errOut)
+	if err := o.show(ctx, l, selected, out); err != nil {
+		return err
+	}
+	if o.format == "json" { // which has out for itself
+		out = errOut
+	}
+	return o.carryOut(ctx, l, selected, in, out)
 }
 
 // selected are the stacks to delete: those of load balancers first, then the shared backend security group.
@@ -176,8 +182,8 @@ type cleanupDocument struct {
 	Unread  []string    `json:"unread,omitempty"`
 }
 
-// carryOut shows the plans, asks, and carries them out.
-func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key, in io.Reader, out, errOut io.Writer) error {
+// show writes the plans of the deletions.
+func (o *cleanupOptions) show(ctx context.Context, l *left, keys []stack.Key, out io.Writer) error {
 	plans := make([]plan.Plan, 0, len(keys))
 	var b strings.Builder
 	for _, key := range keys {
@@ -192,13 +198,14 @@ func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key
 		fmt.Fprintf(&b, "not read, and not deleted: %s\n", u)
 	}
 	if o.format == "json" {
-		if err := o.encode(out, cleanupKind, cleanupDocument{l.account.Cluster, l.account.VPC, plans, l.unread}); err != nil {
-			return err
-		}
-		out = errOut
-	} else if _, err := io.WriteString(out, b.String()); err != nil {
-		return err
+		return o.encode(out, cleanupKind, cleanupDocument{l.account.Cluster, l.account.VPC, plans, l.unread})
 	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// carryOut asks, and carries the plans out.
+func (o *cleanupOptions) carryOut(ctx context.Context, l *left, keys []stack.Key, in io.Reader, out io.Writer) error {
 	if len(keys) == 0 {
 		_, err := fmt.Fprintf(out, "nothing to delete of cluster %s in %s\n", l.account.Cluster, l.account.VPC)
 		return err

@@ -144,10 +144,11 @@ func (o *explainOptions) run(ctx context.Context, args []string, out, errOut io.
 	if err != nil {
 		return err
 	}
+	explained := diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())}
 	doc := explain.Part{Object: owner.Object(object).String(), Gateways: []explain.Explanation{}}
 	invalid := false
 	for _, r := range results {
-		input := o.input(ctx, src, kind, object, r, errOut)
+		input := o.input(ctx, src, explained, r, errOut)
 		e := explain.Explain(input)
 		if o.request != "" {
 			if err := o.ask(&e, input, from); err != nil {
@@ -267,7 +268,7 @@ func (o *explainOptions) one(ctx context.Context, src *source, object metav1.Obj
 		return offline.Result{}, fmt.Errorf("%s/%s is not managed by the controller: an Ingress needs class alb (or another class of the controller), a Service spec.loadBalancerClass: service.k8s.aws/nlb, a Gateway a GatewayClass of the controller",
 			object.GetNamespace(), object.GetName())
 	}
-	got, err := offline.Plans(ctx, v, func(k stack.Key) bool { return front.ShardKey(k, 0) == key }, src.inventory, &o.config, src.cluster)
+	got, err := o.planner(src).Plans(ctx, v, func(k stack.Key) bool { return front.ShardKey(k, 0) == key })
 	if err != nil {
 		return offline.Result{}, err
 	}
@@ -300,8 +301,9 @@ func (i *inputs) explained(src *source, object diag.Object, r offline.Result) ex
 	return input.WithObjects(objects.New(src.reader), settings.Ingress(&i.config).Config, r.Input.Decisions)
 }
 
-func (o *explainOptions) input(ctx context.Context, src *source, kind objects.Kind, object metav1.Object, r offline.Result, errOut io.Writer) explain.Input {
-	input := o.explained(src, diag.Object{Kind: string(kind), Namespace: object.GetNamespace(), Name: object.GetName(), UID: string(object.GetUID())}, r)
+// input is what is explained of a plan, with its members and the health of its targets.
+func (o *explainOptions) input(ctx context.Context, src *source, object diag.Object, r offline.Result, errOut io.Writer) explain.Input {
+	input := o.explained(src, object, r)
 	for _, m := range r.Input.LoadBalancer.Members {
 		input.Members = append(input.Members, m.Object)
 	}

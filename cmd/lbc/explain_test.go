@@ -166,7 +166,7 @@ func TestObjectsOfEachKindOfOwnerAreFound(t *testing.T) {
 			t.Errorf("%s depends on its object, not %v", key, got)
 		}
 		var planned []stack.Key
-		_, err := offline.Plans(t.Context(), v, func(key stack.Key) bool { planned = append(planned, key); return false }, nil, c, offline.Cluster{})
+		_, err := offline.Planner{Config: c}.Plans(t.Context(), v, func(key stack.Key) bool { planned = append(planned, key); return false })
 		if err != nil || !slices.Contains(planned, key) {
 			t.Errorf("%s is not planned, only %v: %v", key, planned, err)
 		}

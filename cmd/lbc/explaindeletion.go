@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/view/explain"
@@ -25,7 +24,7 @@ func (o *explainOptions) showDeletion(ctx context.Context, src *source, kind obj
 		of, _ := front.StacksOf(loader, v, object)
 		keys = append(keys, of...)
 	}
-	got, err := offline.Plans(ctx, v, func(k stack.Key) bool { return slices.Contains(keys, k) }, src.inventory, &o.config, src.cluster)
+	got, err := o.planner(src).Plans(ctx, v, func(k stack.Key) bool { return slices.Contains(keys, k) })
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func problems(l diag.List) string {
 // compiled is the load balancer of a stack; nil if it cannot be built.
 func compiled(ctx context.Context, snapshot objects.Snapshot, key stack.Key, in front.FactSource, c *config.Config) (*stack.Stack, diag.List, error) {
 	w := settings.Loaders(c, true)[key.Owner].Load(objects.New(snapshot), key.ID)
-	r, _, err := front.Compile(ctx, in, key, w, settings.Compile(c), nil)
+	r, _, err := front.Compiler{Facts: in, Config: settings.Compile(c)}.Compile(ctx, key, w, nil)
 	return r.Stack, append(slices.Clone(r.Diagnostics), w.Found...), err
 }
 

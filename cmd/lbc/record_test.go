@@ -57,7 +57,7 @@ func planned(t *testing.T, clients awsclient.Clients, file string, in offline.Cl
 		edit(&i, src)
 	}
 	inv := inventory.New(clients, inventory.Config{Cluster: i.config.ClusterName, VPC: i.config.VPC, Now: time.Now, AddOnTimeout: time.Minute})
-	got, err := offline.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true }, inv, &i.config, in)
+	got, err := offline.Planner{Account: inv, Config: &i.config, Cluster: in}.Plans(t.Context(), objects.New(src.reader), func(stack.Key) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}

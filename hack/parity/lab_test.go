@@ -93,7 +93,8 @@ func (l *lab) clients() awsclient.Clients {
 // plans is what a controller would do now.
 func (l *lab) plans(r *cluster) []offline.Result {
 	l.t.Helper()
-	out, err := offline.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true }, l.inv, l.config, offline.Cluster{Bindings: l.of})
+	planner := offline.Planner{Account: l.inv, Config: l.config, Cluster: offline.Cluster{Bindings: l.of}}
+	out, err := planner.Plans(l.t.Context(), objects.FromObjects(r.typed(l.t, l.names())), func(stack.Key) bool { return true })
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/hack/parity/recorded"
@@ -118,10 +117,11 @@ func (l *lab) run(p plan.Plan) apply.Result {
 func (l *lab) keepRules() {
 	l.t.Helper()
 	table := sgsync.NewTable()
-	k := sgsync.NewReconciler("lab", table, l.inv.SecurityGroups(), 0, func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
+	write := func(_ context.Context, _ stack.Key, _ plan.StepID, op plan.Operation) apply.Outcome {
 		l.t.Errorf("a rule is written: %s %+v", plan.NameOf(op), op)
 		return apply.Outcome{State: apply.Done}
-	}, logr.Discard())
+	}
+	k := &sgsync.Reconciler{Cluster: "lab", Table: table, Rules: l.inv.SecurityGroups(), Write: write}
 	names := slices.Sorted(maps.Keys(l.bindings))
 	if len(names) < 15 {
 		l.t.Fatalf("only %d bindings", len(names))

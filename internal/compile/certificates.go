@@ -125,7 +125,7 @@ func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) cer
 // ownCertificate adds a certificate to the stack, once.
 func (b *build) ownCertificate(i int, c intent.Certificate) {
 	if !slices.ContainsFunc(b.certificatesOwned, func(w stack.Certificate) bool { return w.ID == c.ID }) {
-		user, sources := keyed(b, "certificate-tag", "tag", false, []int{i}, nil, b.userTags)
+		user, sources := keyed(b, merge.Setting[string]{Name: "certificate-tag", What: "tag", Among: []int{i}}, nil, b.userTags)
 		w := stack.Certificate{ID: c.ID, Domain: c.Names[0], Names: c.Names, Authority: c.Authority, Import: c.Import, Tags: b.tags(user, c.ID)}
 		if c.Import != nil {
 			w.Tags[naming.ContentTag] = c.Import.Hash

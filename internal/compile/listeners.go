@@ -86,7 +86,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	b.trace(stack.KindListener, id, p.members, fields)
 	b.traceKeys(stack.KindListener, id, "Attributes", p.attrSource)
 	if b.cfg.Gates.ListenerRulesTagging || b.lb.ARN != "" || b.adopts != "" { // among those of others, tags alone say which are the stack's
-		user, sources := keyed(b, fmt.Sprintf("listener-tag@%d", p.number), "tag", false, p.members, b.existsTag, b.userTags)
+		user, sources := keyed(b, merge.Setting[string]{Name: fmt.Sprintf("listener-tag@%d", p.number), What: "tag", Among: p.members}, b.existsTag, b.userTags)
 		l.Tags = b.tags(user, id)
 		b.traceKeys(stack.KindListener, id, "Tags", sources)
 	}

@@ -105,7 +105,8 @@ func (b *build) mergePort(number int32, candidates []merge.Owned[intent.Listener
 	p.alpn = merged(b, p, alpn, func(l intent.Listener) intent.Field[string] { return l.ALPN })
 	p.mutual = b.mergeMutual(p, on)
 	b.mergeSources(p, on)
-	p.attributes, p.attrSource = keyed(b, fmt.Sprintf("listener-attribute@%d", number), "listener attribute"+on, true, p.members, nil, func(i int) map[string]intent.Field[string] {
+	attribute := merge.Setting[string]{Name: fmt.Sprintf("listener-attribute@%d", number), What: "listener attribute" + on, Quiet: true, Among: p.members}
+	p.attributes, p.attrSource = keyed(b, attribute, nil, func(i int) map[string]intent.Field[string] {
 		return p.listener(i).Attributes
 	})
 	for i := range p.listeners {

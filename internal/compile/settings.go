@@ -55,12 +55,12 @@ func policy(b *build, get func(*intent.Settings) intent.Field[string], s merge.S
 // attributes is the name of the settings that are attributes of the load balancer, as keyed takes it.
 const attributes = "attribute"
 
-// keyed merges maps key by key. The setting of a key is called setting/KEY, or setting/KEY@PORT if setting is given as setting@PORT. It
-// returns the values and the source of each. exists reports whether a key has a value in AWS; nil = that is not known, and a value
-// in effect is then one that the checkpoints hold.
-func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
+// keyed merges the maps of the members that s.Among lists, key by key. The setting of a key has the name s.Name/KEY, or s.Name/KEY@PORT
+// if s.Name ends with @PORT. keyed returns the values and the source of each. exists reports whether a key has a value in AWS; nil = that
+// is not known, and a value in effect is then one that the checkpoints hold.
+func keyed(b *build, s merge.Setting[string], exists func(key, value string) bool, get func(int) map[string]intent.Field[string]) (map[string]string, map[string]intent.Source) {
 	candidates := map[string][]merge.Owned[string]{}
-	for _, i := range in {
+	for _, i := range s.Among {
 		if b.members[i].State == quarantine.Rejected {
 			continue
 		}
@@ -70,23 +70,23 @@ func keyed(b *build, setting, what string, quiet bool, in []int, exists func(key
 			}
 		}
 	}
-	name, port, ofPort := strings.Cut(setting, "@")
+	name, port, ofPort := strings.Cut(s.Name, "@")
 	var out map[string]string
 	var sources map[string]intent.Source
 	for _, k := range slices.Sorted(maps.Keys(candidates)) {
-		s := merge.Setting[string]{Name: name + "/" + k, What: what + " " + k, Quiet: quiet, Among: in}
+		one := merge.Setting[string]{Name: name + "/" + k, What: s.What + " " + k, Quiet: s.Quiet, Among: s.Among}
 		if ofPort {
-			s.Name += "@" + port
+			one.Name += "@" + port
 		}
 		counted := candidates[k]
-		if setting == attributes {
-			counted = b.inherited(s.Name, k, counted)
+		if s.Name == attributes {
+			counted = b.inherited(one.Name, k, counted)
 		}
 		// As with the existing controller, class parameters of the first member override other members, except for tags.
-		if exists != nil && !(setting == attributes && slices.ContainsFunc(counted, func(c merge.Owned[string]) bool { return c.Member == b.group.FirstMember() && c.Source.OfClass() })) {
-			s.Exists, s.ByDefault = func(v string) bool { return exists(k, v) }, never
+		if exists != nil && !(s.Name == attributes && slices.ContainsFunc(counted, func(c merge.Owned[string]) bool { return c.Member == b.group.FirstMember() && c.Source.OfClass() })) {
+			one.Exists, one.ByDefault = func(v string) bool { return exists(k, v) }, never
 		}
-		c, ok := merge.Resolve(&b.group, counted, s)
+		c, ok := merge.Resolve(&b.group, counted, one)
 		if !ok {
 			continue
 		}
@@ -189,12 +189,12 @@ func (b *build) mergeShared() shared {
 		merge.Setting[string]{Name: "ipv6-source-nat", What: "IPv6 source NAT"})
 	s.privateLinkRules = exclusive(b, func(s *intent.Settings) intent.Field[string] { return s.PrivateLinkRules },
 		merge.Setting[string]{Name: "private-link-rules", What: "use of inbound rules for PrivateLink traffic"})
-	s.attributes, s.attributesSource = keyed(b, attributes, "load balancer attribute", true, all, b.existsAttribute, func(i int) map[string]intent.Field[string] {
+	s.attributes, s.attributesSource = keyed(b, merge.Setting[string]{Name: attributes, What: "load balancer attribute", Quiet: true, Among: all}, b.existsAttribute, func(i int) map[string]intent.Field[string] {
 		return b.members[i].Settings.Attributes
 	})
-	s.tags, s.tagsSource = keyed(b, "tag", "tag", false, all, b.existsTag, b.userTags)
+	s.tags, s.tagsSource = keyed(b, merge.Setting[string]{Name: "tag", What: "tag", Among: all}, b.existsTag, b.userTags)
 	s.addOns = b.mergeAddOns()
-	s.driftPolicy, _ = keyed(b, "drift-policy", "drift policy of", false, all, nil, func(i int) map[string]intent.Field[string] {
+	s.driftPolicy, _ = keyed(b, merge.Setting[string]{Name: "drift-policy", What: "drift policy of", Among: all}, nil, func(i int) map[string]intent.Field[string] {
 		declared := map[string]intent.Field[string]{}
 		for group, f := range b.members[i].Settings.DriftPolicy {
 			declared[group] = deciding(b, i, "drift policy of "+group, f)

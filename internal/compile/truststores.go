@@ -3,6 +3,7 @@ package compile
 import (
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/merge"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
@@ -41,7 +42,7 @@ func (b *build) declareTrustStore(i int, t intent.TrustStore) {
 	if slices.ContainsFunc(b.trustStores, func(w stack.TrustStore) bool { return w.ID == t.ID }) {
 		return
 	}
-	user, sources := keyed(b, "trust-store-tag", "tag", false, []int{i}, nil, b.userTags)
+	user, sources := keyed(b, merge.Setting[string]{Name: "trust-store-tag", What: "tag", Among: []int{i}}, nil, b.userTags)
 	name := naming.TrustStore(b.cfg.Cluster, b.e.Key, t.ID)
 	w := stack.TrustStore{
 		ID: t.ID, Name: name, Bucket: b.cfg.TrustStores.Bucket, Key: naming.TrustStoreObject(b.cfg.TrustStores.Prefix, b.cfg.Cluster, name),

@@ -82,7 +82,7 @@ func TestGoldenCasesOfGateways(t *testing.T) {
 						continue
 					}
 					keys = append(keys, key)
-					r, _, err := front.Compile(t.Context(), l.inventory, key, w, settings.Compile(l.config), nil)
+					r, _, err := front.Compiler{Facts: l.inventory, Config: settings.Compile(l.config)}.Compile(t.Context(), key, w, nil)
 					l.must(err)
 					if results[i].Stack = stackOf(t, r.Stack); invalid[n] != "" {
 						results[i].Stack = identities(r.Stack)

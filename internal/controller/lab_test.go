@@ -224,7 +224,7 @@ func (l *lab) restart() {
 		l.gateways[s.Front.Owner()] = s
 	}
 	if l.elsewhere != nil {
-		l.ingresses.Hidden = stacks.NewHiddenMembers(l.elsewhere.Live, l.client, settings.Ingress(l.config), l.elsewhere.Namespace, l.clock.Now, logr.Discard())
+		l.ingresses.Hidden = stacks.NewHiddenMembers(l.elsewhere.Live, l.client, settings.Ingress(l.config), l.elsewhere.Namespace, l.clock.Now)
 		l.ingresses.Hidden.Proceed()
 	}
 	if l.core != nil {

@@ -18,12 +18,9 @@ import (
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
@@ -289,53 +286,6 @@ func (w *wiring) certificatesChanged(names []string) {
 // deps are what plans and operations of the own scope work with.
 func (w *wiring) deps() apply.Deps {
 	return apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.writer, Now: w.now, Hold: w.holds.Guard}
-}
-
-// account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.
-func (w *wiring) account(in awsclient.Scope) (registrar.Account, error) {
-	if in == w.scopes.Own() {
-		return registrar.Account{ELBV2: w.clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh}, nil
-	}
-	clients, err := w.ofRole(in)
-	deps := w.deps()
-	deps.Clients = clients
-	return registrar.Account{ELBV2: clients.ELBV2, Write: deps.Write, Fresh: func(string) bool { return false }}, err
-}
-
-// assumed is Elastic Load Balancing in the scope of a role.
-func (w *wiring) assumed(in awsclient.Scope) (awsclient.ELBV2, error) {
-	clients, err := w.ofRole(in)
-	return clients.ELBV2, err
-}
-
-// computeIn is EC2 in the scope of a role.
-func (w *wiring) computeIn(in awsclient.Scope) (awsclient.EC2, error) {
-	clients, err := w.ofRole(in)
-	return clients.EC2, err
-}
-
-// ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: the administrator of the controller may not be aware
-// that bindings use roles.
-func (w *wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
-	w.rolesNoted.Do(func() {
-		if w.config.Roles().Unlimited() {
-			w.log.Info("notice: a TargetGroupBinding names a role of another account, and those of every namespace may name every role that the controller may assume; --assumable-roles limits that", "role", in.Role)
-		}
-	})
-	return w.scopes.Clients(in)
-}
-
-// roleCame has passes made over the bindings of a role that can be assumed again.
-func (w *wiring) roleCame(in awsclient.Scope) {
-	var list v1beta1.TargetGroupBindingList
-	if w.bindings == nil || w.mgr.GetClient().List(context.Background(), &list, client.UnsafeDisableDeepCopy) != nil {
-		return
-	}
-	for i := range list.Items {
-		if o := &list.Items[i]; w.scopes.Own().As(o.Spec.IamRoleArnToAssume, o.Spec.AssumeRoleExternalId) == in {
-			w.bindings.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
-		}
-	}
 }
 
 // setUpInformers starts every informer with the process and not with leadership, so that the caches of a replica that takes over are filled.

@@ -158,8 +158,8 @@ func (w *wiring) findHidden(s *stacks.Reconciler) {
 	if w.config.WatchNamespace == "" {
 		return
 	}
-	s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), s.Front, w.config.WatchNamespace, w.now, w.log.WithName("hidden"))
-	s.Hidden.OnChange = s.WakeGroups
+	s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), s.Front, w.config.WatchNamespace, w.now)
+	s.Hidden.Log, s.Hidden.OnChange = w.log.WithName("hidden"), s.WakeGroups
 	w.starts(s.Hidden)
 }
 

@@ -57,15 +57,22 @@ type FactSource interface {
 	Answer(ctx context.Context, needs []facts.Need) (facts.Facts, error)
 }
 
+// Compiler compiles stacks with the facts of an account.
+type Compiler struct {
+	Facts  FactSource
+	Config compile.Config
+}
+
 // Compile compiles an Input until there are no new needs. A stack that is to be removed needs no facts, since its plan is made from what
 // exists, but for the one whether a load balancer that its objects share is the stack's own: it stays. needs are all the needs that were answered, for callers that refresh them.
-func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg compile.Config, before *compile.Memory) (c compile.Result, needs []facts.Need, err error) {
+func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *compile.Memory) (result compile.Result, needs []facts.Need, err error) {
+	cfg := c.Config
 	if !w.Wanted {
 		removed := stack.Removed(key, cfg.Cluster, cfg.VPC, w.removal())
 		removed.Retention, removed.Beside = w.retention(key.Owner), w.beside(key.Owner, before)
 		if names := w.shares(key.Owner); len(names) > 0 && removed.Retention == stack.RetainNothing {
 			need := facts.Need{Kind: facts.NeedStack, Key: key.String()}
-			f, err := a.Answer(ctx, []facts.Need{need})
+			f, err := c.Facts.Answer(ctx, []facts.Need{need})
 			if err == nil {
 				err = f.Errors[need]
 			}
@@ -85,19 +92,19 @@ func Compile(ctx context.Context, a FactSource, key stack.Key, w Input, cfg comp
 		}
 	}
 	for {
-		f, err := a.Answer(ctx, needs)
+		f, err := c.Facts.Answer(ctx, needs)
 		if err != nil {
 			return compile.Result{}, needs, err
 		}
-		c = compile.Compile(w.LoadBalancer, f, cfg, before)
+		result = compile.Compile(w.LoadBalancer, f, cfg, before)
 		known := len(needs)
-		for _, n := range c.Needs {
+		for _, n := range result.Needs {
 			if !slices.Contains(needs, n) {
 				needs = append(needs, n)
 			}
 		}
 		if len(needs) == known {
-			return c, needs, nil
+			return result, needs, nil
 		}
 	}
 }

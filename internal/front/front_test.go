@@ -138,7 +138,7 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 	key := stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	o := &oracle{known: facts.Facts{Subnets: map[string]facts.Subnet{}, VPC: &facts.VPC{ID: "vpc-1"}}}
 	cfg := compile.Config{Cluster: "demo", VPC: "vpc-1", DefaultTargetType: "ip", DefaultScheme: "internal", Gates: compile.Gates{EnableIPTargetType: true}}
-	_, needs, err := Compile(t.Context(), o, key, w, cfg, nil)
+	_, needs, err := Compiler{o, cfg}.Compile(t.Context(), key, w, nil)
 	if err != nil || len(o.asked) < 3 || len(o.asked[0]) != 0 || !slices.Equal(o.asked[len(o.asked)-1], needs) || !slices.Contains(needs, facts.Need{Kind: facts.NeedSubnets}) {
 		t.Errorf("asked %v, needs %v, %v", o.asked, needs, err)
 	}
@@ -149,11 +149,11 @@ func TestNeedsAreAskedForUntilNoneIsNew(t *testing.T) {
 		}
 	}
 	o = &oracle{err: errors.New("the process ends")}
-	if _, _, err := Compile(t.Context(), o, key, w, compile.Config{}, nil); err == nil || len(o.asked) != 1 {
+	if _, _, err := (Compiler{o, compile.Config{}}).Compile(t.Context(), key, w, nil); err == nil || len(o.asked) != 1 {
 		t.Errorf("asked %v, %v", o.asked, err)
 	}
 	o = &oracle{err: errors.New("nobody answers")}
-	c, needs, err := Compile(t.Context(), o, key, Input{}, compile.Config{Cluster: "demo", VPC: "vpc-1"}, nil)
+	c, needs, err := Compiler{o, compile.Config{Cluster: "demo", VPC: "vpc-1"}}.Compile(t.Context(), key, Input{}, nil)
 	if err != nil || len(needs)+len(o.asked) > 0 || !c.Stack.Empty() || c.Stack.Key != key || c.Stack.Cluster != "demo" || c.Stack.VPC != "vpc-1" {
 		t.Errorf("what is to go needs %v %v: %+v, %v", needs, o.asked, c.Stack, err)
 	}

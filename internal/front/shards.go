@@ -75,7 +75,7 @@ func (s Shards) Place(ctx context.Context, key stack.Key, w Input, before shard.
 		}
 		to, cfg := ShardKey(key, n), s.Compile
 		cfg.DefaultLimits = true
-		c, _, err := Compile(ctx, s.Facts, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to, n, here, all)}, cfg, s.Memory(to))
+		c, _, err := Compiler{s.Facts, cfg}.Compile(ctx, to, Input{Wanted: true, LoadBalancer: shard.Take(w.LoadBalancer, to, n, here, all)}, s.Memory(to))
 		return !c.Full, err
 	})
 	if err != nil || w.LoadBalancer.Unseen == nil {

@@ -23,9 +23,9 @@ type RegisteredTargets struct {
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
 }
 
-// ForeignTargets counts the targets of other clusters in the target groups that a plan deletes and that clusters share, by ARN.
-func ForeignTargets(ctx context.Context, r RegisteredTargets, key stack.Key, w Input, p *plan.Plan, o awsop.Observed) (map[string]int, error) {
-	foreign, declared := map[string]int{}, declaresSharing(key.Owner, w)
+// Foreign counts the targets of other clusters in the target groups that a plan deletes and that clusters share, by ARN.
+func (r RegisteredTargets) Foreign(ctx context.Context, w Input, p *plan.Plan, o awsop.Observed) (map[string]int, error) {
+	foreign, declared := map[string]int{}, declaresSharing(p.Key.Owner, w)
 	for _, step := range p.Steps {
 		op, deletes := step.Op.(awsop.DeleteTargetGroup)
 		if !deletes || step.Guard != nil {

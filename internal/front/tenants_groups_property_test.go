@@ -67,7 +67,7 @@ func (everything) Answer(_ context.Context, needs []facts.Need) (facts.Facts, er
 // answered is pass with an answer to each need.
 func answered(t interface{ Fatal(...any) }, f Loader, key stack.Key, objs []metav1.Object, before *compile.Memory) compiled {
 	w := f.Load(objects.FromObjects(objs), key.ID).Governed(key, before)
-	c, _, err := Compile(context.Background(), everything{}, key, w, compiling(), before)
+	c, _, err := Compiler{everything{}, compiling()}.Compile(context.Background(), key, w, before)
 	if err != nil {
 		t.Fatal(err)
 	}

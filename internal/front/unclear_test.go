@@ -27,15 +27,15 @@ func TestAServiceWhoseTypeCannotBeUnderstoodKeepsWhatItHas(t *testing.T) {
 		})}), key.ID)
 	}
 	cfg := compiling()
-	good, _, err := Compile(t.Context(), &oracle{known: known}, key, typed("external"), cfg, nil)
+	good, _, err := Compiler{&oracle{known: known}, cfg}.Compile(t.Context(), key, typed("external"), nil)
 	if err != nil || good.Stack.Empty() {
 		t.Fatalf("%v, %v, %v", good.Stack, good.Diagnostics, err)
 	}
-	after, _, err := Compile(t.Context(), &oracle{known: known}, key, typed("externl"), cfg, good.Memory)
+	after, _, err := Compiler{&oracle{known: known}, cfg}.Compile(t.Context(), key, typed("externl"), good.Memory)
 	if err != nil || !reflect.DeepEqual(after.Stack, good.Stack) || !after.Diagnostics.HasErrors() {
 		t.Errorf("with a last good version: %+v, %v, %v", after.Stack, after.Diagnostics, err)
 	}
-	fresh, _, err := Compile(t.Context(), &oracle{known: known}, key, typed("externl"), cfg, nil)
+	fresh, _, err := Compiler{&oracle{known: known}, cfg}.Compile(t.Context(), key, typed("externl"), nil)
 	if err != nil || fresh.Stack != nil || !fresh.Diagnostics.HasErrors() {
 		t.Errorf("without one nothing may be touched: %+v, %v, %v", fresh.Stack, fresh.Diagnostics, err)
 	}

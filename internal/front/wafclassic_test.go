@@ -34,7 +34,7 @@ func TestWAFClassicIsAFindingWithEveryFlag(t *testing.T) {
 			front := Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: "instance"}}
 			w := front.Load(objects.FromObjects([]any{ic, ing}), stack.ID{Namespace: "shop", Name: "web"})
 			asker := &oracle{known: facts.Facts{Subnets: subnets}}
-			r, _, err := Compile(t.Context(), asker, stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, w, cfg, nil)
+			r, _, err := Compiler{asker, cfg}.Compile(t.Context(), stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, w, nil)
 			if err != nil || r.Stack == nil {
 				t.Fatal(err, r.Needs, r.Diagnostics)
 			}

@@ -31,8 +31,14 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // Streams are where a transfer writes.
 type Streams struct{ Out, Err io.Writer }
 
-// Run makes one request. ca is the simulator's CA in PEM. An error is an *ExitError with curl's exit status.
-func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target string, streams Streams) error {
+// Simulator is where the load balancers are.
+type Simulator struct {
+	Endpoints Endpoints
+	CA        []byte // that signs its certificates, in PEM
+}
+
+// Run makes one request. An error is an *ExitError with curl's exit status.
+func Run(ctx context.Context, s Simulator, o Options, target string, streams Streams) error {
 	if !strings.Contains(target, "://") {
 		target = "http://" + target
 	}
@@ -40,7 +46,7 @@ func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target 
 	if err != nil {
 		return &ExitError{2, err}
 	}
-	transport, err := endpoints.Transport(ca)
+	transport, err := s.Endpoints.Transport(s.CA)
 	if err != nil {
 		return &ExitError{77, err}
 	}
@@ -54,7 +60,7 @@ func Run(ctx context.Context, endpoints Endpoints, ca []byte, o Options, target 
 		quiet, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(dialCtx, cancel)()
-		c, err := endpoints.Dial(quiet, network, redirect(rules, address))
+		c, err := s.Endpoints.Dial(quiet, network, redirect(rules, address))
 		if err == nil {
 			t.remote = c.RemoteAddr().String()
 		}

@@ -76,7 +76,7 @@ func TestRunSendsTheRequestOfTheFlags(t *testing.T) {
 		"malformed resolve":   {options: Options{Resolve: []string{"nonsense"}}, url: name, code: 2},
 	} {
 		var out, errOut bytes.Buffer
-		err := Run(context.Background(), endpoints, ca, c.options, c.url, Streams{&out, &errOut})
+		err := Run(context.Background(), Simulator{endpoints, ca}, c.options, c.url, Streams{&out, &errOut})
 		var exit *ExitError
 		code := 0
 		if errors.As(err, &exit) {
@@ -92,7 +92,7 @@ func TestVerbosePrintsRequestAndAnswer(t *testing.T) {
 	t.Parallel()
 	endpoints, ca := balancer(t)
 	var out, errOut bytes.Buffer
-	if err := Run(context.Background(), endpoints, ca, Options{Verbose: true, Insecure: true}, "https://"+name, Streams{&out, &errOut}); err != nil {
+	if err := Run(context.Background(), Simulator{endpoints, ca}, Options{Verbose: true, Insecure: true}, "https://"+name, Streams{&out, &errOut}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"* Connected to 127.0.0.1:", "* TLS 1.3", "> ", "< HTTP/"} {
@@ -110,7 +110,7 @@ func TestFailuresToConnectNameWhatThereIsInstead(t *testing.T) {
 		"nobody.us-west-2.elb.amazonaws.com": "no active load balancer of the simulated account has this name",
 		name + ":9":                          "curl: (7) the load balancer has no listener at port 9, but HTTP 80, HTTPS 443: ",
 	} {
-		err := Run(context.Background(), endpoints, nil, Options{}, target, Streams{io.Discard, io.Discard})
+		err := Run(context.Background(), Simulator{endpoints, nil}, Options{}, target, Streams{io.Discard, io.Discard})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", target, err, want)
 		}

@@ -196,7 +196,7 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		"pods":      balancer(t, c, "reach-pods", pods, 8080, types.TargetTypeEnumIp),
 		"node port": balancer(t, c, "reach-nodes", instances, svc.Spec.Ports[0].NodePort, types.TargetTypeEnumInstance),
 	} {
-		r := c.WaitGet(t, "http://"+host+"/deep/path?x=1", "shop.example.com", http.StatusOK, "web", "X-Test: yes")
+		r := c.WaitAnswer(t, Request{Target: "http://" + host + "/deep/path?x=1", Host: "shop.example.com", Headers: []string{"X-Test: yes"}}, http.StatusOK, "web")
 		if r.Pod.Path != "/deep/path" || r.Pod.Host != "shop.example.com" || r.Pod.Headers.Get("X-Test") != "yes" || r.Pod.Headers.Get("X-Forwarded-For") == "" {
 			t.Errorf("%s: the pod saw %+v", name, r.Pod)
 		}

@@ -89,13 +89,25 @@ func (c *Cluster) secureTransport(u *url.URL, host string) *http.Transport {
 	return t
 }
 
+// Request is a GET request, as Get makes it.
+type Request struct {
+	Target, Host string
+	Headers      []string
+}
+
 // WaitGet repeats a GET until the status is as wanted and, unless service is empty, a pod of that service answered.
-func (c *Cluster) WaitGet(t testing.TB, target, host string, status int, service string, headers ...string) Response {
+func (c *Cluster) WaitGet(t testing.TB, target, host string, status int, service string) Response {
+	t.Helper()
+	return c.WaitAnswer(t, Request{Target: target, Host: host}, status, service)
+}
+
+// WaitAnswer is WaitGet for any request.
+func (c *Cluster) WaitAnswer(t testing.TB, q Request, status int, service string) Response {
 	t.Helper()
 	var r Response
-	c.WaitFor(t, fmt.Sprintf("%d %s from %s (Host %q)", status, service, target, host), func(ctx context.Context) error {
+	c.WaitFor(t, fmt.Sprintf("%d %s from %s (Host %q)", status, service, q.Target, q.Host), func(ctx context.Context) error {
 		var err error
-		if r, err = c.Get(ctx, target, host, headers...); err != nil {
+		if r, err = c.Get(ctx, q.Target, q.Host, q.Headers...); err != nil {
 			return err
 		}
 		if r.Status != status || service != "" && r.Pod.Service != service {

@@ -73,41 +73,48 @@ func (p *prober) end() bool {
 
 // check runs one readiness probe from the node to the pod.
 func check(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container) error {
-	probe := c.ReadinessProbe
+	p, probe := podDialer{network, from, pod}, c.ReadinessProbe
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(max(probe.TimeoutSeconds, 1))*time.Second)
 	defer cancel()
 	switch {
 	case probe.HTTPGet != nil && probe.HTTPGet.Scheme != corev1.URISchemeHTTPS:
-		return checkHTTP(ctx, network, from, pod, c)
+		return p.checkHTTP(ctx, c)
 	case probe.HTTPGet != nil: // stand-ins speak no TLS: that the port accepts is the answer
-		return checkTCP(ctx, network, from, pod, c, probe.HTTPGet.Port)
+		return p.checkTCP(ctx, c, probe.HTTPGet.Port)
 	case probe.TCPSocket != nil:
-		return checkTCP(ctx, network, from, pod, c, probe.TCPSocket.Port)
+		return p.checkTCP(ctx, c, probe.TCPSocket.Port)
 	case probe.GRPC != nil:
-		return checkTCP(ctx, network, from, pod, c, intstr.FromInt32(probe.GRPC.Port))
+		return p.checkTCP(ctx, c, intstr.FromInt32(probe.GRPC.Port))
 	}
 	return nil // there is nothing in which a command could run
 }
 
-func checkTCP(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container, port intstr.IntOrString) error {
+// podDialer dials a pod from a node.
+type podDialer struct {
+	network *vnet.Network
+	from    netip.Addr
+	pod     netip.Addr
+}
+
+func (p podDialer) checkTCP(ctx context.Context, c corev1.Container, port intstr.IntOrString) error {
 	n, err := portOf(c, port)
 	if err != nil {
 		return err
 	}
-	conn, err := network.DialTCP(ctx, from, netip.AddrPortFrom(pod, n))
+	conn, err := p.network.DialTCP(ctx, p.from, netip.AddrPortFrom(p.pod, n))
 	if err != nil {
 		return err
 	}
 	return conn.Close()
 }
 
-func checkHTTP(ctx context.Context, network *vnet.Network, from, pod netip.Addr, c corev1.Container) error {
+func (p podDialer) checkHTTP(ctx context.Context, c corev1.Container) error {
 	get := c.ReadinessProbe.HTTPGet
 	n, err := portOf(c, get.Port)
 	if err != nil {
 		return err
 	}
-	target := netip.AddrPortFrom(pod, n)
+	target := netip.AddrPortFrom(p.pod, n)
 	u, err := url.Parse(get.Path)
 	if err != nil {
 		return fmt.Errorf("probe path: %w", err)
@@ -129,7 +136,7 @@ func checkHTTP(ctx context.Context, network *vnet.Network, from, pod netip.Addr,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return network.DialTCP(ctx, from, target)
+				return p.network.DialTCP(ctx, p.from, target)
 			},
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -88,7 +88,9 @@ func (x *exchange) proxy(g *targetgroup.Group, t *targetgroup.Target, targets []
 		x.tunnel(g, t, res, idle)
 		return
 	}
-	x.respond(g, t, res, *buf, buffered, idle)
+	x.setCopiedHeaders(res)
+	x.setCookies(g, t, res)
+	x.respond(res, *buf, buffered, idle)
 }
 
 // buffer reads an answer's body whose announced length fits into buf, so that an answer that is shorter than announced is found
@@ -232,8 +234,8 @@ func (x *exchange) failed(ctx context.Context, g *targetgroup.Group, out *http.R
 	}
 }
 
-// respond passes a target's answer on, of whose body the first buffered bytes are in buf. It breaks the client's connection when the target breaks off.
-func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *http.Response, buf []byte, buffered int, idle *flow.IdleTimer) {
+// setCopiedHeaders copies the headers of a target's answer and announces its trailers.
+func (x *exchange) setCopiedHeaders(res *http.Response) {
 	h := x.w.Header()
 	httpwire.CopyHeaders(h, res.Header)
 	if _, ok := h["Content-Type"]; !ok {
@@ -242,8 +244,12 @@ func (x *exchange) respond(g *targetgroup.Group, t *targetgroup.Target, res *htt
 	for name := range res.Trailer {
 		h.Add("Trailer", name)
 	}
-	announced := len(res.Trailer)
-	x.setCookies(g, t, res)
+}
+
+// respond sends a target's answer to the client, after its headers were set. The first buffered bytes of its body are in buf.
+// It closes the client's connection if the target breaks off.
+func (x *exchange) respond(res *http.Response, buf []byte, buffered int, idle *flow.IdleTimer) {
+	h, announced := x.w.Header(), len(res.Trailer)
 	x.insertHeaders()
 	if words := httpwire.OwnStatus(res); words != "" {
 		x.setStatusLine(words)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -169,7 +168,8 @@ func (c *checker) check(t *Target, ticket int) {
 	interval := positive(c.HealthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
 	timeout := positive(c.HealthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second)
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
-	v := c.round(ctx, config, user, t)
+	s := subject{t, user, config}
+	v := c.round(ctx, s)
 	cancel()
 	if c.Context.Err() != nil {
 		return
@@ -192,21 +192,29 @@ func (c *checker) check(t *Target, ticket int) {
 	}
 	g.mu.Unlock()
 	if changed {
-		c.turned(t, ticket, user, config, state, v)
+		c.turned(s, ticket, state, v)
 	}
 	c.control(config, user, t, timeout)
 	c.add(t, ticket, started.Add(interval))
 }
 
+// subject is a target under check, with the load balancer that uses its group and the group's configuration at that time.
+type subject struct {
+	target *Target
+	user   *User
+	config *Config
+}
+
 // round is one check by the node of every zone at once. A target passes when it passes the checks of more than half of the nodes.
-func (c *checker) round(ctx context.Context, config *Config, user *User, t *Target) verdict {
-	nodes := topology.OwnAddresses(user.zones, config.checkPort(t).Addr().Is6())
+func (c *checker) round(ctx context.Context, s subject) verdict {
+	at := s.config.checkPort(s.target)
+	nodes := topology.OwnAddresses(s.user.zones, at.Addr().Is6())
 	verdicts := make([]verdict, len(nodes))
 	var all sync.WaitGroup
 	look := func(i int) {
-		begun := time.Now()
-		verdicts[i] = probe(ctx, c.Network, config, user, nodes[i], t)
-		c.log(t, config, user, nodes[i], verdicts[i], begun)
+		p, begun := probe{s, c.Network, nodes[i], at}, time.Now()
+		verdicts[i] = p.send(ctx)
+		c.log(p, verdicts[i], begun)
 	}
 	for i := range nodes[1:] {
 		all.Go(func() { look(i + 1) })
@@ -242,8 +250,9 @@ func (c *checker) report(t *Target, state string, v verdict) {
 	})
 }
 
-// log writes the health check log's entry of a node's check.
-func (c *checker) log(t *Target, config *Config, user *User, node netip.Addr, v verdict, begun time.Time) {
+// log writes the entry of a node's check to the health check log.
+func (c *checker) log(p probe, v verdict, begun time.Time) {
+	user, config := p.user, p.config
 	if c.Logs == nil || user.checkLog.Bucket == "" {
 		return
 	}
@@ -257,12 +266,11 @@ func (c *checker) log(t *Target, config *Config, user *User, node netip.Addr, v 
 	case config.ProtocolVersion == "GRPC":
 		kind = "grpc"
 	}
-	at := config.checkPort(t)
 	entry := accesslog.Check{
-		Type: kind, Time: now, Latency: now.Sub(begun), Target: at, TargetGroup: config.Name,
+		Type: kind, Time: now, Latency: now.Sub(begun), Target: p.at, TargetGroup: config.Name,
 		Passed: v.passed(), Status: v.status, Reason: strings.TrimPrefix(v.reason, "Target."),
 	}
-	c.Logs.Add(user.checkLog.Stream(accesslog.Checks, user.ARN, node), entry.Line())
+	c.Logs.Add(user.checkLog.Stream(accesslog.Checks, user.ARN, p.node), entry.Line())
 }
 
 // positive is the first of its arguments above 0.

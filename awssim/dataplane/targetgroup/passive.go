@@ -36,22 +36,22 @@ func (g *Group) Observe(t *Target, err error) {
 	ticket := t.ticket
 	g.mu.Unlock()
 	if turned {
-		g.groups.checks.turned(t, ticket, user, config, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
+		g.groups.checks.turned(subject{t, user, config}, ticket, stateUnhealthy, verdict{reason: reasonFailed, description: "Health checks failed"})
 	}
 }
 
 // turned acts on a change of a target's health and reports it. A target of an NLB that keeps its flows may be
 // unhealthy.draining for a time first.
-func (c *checker) turned(t *Target, ticket int, user *User, config *Config, state string, v verdict) {
-	if state != stateUnhealthy || !user.Network {
+func (c *checker) turned(s subject, ticket int, state string, v verdict) {
+	t, settings := s.target, &s.config.Settings
+	if state != stateUnhealthy || !s.user.Network {
 		c.report(t, state, v)
 		return
 	}
-	s := &config.Settings
-	if s.CutUnhealthy {
+	if settings.CutUnhealthy {
 		t.Flows.Cut()
 	}
-	if s.CutUnhealthy || s.UnhealthyDrain <= 0 {
+	if settings.CutUnhealthy || settings.UnhealthyDrain <= 0 {
 		c.report(t, state, v)
 		return
 	}
@@ -60,7 +60,7 @@ func (c *checker) turned(t *Target, ticket int, user *User, config *Config, stat
 	t.health.declines++
 	decline := t.health.declines
 	t.Group.mu.Unlock()
-	c.Clock.AfterFunc(s.UnhealthyDrain, func() { c.drained(t, ticket, decline, v) })
+	c.Clock.AfterFunc(settings.UnhealthyDrain, func() { c.drained(t, ticket, decline, v) })
 }
 
 // drained ends the time of unhealthy.draining, unless the target recovered meanwhile.

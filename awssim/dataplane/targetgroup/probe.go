@@ -25,16 +25,23 @@ import (
 // healthUserAgent is what targets see in checks.
 const healthUserAgent = "ELB-HealthChecker/2.0"
 
-// probe does one health check of a target within ctx, by the node with the address from.
-func probe(ctx context.Context, n *vnet.Network, g *Config, user *User, from netip.Addr, t *Target) verdict {
-	hc := g.HealthCheck
-	at := g.checkPort(t)
-	if !user.Permits("tcp", at) {
+// probe is one health check by one node of the load balancer, which checks the target at an address and port.
+type probe struct {
+	subject
+	network *vnet.Network
+	node    netip.Addr
+	at      netip.AddrPort
+}
+
+// send does the check within ctx.
+func (p probe) send(ctx context.Context) verdict {
+	hc := p.config.HealthCheck
+	if !p.user.Permits("tcp", p.at) {
 		return verdict{reason: reasonTimeout, description: "Request timed out"}
 	}
-	switch protocol := cmp.Or(hc.Protocol, g.Protocol); protocol {
+	switch protocol := cmp.Or(hc.Protocol, p.config.Protocol); protocol {
 	case "HTTP", "HTTPS":
-		code, grpc, err := request(ctx, user, user.dialer(n, from, at, g), from, at, g, protocol == "HTTPS")
+		code, grpc, err := p.request(ctx, protocol == "HTTPS")
 		if err != nil {
 			return failure(err)
 		}
@@ -45,7 +52,7 @@ func probe(ctx context.Context, n *vnet.Network, g *Config, user *User, from net
 			return verdict{status: code}
 		}
 		byDefault := "200"
-		if user.Network {
+		if p.user.Network {
 			byDefault = "200-399"
 		}
 		if !matches(cmp.Or(hc.Matcher, byDefault), code) {
@@ -53,7 +60,7 @@ func probe(ctx context.Context, n *vnet.Network, g *Config, user *User, from net
 		}
 		return verdict{status: code}
 	default:
-		c, err := user.dialer(n, from, at, g)(ctx, "", "")
+		c, err := p.dial(ctx, "", "")
 		if err != nil {
 			return failure(err)
 		}
@@ -62,19 +69,18 @@ func probe(ctx context.Context, n *vnet.Network, g *Config, user *User, from net
 	}
 }
 
-// dialer connects to the place of a check; targets that expect a PROXY protocol header get one of the load balancer's own.
-func (u *User) dialer(n *vnet.Network, from netip.Addr, at netip.AddrPort, g *Config) dialer {
-	return func(ctx context.Context, _, _ string) (net.Conn, error) {
-		c, err := n.DialTCP(ctx, from, at)
-		if err != nil || !u.Network || !g.Settings.ProxyProtocol {
-			return c, err
-		}
-		if _, err := c.Write(flow.LocalProxyHeader()); err != nil {
-			_ = c.Close()
-			return nil, err
-		}
-		return c, nil
+// dial connects to the target, wherever a caller wants to go. Targets that expect a PROXY protocol header get one of the
+// load balancer's own.
+func (p probe) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	c, err := p.network.DialTCP(ctx, p.node, p.at)
+	if err != nil || !p.user.Network || !p.config.Settings.ProxyProtocol {
+		return c, err
 	}
+	if _, err := c.Write(flow.LocalProxyHeader()); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkTLS is how checks speak TLS; those of NLBs do not offer TLS 1.3.
@@ -108,40 +114,38 @@ func failure(err error) verdict {
 }
 
 // request sends the check's request and returns the status: that of gRPC for a gRPC group.
-func request(ctx context.Context, user *User, dial dialer, from netip.Addr, at netip.AddrPort, g *Config, secure bool) (code int, grpc bool, err error) {
+func (p probe) request(ctx context.Context, secure bool) (code int, grpc bool, err error) {
 	scheme, port := "http", uint16(80)
 	if secure {
 		scheme, port = "https", 443
 	}
-	host := at.Addr().String()
-	if at.Addr().Is6() {
+	host, group := p.at.Addr().String(), p.config
+	if p.at.Addr().Is6() {
 		host = "[" + host + "]"
 	}
 	switch {
-	case user.Network: // names itself
-		host = netip.AddrPortFrom(from, uint16(user.port)).String()
-	case at.Port() != port:
-		host = at.String()
+	case p.user.Network: // names itself
+		host = netip.AddrPortFrom(p.node, uint16(p.user.port)).String()
+	case p.at.Port() != port:
+		host = p.at.String()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+at.String()+cmp.Or(g.HealthCheck.Path, "/"), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+p.at.String()+cmp.Or(group.HealthCheck.Path, "/"), nil)
 	if err != nil {
 		return 0, false, err
 	}
 	req.Host = host
 	req.Header.Set("User-Agent", healthUserAgent)
-	switch g.ProtocolVersion {
+	switch group.ProtocolVersion {
 	case "HTTP2", "GRPC":
-		return requestHTTP2(req, g.ProtocolVersion == "GRPC", g.HealthCheck.Path, dial)
+		return p.requestHTTP2(req)
 	}
-	code, err = requestHTTP1(req, secure, user, dial)
+	code, err = p.requestHTTP1(req, secure)
 	return code, false, err
 }
 
-type dialer func(ctx context.Context, network, address string) (net.Conn, error)
-
-func requestHTTP1(req *http.Request, secure bool, user *User, dial dialer) (int, error) {
+func (p probe) requestHTTP1(req *http.Request, secure bool) (int, error) {
 	ctx := req.Context()
-	c, err := dial(ctx, "tcp", "")
+	c, err := p.dial(ctx, "tcp", "")
 	if err != nil {
 		return 0, err
 	}
@@ -150,7 +154,7 @@ func requestHTTP1(req *http.Request, secure bool, user *User, dial dialer) (int,
 		_ = c.SetDeadline(deadline)
 	}
 	if secure {
-		c = tls.Client(c, user.checkTLS())
+		c = tls.Client(c, p.user.checkTLS())
 	}
 	req.Header.Set("Connection", "close")
 	req.Header.Set("Accept-Encoding", "gzip, compressed")
@@ -165,12 +169,13 @@ func requestHTTP1(req *http.Request, secure bool, user *User, dial dialer) (int,
 	return res.StatusCode, nil
 }
 
-func requestHTTP2(req *http.Request, grpc bool, path string, dial dialer) (int, bool, error) {
-	tr := &http.Transport{DialContext: dial, TLSClientConfig: handshake.TargetConfig(), Protocols: handshake.HTTP2Only()}
+func (p probe) requestHTTP2(req *http.Request) (code int, grpc bool, err error) {
+	grpc = p.config.ProtocolVersion == "GRPC"
+	tr := &http.Transport{DialContext: p.dial, TLSClientConfig: handshake.TargetConfig(), Protocols: handshake.HTTP2Only()}
 	defer tr.CloseIdleConnections()
 	if grpc {
 		req.Method = http.MethodPost
-		req.URL.Path = cmp.Or(path, "/AWS.ALB/healthcheck")
+		req.URL.Path = cmp.Or(p.config.HealthCheck.Path, "/AWS.ALB/healthcheck")
 		req.Header.Set("Content-Type", "application/grpc")
 		req.Header.Set("Te", "trailers")
 		req.Body = io.NopCloser(bytes.NewReader(make([]byte, 5))) // an empty message
@@ -188,8 +193,7 @@ func requestHTTP2(req *http.Request, grpc bool, path string, dial dialer) (int, 
 		return 0, true, err
 	}
 	status := cmp.Or(res.Trailer.Get("Grpc-Status"), res.Header.Get("Grpc-Status"))
-	code, err := strconv.Atoi(status)
-	if err != nil {
+	if code, err = strconv.Atoi(status); err != nil {
 		return 0, true, fmt.Errorf("the target answered without a gRPC status (HTTP %d)", res.StatusCode)
 	}
 	return code, true, nil

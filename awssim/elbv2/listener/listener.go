@@ -70,7 +70,7 @@ func (s *Listeners) createListener(in *elb.CreateListenerInput) (*elb.CreateList
 	if err != nil {
 		return nil, err
 	}
-	if err := s.secureSettings(lb, nil, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
+	if err := s.setTLS(lb, nil, &want, tlsInput{in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication}); err != nil {
 		return nil, err
 	}
 	if want.actions, err = routing.Actions(s.account, lb.Type, in.DefaultActions, nil); err != nil {
@@ -145,7 +145,7 @@ func (s *Listeners) modifyListener(in *elb.ModifyListenerInput) (*elb.ModifyList
 	if in.Certificates != nil && len(in.Certificates) == 0 && secure(want.protocol) {
 		return nil, check.Invalid("A certificate must be specified for %s listeners", want.protocol)
 	}
-	if err := s.secureSettings(lb, l, &want, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
+	if err := s.setTLS(lb, l, &want, tlsInput{in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication}); err != nil {
 		return nil, err
 	}
 	if len(in.DefaultActions) > 0 {

@@ -23,33 +23,32 @@ var alpnPolicies = []string{"HTTP1Only", "HTTP2Only", "HTTP2Optional", "HTTP2Pre
 // maxVerifying is how many listeners of a load balancer verify clients.
 const maxVerifying = 2
 
-// secureSettings checks protocol, certificate, security policy, ALPN policy and mutual authentication, and sets what is
-// given in want; the rest of want stays. self is the listener that is changed; nil for a new one.
-func (s *Listeners) secureSettings(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, certificates []types.Certificate, policy *string,
-	alpn []string, mutual *types.MutualAuthenticationAttributes) error {
+// tlsInput is what a call gives of the TLS settings of a listener.
+type tlsInput struct {
+	certificates []types.Certificate
+	policy       *string
+	alpn         []string
+	mutual       *types.MutualAuthenticationAttributes
+}
+
+// setTLS checks the protocol and the given TLS settings, and sets them in want; the rest of want stays. self is the listener
+// that is changed; nil for a new one.
+func (s *Listeners) setTLS(lb *account.LoadBalancer, self *account.Listener, want *listenerSettings, given tlsInput) error {
 	if allowed := listenerProtocols[lb.Type]; lb.Type != request.Gateway && !slices.Contains(allowed, want.protocol) {
 		return check.Invalid("Listener protocol '%s' must be one of '%s'", want.protocol, strings.Join(allowed, ", "))
 	}
 	if !secure(want.protocol) {
-		if err := check.First(
-			check.When(len(certificates) > 0, check.Invalid("A certificate cannot be specified for %s listeners", want.protocol)),
-			check.When(policy != nil, check.Invalid("An SSL policy cannot be specified for %s listeners", want.protocol)),
-			check.When(len(alpn) > 0, check.Invalid("An ALPN policy cannot be specified for %s listeners", want.protocol)),
-			check.When(mutual != nil && aws.ToString(mutual.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only")),
-		); err != nil {
-			return err
-		}
 		want.certificate, want.policy, want.alpn, want.mutual = "", "", "", account.MutualTLS{}
-		return nil
+		return given.withoutTLS(want.protocol)
 	}
-	if err := s.setCertificate(want, certificates); err != nil {
+	if err := s.setCertificate(want, given.certificates); err != nil {
 		return err
 	}
-	want.policy = cmp.Or(aws.ToString(policy), want.policy, sslpolicy.Default)
+	want.policy = cmp.Or(aws.ToString(given.policy), want.policy, sslpolicy.Default)
 	if _, ok := sslpolicy.Named(want.policy); !ok {
 		return policyNotFound(want.policy)
 	}
-	switch {
+	switch alpn := given.alpn; {
 	case want.protocol != "TLS" && len(alpn) > 0:
 		return check.Invalid("An ALPN policy cannot be specified for %s listeners", want.protocol)
 	case len(alpn) > 1:
@@ -61,7 +60,17 @@ func (s *Listeners) secureSettings(lb *account.LoadBalancer, self *account.Liste
 	case want.protocol != "TLS":
 		want.alpn = ""
 	}
-	return s.setMutual(lb, self, want, mutual)
+	return s.setMutual(lb, self, want, given.mutual)
+}
+
+// withoutTLS refuses settings that only listeners with TLS have.
+func (g tlsInput) withoutTLS(protocol string) error {
+	return check.First(
+		check.When(len(g.certificates) > 0, check.Invalid("A certificate cannot be specified for %s listeners", protocol)),
+		check.When(g.policy != nil, check.Invalid("An SSL policy cannot be specified for %s listeners", protocol)),
+		check.When(len(g.alpn) > 0, check.Invalid("An ALPN policy cannot be specified for %s listeners", protocol)),
+		check.When(g.mutual != nil && aws.ToString(g.mutual.Mode) != "off", check.InvalidConfiguration("Mutual authentication is supported for HTTPS listeners only")),
+	)
 }
 
 // setCertificate sets the default certificate, of which there must be one.

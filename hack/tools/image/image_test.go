@@ -92,7 +92,10 @@ func layoutOf(t *testing.T, amd64 string) string {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "image")
-	if err := run("v1.2.3", out, license, "https://example.com/lbc", "", []string{"linux/amd64=" + binaries(t)[amd64] + "," + binaries(t)["amd64"], "linux/arm64=" + binaries(t)["arm64"] + "," + binaries(t)["arm64"]}, io.Discard); err != nil {
+	r := release{version: "v1.2.3", source: "https://example.com/lbc", licenses: license, binaries: []string{
+		"linux/amd64=" + binaries(t)[amd64] + "," + binaries(t)["amd64"], "linux/arm64=" + binaries(t)["arm64"] + "," + binaries(t)["arm64"],
+	}}
+	if err := run(r, out, "", io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -286,7 +289,7 @@ func TestWhatCannotRunInTheImageIsRefused(t *testing.T) {
 		{"linux/amd64=" + binaries(t)["amd64"], "write OS/ARCHITECTURE=CONTROLLER,LBC"},
 		{script, "write OS/ARCHITECTURE=CONTROLLER,LBC"},
 	} {
-		if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", "", []string{tt.binary}, io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := run(release{version: "v1", binaries: []string{tt.binary}}, filepath.Join(t.TempDir(), "image"), "", io.Discard); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %q", tt.binary, err, tt.want)
 		}
 	}
@@ -297,7 +300,8 @@ func TestAnImageIsCopiedToARegistryWithItsComponents(t *testing.T) {
 	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
 	defer s.Close()
 	ref := strings.TrimPrefix(s.URL, "http://") + "/lbc:v1"
-	if err := run("v1", filepath.Join(t.TempDir(), "image"), "", "", ref, []string{"linux/amd64=" + binaries(t)["amd64"] + "," + binaries(t)["amd64"]}, io.Discard); err != nil {
+	first := release{version: "v1", binaries: []string{"linux/amd64=" + binaries(t)["amd64"] + "," + binaries(t)["amd64"]}}
+	if err := run(first, filepath.Join(t.TempDir(), "image"), ref, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	r, err := name.ParseReference(ref)

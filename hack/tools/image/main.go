@@ -21,44 +21,38 @@ import (
 )
 
 func main() {
-	version := flag.String("version", "", "version of the controller")
+	var r release
+	flag.StringVar(&r.version, "version", "", "version of the controller")
 	out := flag.String("out", "", "directory for the layout, made anew")
-	licenses := flag.String("licenses", "", "files for /licenses, separated by commas")
-	url := flag.String("source", "", "URL of the source code")
+	flag.StringVar(&r.licenses, "licenses", "", "files for /licenses, separated by commas")
+	flag.StringVar(&r.source, "source", "", "URL of the source code")
 	push := flag.String("push", "", "name in a registry to copy the image to, such as registry.example.com/lbc:v1.2.3")
 	flag.Parse()
-	if err := run(*version, *out, *licenses, *url, *push, flag.Args(), os.Stdout); err != nil {
+	r.binaries = flag.Args()
+	if err := run(r, *out, *push, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
 		os.Exit(1)
 	}
 }
 
-func run(version, out, licenses, url, push string, binaries []string, stdout io.Writer) error {
-	if version == "" || out == "" || len(binaries) == 0 {
+// release is a version of the controller whose images are made.
+type release struct {
+	version  string
+	source   string   // URL of the source code; may be empty
+	licenses string   // paths of files for /licenses, separated by commas
+	binaries []string // of each platform, as OS/ARCHITECTURE=CONTROLLER,LBC
+}
+
+// run writes a release to the directory out, and copies it to push unless that is empty.
+func run(r release, out, push string, stdout io.Writer) error {
+	if r.version == "" || out == "" || len(r.binaries) == 0 {
 		return fmt.Errorf("name -version, -out and binaries, as linux/amd64=CONTROLLER,LBC")
 	}
-	var images []built
-	for _, b := range binaries {
-		platform, paths, ok := strings.Cut(b, "=")
-		controller, lbc, both := strings.Cut(paths, ",")
-		if !ok || !both {
-			return fmt.Errorf("%q names no binaries: write OS/ARCHITECTURE=CONTROLLER,LBC", b)
-		}
-		p, err := v1.ParsePlatform(platform)
-		if err != nil {
-			return err
-		}
-		s := source{version: version, platform: *p, binary: controller, lbc: lbc, url: url}
-		if licenses != "" {
-			s.licenses = strings.Split(licenses, ",")
-		}
-		image, err := s.build()
-		if err != nil {
-			return err
-		}
-		images = append(images, image)
+	images, err := r.images()
+	if err != nil {
+		return err
 	}
-	digest, err := write(out, version, images)
+	digest, err := write(out, r.version, images)
 	if err != nil {
 		return err
 	}
@@ -78,6 +72,32 @@ func run(version, out, licenses, url, push string, binaries []string, stdout io.
 		return nil
 	}
 	return copyTo(push, images)
+}
+
+// images builds the image of each platform.
+func (r release) images() ([]built, error) {
+	var images []built
+	for _, b := range r.binaries {
+		platform, paths, ok := strings.Cut(b, "=")
+		controller, lbc, both := strings.Cut(paths, ",")
+		if !ok || !both {
+			return nil, fmt.Errorf("%q names no binaries: write OS/ARCHITECTURE=CONTROLLER,LBC", b)
+		}
+		p, err := v1.ParsePlatform(platform)
+		if err != nil {
+			return nil, err
+		}
+		s := source{version: r.version, platform: *p, binary: controller, lbc: lbc, url: r.source}
+		if r.licenses != "" {
+			s.licenses = strings.Split(r.licenses, ",")
+		}
+		image, err := s.build()
+		if err != nil {
+			return nil, err
+		}
+		images = append(images, image)
+	}
+	return images, nil
 }
 
 // write makes a layout with the index of all platforms, and beside it the list of components of each image, which the layout has, too.

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -106,7 +107,9 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 // again at once. If it belongs to another owner, or AWS rejects the same write again, the step fails, and is not sent again before a
 // pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
-	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, plan.Fingerprint(s.Op, r.resolve), r.boundElsewhere(s.Op, e), failed.Err)
+	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, inventory.Refusal{
+		Write: plan.Fingerprint(s.Op, r.resolve), Group: r.boundElsewhere(s.Op, e), Err: failed.Err,
+	})
 	failed.Until = until
 	if n > 2 {
 		return failed

@@ -121,7 +121,7 @@ func (m *metered) call(t *testing.T, tenant, operation string, p Priority) time.
 	begun := time.Now()
 	err := m.Do(WithPriority(WithTenant(context.Background(), tenant), p), ServiceELBV2, operation, func(ctx context.Context) error {
 		m.sent.Add(1)
-		_, err := gate.Do(ctx, m.aws, "elasticloadbalancing", operation, &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
+		_, err := gate.Do(ctx, m.aws, gate.Operation{Service: "elasticloadbalancing", Action: operation}, &struct{}{}, func(context.Context, *struct{}) (*struct{}, error) { return &struct{}{}, nil })
 		time.Sleep(20 * time.Millisecond)
 		if err != nil {
 			m.refused.Add(1)

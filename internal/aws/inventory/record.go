@@ -42,7 +42,7 @@ func (i *Inventory) Record(key stack.Key, op plan.Operation, out awsop.Output, r
 		id = resolve(effect.Resource)
 	}
 	i.mu.Lock()
-	i.record(key, op, out, resolve, effect, id)
+	i.record(key, effect, id, func(o awsop.Observed) awsop.Observed { return awsop.Advance(o, op, out, resolve) })
 	freed := i.retry(func(k stepKey, r refusal) bool { return r.freedBy(effect, id, k.stack == key) })
 	i.mu.Unlock()
 	i.notify(freed)
@@ -55,15 +55,15 @@ func (i *Inventory) notify(keys []stack.Key) {
 	}
 }
 
-// record writes an operation on the resource with an ARN or group id through to what is known of its stack. i.mu is held.
-func (i *Inventory) record(key stack.Key, op plan.Operation, out awsop.Output, resolve func(stack.Ref) string, effect awsop.Effect, id string) {
+// record advances what is known of a stack by a write of the resource with an ARN or group id. i.mu is held.
+func (i *Inventory) record(key stack.Key, effect awsop.Effect, id string, advance func(awsop.Observed) awsop.Observed) {
 	i.history.writes++
 	i.came.written[key] = true
 	e := i.stacks[key]
 	if e == nil {
 		e = newEntry(key) // for what is known beside the stacks
 	}
-	after := awsop.Advance(e.obs, op, out, resolve)
+	after := advance(e.obs)
 	switch effect.Kind {
 	case stack.KindSecurityGroup:
 		if slices.ContainsFunc(after.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.GroupID == id && g.Shared }) {

@@ -18,21 +18,25 @@ var refusalPauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Mi
 // refusalLifetime is how long a refusal is kept after the last attempt: its step is in no plan any more.
 const refusalLifetime = time.Hour
 
-// refusal is AWS's answer to a write that it refuses because something else is in its way.
+// Refusal is AWS's answer to a write that it refuses because something else is in its way.
+type Refusal struct {
+	Write string // identifies the operation with what its references stand for
+	Group string // ARN of the target group that another load balancer uses, if that is the obstacle
+	Err   error
+}
+
+// refusal is the last refusal of a step's write.
 type refusal struct {
-	write  string // the operation with what its references stand for
+	Refusal
 	effect awsop.Effect
-	group  string // the target group of an operation that AWS refuses for the load balancer that the group is bound to
-	err    error
 	count  int // refusals of the same write in a row
 	at     time.Time
 	until  time.Time // when the write is worth another attempt
 }
 
-// Refused takes note that AWS refuses a write because something else is in its way. write identifies the operation with all
-// that it says; group is the ARN of the target group that another load balancer uses, if that is the obstacle. It returns how
-// often in a row the same write was refused, and when it is worth another attempt: after 10 s, 20 s and so on, at most 5 min.
-func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, write, group string, err error) (count int, until time.Time) {
+// Refused records that AWS refuses the write of a step. It returns how often in a row AWS refused the same write, and when
+// another attempt is worth it: after 10 s, 20 s and so on, at most 5 min.
+func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, refused Refusal) (count int, until time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.cfg.Now()
@@ -42,10 +46,10 @@ func (i *Inventory) Refused(key stack.Key, id plan.StepID, op plan.Operation, wr
 		}
 	}
 	r := i.refusals[stepKey{key, id}]
-	if r.write != write {
-		r = refusal{write: write, effect: awsop.EffectOf(op)}
+	if r.Write != refused.Write {
+		r = refusal{effect: awsop.EffectOf(op)}
 	}
-	r.group, r.err, r.at = group, err, now
+	r.Refusal, r.at = refused, now
 	r.count++
 	r.until = now.Add(refusalPauses.Pause(r.count))
 	i.refusals[stepKey{key, id}] = r
@@ -59,10 +63,10 @@ func (i *Inventory) RefusedBefore(key stack.Key, id plan.StepID, write func() st
 	r, known := i.refusals[stepKey{key, id}]
 	now := i.cfg.Now()
 	i.mu.Unlock()
-	if !known || !now.Before(r.until) || r.write != write() {
+	if !known || !now.Before(r.until) || r.Write != write() {
 		return time.Time{}, nil
 	}
-	return r.until, r.err
+	return r.until, r.Err
 }
 
 // Retry ends the pauses of a stack's refused writes, since its objects were edited. The next pause is as long as it would have been.
@@ -92,10 +96,10 @@ func (i *Inventory) retry(which func(stepKey, refusal) bool) []stack.Key {
 func (r *refusal) freedBy(w awsop.Effect, id string, sameStack bool) bool {
 	switch {
 	case w.Forwards && w.Verb != awsop.Creates:
-		return r.effect.Forwards && r.effect.Verb != awsop.Deletes && (sameStack || r.group != "")
+		return r.effect.Forwards && r.effect.Verb != awsop.Deletes && (sameStack || r.Group != "")
 	case w.Verb != awsop.Deletes:
 		return false
-	case w.Kind == stack.KindLoadBalancer && r.group != "":
+	case w.Kind == stack.KindLoadBalancer && r.Group != "":
 		return true
 	}
 	return r.effect.Kind == w.Kind && r.effect.Name != "" && (w.Kind == stack.KindSecurityGroup || r.effect.Name == nameInARN(id))

@@ -96,7 +96,10 @@ func New(o Options) *Reconciler {
 	}
 	table := sgsync.NewTable()
 	r := &Reconciler{
-		Options: o, Table: table, rules: sgsync.NewReconciler(o.Chooser.Cluster, table, o.Inventory.SecurityGroups(), o.RulesPerGroup, o.Write, o.Log),
+		Options: o, Table: table,
+		rules: &sgsync.Reconciler{
+			Cluster: o.Chooser.Cluster, Table: table, Rules: o.Inventory.SecurityGroups(), Limit: o.RulesPerGroup, Write: o.Write, Log: o.Log,
+		},
 		requests: map[string]*request{}, ending: map[string]bool{}, waiting: map[string]bool{},
 	}
 	r.bindings, r.groups = queue.NewKeyed(o.Pause, o.Now, r.place), queue.NewKeyed(o.Pause, o.Now, r.reconcileGroup)

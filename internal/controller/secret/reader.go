@@ -95,21 +95,24 @@ func (r *entry) setVersion(version string) bool {
 // New returns a reader of Secrets. x has the Secrets that stacks have read. list lists and watches the Secrets of a namespace; nil = nothing is
 // watched.
 func New(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
-	return newReader(objects.Secret, client, list, x, now, log, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
+	r := newReader(client, list, x, now, log)
+	r.kind, r.get = objects.Secret, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 		return client.CoreV1().Secrets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-	})
+	}
+	return r
 }
 
 // NewConfigMaps returns a reader of ConfigMaps, as New does of Secrets.
 func NewConfigMaps(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
-	return newReader(objects.ConfigMap, client, list, x, now, log, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
+	r := newReader(client, list, x, now, log)
+	r.kind, r.get = objects.ConfigMap, func(ctx context.Context, key types.NamespacedName) (metav1.Object, error) {
 		return client.CoreV1().ConfigMaps(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-	})
+	}
+	return r
 }
 
-func newReader(kind objects.Kind, client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger,
-	get func(context.Context, types.NamespacedName) (metav1.Object, error)) *Reader {
-	return &Reader{kind: kind, client: client, get: get, list: list, index: x, now: now, log: log,
+func newReader(client Core, list func(namespace string) cache.ListWatch, x *reads.Index[stack.Key], now func() time.Time, log logr.Logger) *Reader {
+	return &Reader{client: client, list: list, index: x, now: now, log: log,
 		begin: func(w *watcher) { w.start(context.Background()) }, entries: map[types.NamespacedName]*entry{}, watchers: map[scope]*watcher{}}
 }
 

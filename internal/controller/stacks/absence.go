@@ -31,7 +31,7 @@ func (s *Reconciler) withoutResources(ctx context.Context, key stack.Key, w fron
 	memory := s.MemoryOf(key)
 	var out refusedWrites
 	for _, r := range lacking {
-		rest, _, err := front.Compile(ctx, s.Inventory, key, refusedWrites{r}.without(w), s.Compile, memory)
+		rest, _, err := s.compiler().Compile(ctx, key, refusedWrites{r}.without(w), memory)
 		if err != nil {
 			return nil, fmt.Errorf("compiling %s without %s: %w", key, r.object, err)
 		}

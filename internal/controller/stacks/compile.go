@@ -12,6 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
+func (s *Reconciler) compiler() front.Compiler {
+	return front.Compiler{Facts: s.Inventory, Config: s.Compile}
+}
+
 // compileStack compiles an input and keeps the members that came out well for the next time. stale reports whether an answer is past its lifetime:
 // that something is missing in AWS is not concluded from such a one.
 func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.Input, stale func() bool) (compile.Result, error) {
@@ -22,10 +26,10 @@ func (s *Reconciler) compileStack(ctx context.Context, key stack.Key, w front.In
 	s.mu.Unlock()
 	// It may be there now. (Forgotten any earlier, it would be read again for another stack before it is there, and believed.)
 	s.Inventory.InvalidateFacts(missed...)
-	c, needs, err := front.Compile(ctx, s.Inventory, key, w, s.Compile, before)
+	c, needs, err := s.compiler().Compile(ctx, key, w, before)
 	if err == nil && stale() && slices.ContainsFunc(c.Diagnostics, missingInAWS) { // what is missing may have come since
 		s.Inventory.InvalidateFacts(askedOfAWS(needs)...)
-		c, needs, err = front.Compile(ctx, s.Inventory, key, w, s.Compile, before)
+		c, needs, err = s.compiler().Compile(ctx, key, w, before)
 	}
 	if err != nil || !w.Wanted {
 		return c, err

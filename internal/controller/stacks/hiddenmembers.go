@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,12 +49,12 @@ type HiddenMembers struct {
 	begun         chan struct{} // closed by grouped
 }
 
-// NewHiddenMembers makes the reader of the objects of a front end outside of namespace; live is the API server.
-func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace string, now func() time.Time, log logr.Logger) *HiddenMembers {
+// NewHiddenMembers makes the reader of the objects of a front end outside of namespace; live is the API server. Set Log before Start.
+func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace string, now func() time.Time) *HiddenMembers {
 	h := &HiddenMembers{front: front, cache: cache, begun: make(chan struct{})}
 	h.explicitGroup = sync.OnceFunc(func() { close(h.begun) })
 	h.OtherNamespaces = reads.OtherNamespaces[hiddenMember]{
-		Live: live, Namespace: namespace, Now: now, Log: log, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
+		Live: live, Namespace: namespace, Now: now, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
 		Same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
 		FailureMessage: fmt.Sprintf("the API server does not tell of the %s of other namespaces: what members there may have of the load balancers of groups stays; "+
 			"the controller needs the right to list %[1]s in the whole cluster", diag.Plural(owner.Of(front.Owner()).Kind)),

@@ -201,7 +201,7 @@ func (p *pass) confirmed(ctx context.Context) error {
 func (p *pass) foreignTargets(ctx context.Context, foreign map[string]int) (news bool, err error) {
 	s := p.reconciler
 	registered := front.RegisteredTargets{InAWS: s.Inventory.Registered, Recorded: s.Recorded}
-	found, err := front.ForeignTargets(ctx, registered, p.key, p.input, &p.plan, p.observed)
+	found, err := registered.Foreign(ctx, p.input, &p.plan, p.observed)
 	maps.Copy(foreign, found)
 	return len(found) > 0, err
 }

@@ -47,7 +47,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	before := s.MemoryOf(key)
 	r := w.DryRun
 	kind := owner.Of(key.Owner)
-	c, _, err := front.Compile(ctx, s.Inventory, key, r.Input(), s.Compile, before)
+	c, _, err := s.compiler().Compile(ctx, key, r.Input(), before)
 	if err != nil {
 		return fmt.Errorf("dry run of %s: %w", key, err)
 	}

@@ -212,7 +212,7 @@ func (g *Gates) patchOne(ctx context.Context, job podPatch, pod waitingPod) {
 	leave := sync.OnceFunc(func() { g.leave(job.binding) })
 	defer time.AfterFunc(patchTimeout, leave).Stop()
 	bounded, cancel := context.WithTimeout(ctx, gateTimeout)
-	is, err := g.write(bounded, job.binding, pod.key, job.uid, pod.is, pod.want)
+	is, err := g.write(bounded, job, pod)
 	cancel()
 	leave()
 	if err != nil && ctx.Err() == nil {

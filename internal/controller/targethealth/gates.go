@@ -358,23 +358,23 @@ func (g *Gates) wake() {
 }
 
 // write brings the condition of a pod to what it is to be, and returns it as it is then; its type is empty if the pod is gone.
-func (g *Gates) write(ctx context.Context, binding, pod types.NamespacedName, uid types.UID, is, want corev1.PodCondition) (corev1.PodCondition, error) {
-	step := readiness.Next(is, want, metav1.NewTime(g.now()))
+func (g *Gates) write(ctx context.Context, job podPatch, pod waitingPod) (corev1.PodCondition, error) {
+	step := readiness.Next(pod.is, pod.want, metav1.NewTime(g.now()))
 	if !step.Write {
-		return is, nil
+		return pod.is, nil
 	}
-	body, err := readiness.Patch(uid, step.Condition)
+	body, err := readiness.Patch(job.uid, step.Condition)
 	if err != nil {
-		return is, err
+		return pod.is, err
 	}
-	switch err := g.Patch(ctx, pod, body); {
+	switch err := g.Patch(ctx, pod.key, body); {
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err): // another pod has its name by now
 		return corev1.PodCondition{}, nil
 	case err != nil:
-		return is, err
+		return pod.is, err
 	}
 	if step.Waited > 0 {
-		g.Opened(binding, step.Waited)
+		g.Opened(job.binding, step.Waited)
 	}
 	return step.Condition, nil
 }

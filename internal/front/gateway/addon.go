@@ -19,12 +19,20 @@ const (
 	ClientsPassed = "gateway.k8s.aws/client-certificates-passed"
 )
 
-// keepRecord has an add-on recorded that is wanted: that has another value than off. One that is not wanted is not set, unless it is recorded:
-// then it becomes removed, until its removal is recorded.
-func keepRecord[T comparable](t *translation, d *Decisions, annotation string, f *intent.Field[T], off, removed T) {
+// recordedAddOn is an add-on that an annotation of the Gateway records while it is wanted: while it has another value than off. The value
+// removed takes it off the load balancer.
+type recordedAddOn[T comparable] struct {
+	annotation   string
+	off, removed T
+}
+
+// keepRecord records an add-on that is wanted. It clears one that is not wanted, unless it is recorded: then it sets the value removed,
+// until the removal is recorded.
+func keepRecord[T comparable](t *translation, d *Decisions, a recordedAddOn[T], f *intent.Field[T]) {
+	annotation := a.annotation
 	recorded, err := strconv.ParseBool(t.Gateway.Annotations[annotation])
 	recorded = recorded && err == nil
-	wanted := f.Set && f.Value != off && f.Value != removed
+	wanted := f.Set && f.Value != a.off && f.Value != a.removed
 	switch {
 	case wanted && !recorded:
 		if d.Annotations == nil {
@@ -37,7 +45,7 @@ func keepRecord[T comparable](t *translation, d *Decisions, annotation string, f
 		if !f.Set {
 			source = t.here("metadata.annotations[" + annotation + "]")
 		}
-		*f = intent.Of(removed, source)
+		*f = intent.Of(a.removed, source)
 		d.Removed = append(d.Removed, annotation)
 	default:
 		*f = intent.Field[T]{}
@@ -72,14 +80,14 @@ func (t *translation) addOns(d *Decisions) intent.AddOns {
 	}
 	if l.Family == attachment.Application {
 		if l.Unknown == nil {
-			keepRecord(t, d, AddOnWebACL, &out.WebACL, "", intent.None)
-			keepRecord(t, d, AddOnShield, &out.Shield, false, false)
-			keepRecord(t, d, AddOnCapacity, &out.Capacity, 0, 0)
+			keepRecord(t, d, recordedAddOn[string]{annotation: AddOnWebACL, removed: intent.None}, &out.WebACL)
+			keepRecord(t, d, recordedAddOn[bool]{annotation: AddOnShield}, &out.Shield)
+			keepRecord(t, d, recordedAddOn[int32]{annotation: AddOnCapacity}, &out.Capacity)
 		}
 		return out
 	}
 	if l.Unknown == nil {
-		keepRecord(t, d, AddOnCapacity, &out.Capacity, 0, 0)
+		keepRecord(t, d, recordedAddOn[int32]{annotation: AddOnCapacity}, &out.Capacity)
 	}
 	for _, f := range []struct {
 		set    bool
@@ -102,7 +110,7 @@ func (t *translation) passClients(d *Decisions, listeners []intent.Listener) {
 	if t.insecure() {
 		passed = intent.Of(true, t.here("spec.tls.frontend"))
 	}
-	keepRecord(t, d, ClientsPassed, &passed, false, false)
+	keepRecord(t, d, recordedAddOn[bool]{annotation: ClientsPassed}, &passed)
 	if !passed.Set || passed.Value {
 		return
 	}

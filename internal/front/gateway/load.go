@@ -171,7 +171,7 @@ func (l *Loaded) configure(v *objects.View) {
 	}
 	if i := l.Gateway.Spec.Infrastructure; i != nil && i.ParametersRef != nil {
 		var p *attachment.Problem
-		if own, p = loadConfiguration(v, i.ParametersRef.Group, i.ParametersRef.Kind, l.Gateway.Namespace, i.ParametersRef.Name, "spec.infrastructure.parametersRef"); p != nil {
+		if own, p = loadConfiguration(v, *i.ParametersRef, l.Gateway.Namespace, "spec.infrastructure.parametersRef"); p != nil {
 			fail(p)
 		}
 	}
@@ -202,14 +202,16 @@ func ClassConfiguration(v *objects.View, c *gatewayv1.GatewayClass) (*configv1.L
 	if ref.Namespace == nil || *ref.Namespace == "" {
 		return nil, invalidParameters("%s has no namespace: give that of the LoadBalancerConfiguration", path)
 	}
-	return loadConfiguration(v, ref.Group, ref.Kind, string(*ref.Namespace), ref.Name, path)
+	return loadConfiguration(v, gatewayv1.LocalParametersReference{Group: ref.Group, Kind: ref.Kind, Name: ref.Name}, string(*ref.Namespace), path)
 }
 
 func invalidParameters(format string, args ...any) *attachment.Problem {
 	return &attachment.Problem{Reason: string(gatewayv1.GatewayReasonInvalidParameters), Message: fmt.Sprintf(format, args...)}
 }
 
-func loadConfiguration(v *objects.View, group gatewayv1.Group, kind gatewayv1.Kind, namespace, name, path string) (*configv1.LoadBalancerConfiguration, *attachment.Problem) {
+// loadConfiguration loads the LoadBalancerConfiguration that a reference at a path of an object names.
+func loadConfiguration(v *objects.View, ref gatewayv1.LocalParametersReference, namespace, path string) (*configv1.LoadBalancerConfiguration, *attachment.Problem) {
+	group, kind, name := ref.Group, ref.Kind, ref.Name
 	if want := configv1.GroupVersion.Group; string(group) != want || string(kind) != string(objects.LoadBalancerConfiguration) {
 		return nil, invalidParameters("%s names a %s of group %q: name a %s of group %s", path, kind, group, objects.LoadBalancerConfiguration, want)
 	}

@@ -51,15 +51,22 @@ func AcceleratorConfig(c *config.Config) declare.Config {
 	}
 }
 
-// Accelerators plans the accelerators that the objects of the view declare and that only selects, sorted by key. Endpoints whose load balancers are planned, as planned
-// has it, count as existing: their text is in the place of an ARN.
-func Accelerators(ctx context.Context, v *objects.View, only func(*agav1beta1.GlobalAccelerator) bool, a AcceleratorAccount, c *config.Config, planned []Result) ([]Accelerator, error) {
+// AcceleratorPlanner plans accelerators with the state of AWS and the flags of the controller. Endpoints whose load balancers are planned
+// count as existing: their text is in the place of an ARN.
+type AcceleratorPlanner struct {
+	Account AcceleratorAccount
+	Config  *config.Config
+	Planned []Result // of the load balancers
+}
+
+// Plans plans the accelerators that the objects of the view declare and that only selects, sorted by key.
+func (p AcceleratorPlanner) Plans(ctx context.Context, v *objects.View, only func(*agav1beta1.GlobalAccelerator) bool) ([]Accelerator, error) {
 	var out []Accelerator
 	for _, ga := range objects.List[*agav1beta1.GlobalAccelerator](v, objects.GlobalAccelerator, "") {
 		if !only(ga) {
 			continue
 		}
-		x, err := planAccelerator(ctx, v, ga, a, c, planned)
+		x, err := p.plan(ctx, v, ga)
 		if err != nil {
 			return nil, fmt.Errorf("%s: reading the accelerator: %w", declare.KeyOf(ga.Namespace, ga.Name), err)
 		}
@@ -68,12 +75,12 @@ func Accelerators(ctx context.Context, v *objects.View, only func(*agav1beta1.Gl
 	return out, nil
 }
 
-func planAccelerator(ctx context.Context, v *objects.View, ga *agav1beta1.GlobalAccelerator, a AcceleratorAccount, c *config.Config, planned []Result) (Accelerator, error) {
-	settings := AcceleratorConfig(c)
+func (p AcceleratorPlanner) plan(ctx context.Context, v *objects.View, ga *agav1beta1.GlobalAccelerator) (Accelerator, error) {
+	settings := AcceleratorConfig(p.Config)
 	x := Accelerator{Object: ga, Endpoints: declare.Endpoints(v, ga)}
 	made := declare.Answers{}
 	for i := range x.Endpoints {
-		if b, ok := balancerOf(x.Endpoints[i].Name, planned); ok && x.Endpoints[i].State == declare.Pending {
+		if b, ok := balancerOf(x.Endpoints[i].Name, p.Planned); ok && x.Endpoints[i].State == declare.Pending {
 			e := &x.Endpoints[i]
 			e.State, e.Host, e.Ports, e.PortProblem = declare.Hosted, b.ARN, b.Ports, b.PortProblem
 			made[e.Host] = b
@@ -85,7 +92,7 @@ func planAccelerator(ctx context.Context, v *objects.View, ga *agav1beta1.Global
 			needs = append(needs, n)
 		}
 	}
-	x.Answers = a.Balancers(ctx, needs)
+	x.Answers = p.Account.Balancers(ctx, needs)
 	maps.Copy(x.Answers, made)
 	declare.Permit(v, ga, x.Endpoints, x.Answers)
 	x.Declared, x.Diagnostics = declare.Accelerator(settings, ga, x.Endpoints, x.Answers, nil)
@@ -103,7 +110,7 @@ func planAccelerator(ctx context.Context, v *objects.View, ga *agav1beta1.Global
 		arn = *ga.Status.AcceleratorARN
 	}
 	var err error
-	if x.Observed, err = a.Observe(ctx, x.Declared.Key, arn); err != nil {
+	if x.Observed, err = p.Account.Observe(ctx, x.Declared.Key, arn); err != nil {
 		return x, err
 	}
 	switch {

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/go-logr/logr"
-
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
@@ -45,7 +43,9 @@ func (p *bindingPlanner) rules(ctx context.Context) Result {
 	}
 	for _, g := range slices.Sorted(maps.Keys(groups)) {
 		did := &collector{}
-		r := sgsync.NewReconciler(p.Config.ClusterName, table, p.Inventory.SecurityGroups(), p.Config.RulesPerSecurityGroup, did.write, logr.Discard())
+		r := sgsync.Reconciler{
+			Cluster: p.Config.ClusterName, Table: table, Rules: p.Inventory.SecurityGroups(), Limit: p.Config.RulesPerSecurityGroup, Write: did.write,
+		}
 		end := r.Reconcile(ctx, g, func() bool { return partial })
 		for _, b := range p.all {
 			if err := end.Of(b.ID().String(), b.Groups[g]); err != nil {

@@ -76,82 +76,109 @@ func (o Outcome) Invalid() bool {
 	return o.Diagnostics.HasErrors() || slices.ContainsFunc(o.Stacks, func(r Result) bool { return r.Diagnostics.HasErrors() || len(r.Unmet) > 0 })
 }
 
+// Planner plans stacks with the state of AWS, the flags of the controller, and what the cluster holds of the stacks.
+type Planner struct {
+	Account Account
+	Config  *config.Config
+	Cluster Cluster
+}
+
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
-func Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool, a Account, c *config.Config, in Cluster) (Outcome, error) {
-	loaders := settings.Loaders(c, true)
-	keys, broken := front.Keys(v, loaders)
-	compileConfig := settings.Compile(c)
-	placements := map[stack.Key]shard.Placement{}
+func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key) bool) (Outcome, error) {
+	s := &planning{
+		Planner: p, view: v, loaders: settings.Loaders(p.Config, true), compile: settings.Compile(p.Config), placements: map[stack.Key]shard.Placement{},
+	}
+	keys, broken := front.Keys(v, s.loaders)
 	var out []Result
 	for _, key := range keys {
 		if !only(key) {
 			continue
 		}
-		w, err := load(ctx, v, loaders[key.Owner], a, key, &compileConfig)
+		result, exists, err := s.plan(ctx, key)
 		if err != nil {
 			return Outcome{}, err
 		}
-		if w, err = place(ctx, a, key, w, compileConfig, placements); err != nil {
-			return Outcome{}, fmt.Errorf("%s: %w", key, err)
+		if exists {
+			out = append(out, result)
 		}
-		if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
-			continue
-		}
-		r, _, err := front.Compile(ctx, a, key, w, compileConfig, nil)
-		if err != nil {
-			return Outcome{}, fmt.Errorf("%s: %w", key, err)
-		}
-		res := Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(r.Diagnostics), w.Found...), Input: w, Compiled: r}
-		res.Unmet = w.Unmet(res.Diagnostics)
-		if r.Stack == nil {
-			res.Unbuildable = true
-			out = append(out, res)
-			continue
-		}
-		diff := func(needs *stack.Stack, what string) error {
-			o, err := a.Observed(ctx, key, needs)
-			if err != nil {
-				return fmt.Errorf("%s: reading %s: %w", key, what, err)
-			}
-			o.Hostnames = w.Hostnames(key.Owner)
-			if in.Bindings != nil {
-				o.Bindings = in.Bindings(key)
-			}
-			res.Observed = o.Clone() // a diff sorts in place
-			opt := w.Options(key.Owner, settings.PlanOptions(c))
-			opt.Replacement = front.Replacement(r, settings.ReplacementPolicy(c), time.Now())
-			approved, err := front.Approval(w, needs, o, compileConfig.LoadBalancersOfOthers)
-			if err != nil {
-				return err
-			}
-			withheld, assumed := withhold(ctx, r, o, c, in)
-			plan := func() {
-				res.Plan = diff.Stack(r.Stack, r.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, front.Observation(w, key.Owner), approved)
-				res.DriftAssumed = assumed && len(res.Plan.Withheld) > 0
-			}
-			plan()
-			if in.Recorded == nil {
-				return nil
-			}
-			targets := front.RegisteredTargets{InAWS: a.Registered, Recorded: in.Recorded}
-			if opt.Foreign, err = front.ForeignTargets(ctx, targets, key, w, &res.Plan, o); err != nil {
-				return fmt.Errorf("%s: %w", key, err)
-			} else if len(opt.Foreign) > 0 {
-				plan()
-			}
-			return nil
-		}
-		if err := diff(r.Stack, "the state of AWS"); err != nil {
-			return Outcome{}, err
-		}
-		if needs, unread := unreadDeletions(&res, r.Stack); unread {
-			if err := diff(needs, "the deletion protection of what would be deleted"); err != nil {
-				return Outcome{}, err
-			}
-		}
-		out = append(out, res)
 	}
 	return Outcome{out, broken}, nil
+}
+
+// planning is one run of a Planner over the objects of a view.
+type planning struct {
+	Planner
+	view       *objects.View
+	loaders    map[stack.Owner]front.Loader
+	compile    compile.Config
+	placements map[stack.Key]shard.Placement // of groups with several load balancers
+}
+
+// plan plans one stack. exists is false for a load balancer of a group that has nothing to do.
+func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exists bool, err error) {
+	w, err := s.load(ctx, key)
+	if err != nil {
+		return Result{}, false, err
+	}
+	if w, err = s.place(ctx, key, w); err != nil {
+		return Result{}, false, fmt.Errorf("%s: %w", key, err)
+	}
+	if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
+		return Result{}, false, nil
+	}
+	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w, nil)
+	if err != nil {
+		return Result{}, false, fmt.Errorf("%s: %w", key, err)
+	}
+	result = Result{Key: key, Plan: plan.Plan{Key: key}, Diagnostics: append(slices.Clone(compiled.Diagnostics), w.Found...), Input: w, Compiled: compiled}
+	result.Unmet = w.Unmet(result.Diagnostics)
+	if compiled.Stack == nil {
+		result.Unbuildable = true
+		return result, true, nil
+	}
+	if err := s.diff(ctx, &result, compiled.Stack, "the state of AWS"); err != nil {
+		return Result{}, false, err
+	}
+	if needs, unread := unreadDeletions(&result, compiled.Stack); unread {
+		err = s.diff(ctx, &result, needs, "the deletion protection of what would be deleted")
+	}
+	return result, true, err
+}
+
+// diff sets the plan of a result, from an observation of what needs lists. what names that in errors.
+func (s *planning) diff(ctx context.Context, result *Result, needs *stack.Stack, what string) error {
+	key, w, compiled := result.Key, result.Input, result.Compiled
+	o, err := s.Account.Observed(ctx, key, needs)
+	if err != nil {
+		return fmt.Errorf("%s: reading %s: %w", key, what, err)
+	}
+	o.Hostnames = w.Hostnames(key.Owner)
+	if s.Cluster.Bindings != nil {
+		o.Bindings = s.Cluster.Bindings(key)
+	}
+	result.Observed = o.Clone() // a diff sorts in place
+	opt := w.Options(key.Owner, settings.PlanOptions(s.Config))
+	opt.Replacement = front.Replacement(compiled, settings.ReplacementPolicy(s.Config), time.Now())
+	approved, err := front.Approval(w, needs, o, s.compile.LoadBalancersOfOthers)
+	if err != nil {
+		return err
+	}
+	withheld, assumed := withhold(ctx, compiled, o, s.Config, s.Cluster)
+	plan := func() {
+		result.Plan = diff.Stack(compiled.Stack, compiled.Keep, o.Clone(), opt).Under(policy.Protect(w.Protected, o), withheld, front.Observation(w, key.Owner), approved)
+		result.DriftAssumed = assumed && len(result.Plan.Withheld) > 0
+	}
+	plan()
+	if s.Cluster.Recorded == nil {
+		return nil
+	}
+	targets := front.RegisteredTargets{InAWS: s.Account.Registered, Recorded: s.Cluster.Recorded}
+	if opt.Foreign, err = targets.Foreign(ctx, w, &result.Plan, o); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	} else if len(opt.Foreign) > 0 {
+		plan()
+	}
+	return nil
 }
 
 // withhold is the drift policy of a stack. Where it is not known which fields the controller applied last, all that are wanted count as applied to a load
@@ -171,7 +198,7 @@ func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config
 }
 
 // place is the part that the load balancer of a stack has of its group, if the group has several. Each group is placed once, by the rules that stand in AWS.
-func place(ctx context.Context, a Account, key stack.Key, w front.Input, c compile.Config, known map[stack.Key]shard.Placement) (front.Input, error) {
+func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (front.Input, error) {
 	if _, n := naming.ShardOf(key.ID); n > 0 {
 		w.DryRun, w.Found = nil, nil
 	}
@@ -179,30 +206,31 @@ func place(ctx context.Context, a Account, key stack.Key, w front.Input, c compi
 		return w, nil
 	}
 	group := front.ShardKey(key, 0)
-	if _, placed := known[group]; !placed {
-		p, err := front.Shards{Facts: a, Compile: c, Memory: func(stack.Key) *compile.Memory { return nil }}.Place(ctx, key, w, nil, false)
+	if _, placed := s.placements[group]; !placed {
+		p, err := front.Shards{Facts: s.Account, Compile: s.compile, Memory: func(stack.Key) *compile.Memory { return nil }}.Place(ctx, key, w, nil, false)
 		if err != nil {
 			return w, err
 		}
-		known[group] = p
+		s.placements[group] = p
 	}
-	return w.Part(key, known[group]), nil
+	return w.Part(key, s.placements[group]), nil
 }
 
 // load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
-func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key stack.Key, c *compile.Config) (front.Input, error) {
-	w := f.Load(v, key.ID).Governed(key, nil)
+func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error) {
+	f := s.loaders[key.Owner]
+	w := f.Load(s.view, key.ID).Governed(key, nil)
 	g, is := f.(front.Gateway)
 	derived, open := front.DerivedConstruction(w)
 	if !is || !open {
 		return w, nil
 	}
-	o, err := a.Observed(ctx, key, front.WithRules(key))
+	o, err := s.Account.Observed(ctx, key, front.WithRules(key))
 	if err != nil {
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
-	if now := front.ObservedConstruction(key, o, c); now != derived {
-		w = g.BuildingAs(now).Load(v, key.ID).Governed(key, nil)
+	if now := front.ObservedConstruction(key, o, &s.compile); now != derived {
+		w = g.BuildingAs(now).Load(s.view, key.ID).Governed(key, nil)
 	}
 	return w, nil
 }

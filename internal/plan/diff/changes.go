@@ -73,17 +73,23 @@ func (d *differ) ours(tags map[string]string) bool {
 	return tags == nil || tags[naming.StackTag(d.plan.Key.Owner)] == d.plan.Key.ID.String()
 }
 
+// attributeDiff compares the attributes that a resource is to have with those that it has. def gives AWS's default of an attribute.
+type attributeDiff struct {
+	want, have map[string]string
+	def        func(key string) (string, bool)
+}
+
 // attributes plans the attributes that differ, as many by one operation as AWS takes.
-func (d *differ) attributes(a plan.Action, r stack.Ref, want, have map[string]string, def func(string) (string, bool), op func(map[string]string) awsop.Operation) {
+func (d *differ) attributes(action plan.Action, r stack.Ref, a attributeDiff, op func(map[string]string) awsop.Operation) {
 	const most = 20
-	set, _ := attributeChanges(want, have, def)
+	set, _ := a.changes()
 	for keys := range slices.Chunk(sortedKeys(set), most) {
 		part := map[string]string{}
 		for _, k := range keys {
 			part[k] = set[k]
 		}
-		_, why := attributeChanges(part, have, def)
-		d.step(a, r, plan.Cosmetic, op(part), why...)
+		_, why := attributeDiff{part, a.have, a.def}.changes()
+		d.step(action, r, plan.Cosmetic, op(part), why...)
 	}
 }
 
@@ -95,15 +101,15 @@ func sortedKeys(m map[string]string) []string {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// attributeChanges is what of want differs from have (absent = default), with a reason for each, sorted by key.
-func attributeChanges(want, have map[string]string, def func(string) (string, bool)) (set map[string]string, why []string) {
+// changes are the wanted attributes that differ from those in effect, with a reason for each, sorted by key.
+func (a attributeDiff) changes() (set map[string]string, why []string) {
 	before := func(k string) (v string, known bool) {
-		if v, known = have[k]; !known {
-			v, known = def(k)
+		if v, known = a.have[k]; !known {
+			v, known = a.def(k)
 		}
 		return v, known
 	}
-	for k, v := range want {
+	for k, v := range a.want {
 		if old, known := before(k); known && old == v {
 			continue
 		}

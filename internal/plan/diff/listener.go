@@ -331,7 +331,7 @@ func sniWanted(w stack.Listener) []string {
 
 func (d *differ) listenerAttributes(a plan.Action, r stack.Ref, w stack.Listener, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.ListenerDefault(w, k) }
-	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) awsop.Operation {
+	d.attributes(a, r, attributeDiff{w.Attributes, have, def}, func(as map[string]string) awsop.Operation {
 		return awsop.ModifyListenerAttributes{Listener: r, Attributes: as}
 	})
 }

@@ -93,7 +93,7 @@ func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 
 func (d *differ) loadBalancerAttributes(a plan.Action, r stack.Ref, w stack.LoadBalancer, have map[string]string) {
 	def := func(k string) (string, bool) { return canonical.LoadBalancerDefault(w, k) }
-	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) awsop.Operation {
+	d.attributes(a, r, attributeDiff{w.Attributes, have, def}, func(as map[string]string) awsop.Operation {
 		return awsop.ModifyLoadBalancerAttributes{LoadBalancer: r, Attributes: as}
 	})
 }

@@ -172,7 +172,7 @@ func (d *differ) freeName(w stack.TargetGroup) string {
 }
 
 func (d *differ) targetGroupAttributes(a plan.Action, r stack.Ref, w stack.TargetGroup, have map[string]string, def func(string) (string, bool)) {
-	d.attributes(a, r, w.Attributes, have, def, func(as map[string]string) awsop.Operation {
+	d.attributes(a, r, attributeDiff{w.Attributes, have, def}, func(as map[string]string) awsop.Operation {
 		return awsop.ModifyTargetGroupAttributes{TargetGroup: r, Attributes: as}
 	})
 }

@@ -81,13 +81,6 @@ type Candidate struct {
 	Refused bool
 }
 
-// PodEndpoints are the pod addresses behind a Service port, sorted by key. Ready endpoints count, and those that only wait for
-// a readiness gate (containers ready, node ready). If there is none, failOpen admits endpoints on nodes whose
-// readiness is unknown. A pod that terminates does not count, also where its Service publishes addresses that are not ready.
-func PodEndpoints(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6, failOpen bool) []Endpoint {
-	return Serving(PodCandidates(ctx, c, port, slicesOf, ipv6), failOpen)
-}
-
 // PodCandidates are all endpoints of pods behind a Service port of a family of addresses.
 func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) (out []Candidate) {
 	eachEndpoint(port, slicesOf, ipv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {

@@ -61,7 +61,7 @@ func TestAnEndpointIsOnTheNodeOfItsPod(t *testing.T) {
 	s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}},
 		Endpoints: []discoveryv1.Endpoint{endpoint("10.0.0.1", "a", ptr.To(true), nil), written, endpoint("10.0.0.3", "c", ptr.To(true), nil), endpoint("10.0.0.4", "nobody", ptr.To(true), nil)}}
 	var nodes []string
-	for _, e := range PodEndpoints(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false, true) {
+	for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false), true) {
 		nodes = append(nodes, e.Node)
 	}
 	if diff := cmp.Diff([]string{"good", "good", ""}, nodes); diff != "" {
@@ -107,7 +107,7 @@ func TestPodEndpointsFollowReadinessAndGates(t *testing.T) {
 				Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}, {Name: ptr.To("other"), Port: ptr.To[int32](9)}}}
 			v6 := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv6, Ports: s.Ports, Endpoints: []discoveryv1.Endpoint{endpoint("2001:db8::1", "a", yes, nil)}}
 			var got []string
-			for _, e := range PodEndpoints(t.Context(), c, corev1.ServicePort{Name: "http"}, []*discoveryv1.EndpointSlice{s, v6}, false, tc.failOpen) {
+			for _, e := range Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Name: "http"}, []*discoveryv1.EndpointSlice{s, v6}, false), tc.failOpen) {
 				got = append(got, e.Key())
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -223,7 +223,7 @@ func TestPodsOfOtherNamespacesAreNoTargets(t *testing.T) {
 		}}}
 		s.Namespace = "shop"
 		c := cluster{pods: map[string]*corev1.Pod{"a": pod("a", "good", corev1.ConditionTrue, "10.0.128.50")}}
-		if got := PodEndpoints(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != want {
+		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{}, []*discoveryv1.EndpointSlice{s}, false), true); len(got) != want {
 			t.Errorf("namespace %q: %v", namespace, got)
 		}
 	}

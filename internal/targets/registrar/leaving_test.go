@@ -90,7 +90,7 @@ func TestAPodThatTerminatesIsNoEndpoint(t *testing.T) {
 		"the successor of its name":                        {withUID(endpoint("10.0.0.2", "ended", yes, nil), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: "u-2"}}), 1},
 	} {
 		s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](8080)}}, Endpoints: []discoveryv1.Endpoint{tc.endpoint}}
-		if got := PodEndpoints(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false, true); len(got) != tc.want {
+		if got := Serving(PodCandidates(t.Context(), c, corev1.ServicePort{Port: 80}, []*discoveryv1.EndpointSlice{s}, false), true); len(got) != tc.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

@@ -17,9 +17,9 @@ func TestWhatIsOpenedAndClosedForTargetsIsLoggedBeforeItIsDone(t *testing.T) {
 	d := newDesk(&account{rules: on("sg-node", stack.Permission{Protocol: "udp", FromPort: 53, ToPort: 53, CIDR: "10.0.0.0/16", Description: Label},
 		stack.Permission{Protocol: "tcp", FromPort: 80, ToPort: 80, IPv6CIDR: "fd00::/8", Description: Label})})
 	var lines []string
-	d.k.log = funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
+	d.k.Log = funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
 	written := 0
-	d.k.write = func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
+	d.k.Write = func(ctx context.Context, key stack.Key, id plan.StepID, op plan.Operation) apply.Outcome {
 		if written++; len(lines) != written {
 			t.Errorf("not written after its line: %q", lines)
 		}

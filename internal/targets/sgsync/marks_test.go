@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/go-logr/logr"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -59,7 +58,7 @@ func TestTwoClustersOnTheNodesOfOneGroupKeepTheirRules(t *testing.T) {
 		desks := map[string]*desk{}
 		for cluster := range sources {
 			table := NewTable()
-			desks[cluster] = &desk{table, a, NewReconciler(cluster, table, a, 0, a.write, logr.Discard())}
+			desks[cluster] = &desk{table, a, &Reconciler{Cluster: cluster, Table: table, Rules: a, Write: a.write}}
 		}
 		needed := map[string][]stack.Permission{}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {

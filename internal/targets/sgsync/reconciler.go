@@ -35,17 +35,12 @@ type Rules interface {
 // Reconciler brings the inbound rules of one security group after the other to what the table says that bindings need. It holds no
 // lock while it calls AWS. No two calls of Reconcile for the same group may overlap.
 type Reconciler struct {
-	cluster string
-	table   *Table
-	rules   Rules
-	limit   int // of rules in a group
-	write   apply.Writer
-	log     logr.Logger
-}
-
-// NewReconciler makes a Reconciler of the groups in a cluster's table, each of which may have so many rules; 0 = AWS's default.
-func NewReconciler(cluster string, table *Table, rules Rules, limit int, write apply.Writer, log logr.Logger) *Reconciler {
-	return &Reconciler{cluster: cluster, table: table, rules: rules, limit: limit, write: write, log: log}
+	Cluster string
+	Table   *Table
+	Rules   Rules
+	Limit   int // of rules in a group; 0 = AWS's default
+	Write   apply.Writer
+	Log     logr.Logger
 }
 
 // Key is the stack under which rule changes run; it owns no resources.
@@ -92,15 +87,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 	for again, read := false, false; ; {
 		current, fresh, err := r.current(ctx, group, read)
 		if err != nil {
-			if needs, _ := r.table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs) > 0 {
+			if needs, _ := r.Table.needsOf(group, nil); awsclient.Classify(err).Code != awsclient.CodeGroupNotFound || len(needs) > 0 {
 				out.Err = err
 			} // a group that is gone needs no cleaning
 			return out
 		}
-		m, as := marks{r.cluster, r.rules.OfSeveralClusters(ctx, group)}, descriptions(current)
-		own, limit := m.own(current), limitOf(r.limit, current)
+		m, as := marks{r.Cluster, r.Rules.OfSeveralClusters(ctx, group)}, descriptions(current)
+		own, limit := m.own(current), limitOf(r.Limit, current)
 		someUnknown := partial() // before the needs: those of a binding that becomes known in between are in both, or in neither
-		needs, unplaced := r.table.needsOf(group, out.Missing)
+		needs, unplaced := r.Table.needsOf(group, out.Missing)
 		fitted := Fit(own, needs, r.state(ctx, m, as, unplaced), someUnknown, limit)
 		grant, revoke := fitted.Grant, fitted.Revoke
 		out.Full = full(group, own, fitted.Refused, limit)
@@ -135,7 +130,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 		case again:
 		case code == awsclient.CodeDuplicatePermission, code == awsclient.CodePermissionNotFound, code == awsclient.CodeTooManyPermissions:
 			again = true
-			r.rules.ForgetRules(group)
+			r.Rules.ForgetRules(group)
 			continue
 		}
 		if out.Until = until; until.IsZero() {
@@ -148,9 +143,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func()
 // current are the rules of a group: if read, as AWS returns them now, else as they were read last.
 func (r *Reconciler) current(ctx context.Context, group string, read bool) (rules []stack.Permission, fresh bool, err error) {
 	if !read {
-		return r.rules.RulesAtHand(ctx, group)
+		return r.Rules.RulesAtHand(ctx, group)
 	}
-	rules, err = r.rules.Rules(ctx, group)
+	rules, err = r.Rules.Rules(ctx, group)
 	return rules, true, err
 }
 
@@ -160,7 +155,7 @@ func (r *Reconciler) state(ctx context.Context, m marks, as map[identity]string,
 		switch {
 		case m.undecided(rule, as):
 			return Foreign
-		case rule.Group.Literal != "" && r.rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
+		case rule.Group.Literal != "" && r.Rules.OfAnotherCluster(ctx, rule.Group.Literal): // clusters that share nodes' groups share the label, too
 			return Foreign
 		case slices.ContainsFunc(unplaced, func(p stack.Permission) bool { return mayMatch(rule, p) }):
 			return PossiblyNeeded
@@ -177,9 +172,9 @@ func (r *Reconciler) missing(ctx context.Context, perms []stack.Permission, refu
 		if _, done := out[id]; id == "" || done {
 			continue
 		}
-		r.rules.ForgetRules(id)
+		r.Rules.ForgetRules(id)
 		out[id] = nil
-		if _, err := r.rules.Rules(ctx, id); err != nil && awsclient.Classify(err).Code == awsclient.CodeGroupNotFound {
+		if _, err := r.Rules.Rules(ctx, id); err != nil && awsclient.Classify(err).Code == awsclient.CodeGroupNotFound {
 			out[id] = refusal
 		}
 	}
@@ -195,8 +190,8 @@ func (r *Reconciler) change(ctx context.Context, group string, first, grant, rev
 	ref, cleared, granted, revoked := stack.Literal(stack.KindSecurityGroup, group), done, done, done
 	try := func(what string, op plan.Operation, rules []stack.Permission, out *apply.Outcome) {
 		if len(rules) > 0 {
-			r.log.Info(what, "group", group, "rules", texts(rules))
-			*out = r.write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
+			r.Log.Info(what, "group", group, "rules", texts(rules))
+			*out = r.Write(ctx, Key, plan.StepID(plan.NameOf(op)+" "+group), op)
 		}
 	}
 	authorize := func() {

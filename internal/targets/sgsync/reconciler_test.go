@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/smithy-go"
-	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -117,7 +116,7 @@ func newDesk(a *account) *desk {
 		a.rules = map[string][]stack.Permission{}
 	}
 	t := NewTable()
-	return &desk{t, a, NewReconciler("ours", t, a, 0, a.write, logr.Discard())}
+	return &desk{t, a, &Reconciler{Cluster: "ours", Table: t, Rules: a, Write: a.write}}
 }
 
 func on(group string, perms ...stack.Permission) map[string][]stack.Permission {
@@ -246,7 +245,7 @@ func TestACallThatWaitsForAWSIsTriedAgainThenAndIsNoError(t *testing.T) {
 	t.Parallel()
 	later := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := newDesk(&account{})
-	d.k.write = func(context.Context, stack.Key, plan.StepID, plan.Operation) apply.Outcome {
+	d.k.Write = func(context.Context, stack.Key, plan.StepID, plan.Operation) apply.Outcome {
 		return apply.Outcome{State: apply.Waiting, Until: later, Err: errors.New("slow down")}
 	}
 	d.Set("a", on("sg-node", tcp(1, 1, "sg-b")))

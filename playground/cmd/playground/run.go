@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,10 +19,16 @@ import (
 	"github.com/k8s-lbc/lbc/playground/verify"
 )
 
+// runOptions are the flags of run.
+type runOptions struct {
+	launch
+	settings                 *settings
+	once, together, keepLogs bool
+	timeout                  time.Duration
+}
+
 func newRun(s *settings) *cobra.Command {
-	var l launch
-	var once, together, keep bool
-	timeout := 2 * time.Minute
+	o := runOptions{settings: s}
 	c := &cobra.Command{
 		Use:   "run --once FILE...",
 		Short: "Start, apply manifests, verify that they answer, delete them, verify that nothing is left, and stop",
@@ -33,22 +40,23 @@ the AWS account is as it was before. Listeners and routes of Gateways that are n
   playground run --once --account account.yaml --profile instant manifests/*.yaml`,
 		Args: named("a file with manifests", false),
 		RunE: func(c *cobra.Command, files []string) error {
-			if !once {
+			if !o.once {
 				return errors.New(`run needs --once; to apply something and stay, use "playground up -f FILE"`)
 			}
-			return runOnce(c.Context(), s, &l, files, together, keep, timeout, c.OutOrStdout())
+			return o.run(c.Context(), files, c.OutOrStdout())
 		},
 	}
-	l.addFlags(c)
-	c.Flags().BoolVar(&once, "once", false, "stop when all files are done")
-	c.Flags().BoolVar(&together, "together", false, "apply all files before the first is verified, and delete them at the end")
-	c.Flags().BoolVar(&keep, "keep-logs", false, "keep the directory with the logs")
-	c.Flags().DurationVar(&timeout, "timeout", timeout, "maximum time for each step")
+	o.addFlags(c)
+	c.Flags().BoolVar(&o.once, "once", false, "stop when all files are done")
+	c.Flags().BoolVar(&o.together, "together", false, "apply all files before the first is verified, and delete them at the end")
+	c.Flags().BoolVar(&o.keepLogs, "keep-logs", false, "keep the directory with the logs")
+	c.Flags().DurationVar(&o.timeout, "timeout", 2*time.Minute, "maximum time for each step")
 	return c
 }
 
-func runOnce(ctx context.Context, s *settings, l *launch, files []string, together, keep bool, timeout time.Duration, out io.Writer) (err error) {
-	root, err := s.root()
+// run tries files out in a playground of its own.
+func (o *runOptions) run(ctx context.Context, files []string, out io.Writer) (err error) {
+	root, err := o.settings.root()
 	if err != nil {
 		return err
 	}
@@ -61,7 +69,7 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 	}
 	dir := state.Dir(temporary)
 	defer func() {
-		if keep || err != nil && ctx.Err() == nil {
+		if o.keepLogs || err != nil && ctx.Err() == nil {
 			for _, rest := range []string{"data", "pki", "cache"} { // of no use without a cluster
 				_ = os.RemoveAll(filepath.Join(temporary, rest))
 			}
@@ -73,12 +81,12 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 	if err := keepTerminal(dir); err != nil {
 		return err
 	}
-	options, err := l.options(dir, root)
+	options, err := o.options(dir, root)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	env, _, err := l.start(ctx, dir, options, out)
+	env, _, err := o.start(ctx, dir, options, out)
 	if err != nil {
 		return err
 	}
@@ -88,15 +96,12 @@ func runOnce(ctx context.Context, s *settings, l *launch, files []string, togeth
 		return err
 	}
 	report := func(text string) { progress(out, time.Since(began), text) }
-	groups := [][]string{files}
-	if !together {
-		groups = nil
-		for _, f := range files {
-			groups = append(groups, []string{f})
-		}
+	size := 1
+	if o.together {
+		size = max(size, len(files))
 	}
-	for _, group := range groups {
-		t, err := trial.New(env, trial.Options{CacheDir: dir.CacheDir(), Timeout: timeout})
+	for group := range slices.Chunk(files, size) {
+		t, err := trial.New(env, trial.Options{CacheDir: dir.CacheDir(), Timeout: o.timeout})
 		if err != nil {
 			return err
 		}

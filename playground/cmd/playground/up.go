@@ -23,10 +23,16 @@ import (
 
 const defaultExample = "game-2048.yaml"
 
+// upOptions are the flags of up.
+type upOptions struct {
+	launch
+	settings           *settings
+	detach, noExamples bool
+	files              []string
+}
+
 func newUp(s *settings) *cobra.Command {
-	var l launch
-	var detach, noExamples bool
-	var files []string
+	o := upOptions{settings: s}
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start a playground, apply an example and run until Ctrl-C",
@@ -39,30 +45,31 @@ The cluster has the kinds of the Gateway API (standard channel) and GatewayClass
 at which they listen.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if detach {
+			if o.detach {
 				return runDetached(c.Context(), s, c.OutOrStdout())
 			}
-			return runUp(c.Context(), s, &l, files, noExamples, c.OutOrStdout())
+			return o.run(c.Context(), c.OutOrStdout())
 		},
 	}
-	l.addFlags(c)
-	c.Flags().BoolVarP(&detach, "detach", "d", false, "return when the playground is ready and leave it running")
-	c.Flags().StringArrayVarP(&files, "filename", "f", nil, "manifest to apply instead of the example; may be repeated")
-	c.Flags().BoolVar(&noExamples, "no-examples", false, "apply nothing")
+	o.addFlags(c)
+	c.Flags().BoolVarP(&o.detach, "detach", "d", false, "return when the playground is ready and leave it running")
+	c.Flags().StringArrayVarP(&o.files, "filename", "f", nil, "manifest to apply instead of the example; may be repeated")
+	c.Flags().BoolVar(&o.noExamples, "no-examples", false, "apply nothing")
 	return c
 }
 
-func runUp(ctx context.Context, s *settings, l *launch, files []string, noExamples bool, out io.Writer) error {
-	began := time.Now()
-	dir, err := s.dir()
+// run starts a playground, applies files, and stays until ctx ends.
+func (o *upOptions) run(ctx context.Context, out io.Writer) error {
+	began, files := time.Now(), o.files
+	dir, err := o.settings.dir()
 	if err != nil {
 		return err
 	}
-	root, err := s.root()
+	root, err := o.settings.root()
 	if err != nil {
 		return err
 	}
-	options, err := l.options(dir, root)
+	options, err := o.options(dir, root)
 	if err != nil {
 		return err
 	}
@@ -78,7 +85,7 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		return err
 	}
 	fmt.Fprintln(out, "Starting a playground") //nolint:errcheck // a terminal
-	env, endpoints, err := l.start(ctx, dir, options, out)
+	env, endpoints, err := o.start(ctx, dir, options, out)
 	if err != nil {
 		return err
 	}
@@ -92,11 +99,11 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		return err
 	}
 	defer endOrders()
-	if len(files) == 0 && !noExamples && !l.noController {
+	if len(files) == 0 && !o.noExamples && !o.noController {
 		files = []string{root.Example(defaultExample)}
 	}
 	if len(files) > 0 {
-		t, err := trial.New(env, trial.Options{CacheDir: dir.CacheDir(), Timeout: l.startTimeout})
+		t, err := trial.New(env, trial.Options{CacheDir: dir.CacheDir(), Timeout: o.startTimeout})
 		if err != nil {
 			return err
 		}
@@ -105,7 +112,8 @@ func runUp(ctx context.Context, s *settings, l *launch, files []string, noExampl
 		}
 	}
 	var text strings.Builder
-	if err := guide(ctx, &text, s, env, endpoints, dir, root.Example(""), !l.noGatewayAPI); err != nil {
+	g := guide{self: o.settings.self(), endpoints: endpoints, dir: dir, examples: root.Example(""), gatewayAPI: !o.noGatewayAPI}
+	if err := g.write(ctx, &text, env); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(out, text.String()); err != nil {
@@ -174,8 +182,17 @@ func stay(ctx context.Context, p parts, out io.Writer, every time.Duration) erro
 	}
 }
 
-// guide prints what there is and how to use it; gatewayAPI reports whether the cluster has Gateways.
-func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Environment, e state.Endpoints, dir state.Dir, examples string, gatewayAPI bool) error {
+// guide is the text about a running playground: what there is and how to use it.
+type guide struct {
+	self       string // the command that the user called
+	endpoints  state.Endpoints
+	dir        state.Dir
+	examples   string // the directory of the examples
+	gatewayAPI bool   // the cluster has Gateways
+}
+
+// write prints the guide to the playground that env runs.
+func (g guide) write(ctx context.Context, out io.Writer, env *environment.Environment) error {
 	resources, err := env.AWS.Resources(ctx)
 	if err != nil {
 		return err
@@ -191,7 +208,7 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 			return err
 		}
 	}
-	self, log := s.self(), "controller"
+	self, e, log := g.self, g.endpoints, "controller"
 	if e.Controller == 0 {
 		log = "nodes"
 	}
@@ -209,12 +226,12 @@ func guide(ctx context.Context, out io.Writer, s *settings, env *environment.Env
 		}
 	}
 	apply, kinds := []string{"nlb.yaml"}, "pods,services,ingresses"
-	if gatewayAPI {
+	if g.gatewayAPI {
 		apply, kinds = append(apply, "gateway.yaml"), kinds+",gateways,httproutes"
 	}
 	fmt.Fprintf(&b, "  %s kubectl get %s -A\n", self, kinds)
 	for _, file := range apply {
-		fmt.Fprintf(&b, "  %s apply -f %s\n", self, fromHere(filepath.Join(examples, file)))
+		fmt.Fprintf(&b, "  %s apply -f %s\n", self, fromHere(filepath.Join(g.examples, file)))
 	}
 	fmt.Fprintf(&b, `  %[2]s aws resources
   %[2]s aws calls
@@ -226,7 +243,7 @@ the AWS API is at %[3]s (region %[4]s, VPC %[5]s);
 a browser shows the account at %[3]s/;
 names of load balancers are resolved at %[8]s, for example by "%[9]s";
 the logs are in %[6]s.
-`, e.Kubeconfig, self, e.Simulator, e.Region, e.VPC, filepath.Join(string(dir), "logs"), log, e.DNS, lookup(e.DNS))
+`, e.Kubeconfig, self, e.Simulator, e.Region, e.VPC, filepath.Join(string(g.dir), "logs"), log, e.DNS, lookup(e.DNS))
 	b.WriteString("Ctrl-C stops the playground and everything in it.\n")
 	_, err = io.WriteString(out, b.String())
 	return err

@@ -155,7 +155,7 @@ func newCurl(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			err = curl.Run(c.Context(), client.Topology, ca, o, args[0], curl.Streams{Out: c.OutOrStdout(), Err: c.ErrOrStderr()})
+			err = curl.Run(c.Context(), curl.Simulator{Endpoints: client.Topology, CA: ca}, o, args[0], curl.Streams{Out: c.OutOrStdout(), Err: c.ErrOrStderr()})
 			var exit *curl.ExitError
 			if o.Silent && errors.As(err, &exit) {
 				return silent{exit.Code}

@@ -171,7 +171,7 @@ func to(lb simclient.LoadBalancer) string { return lb.Name + "×128 preserving" 
 // answers waits until a pod of a service answers HTTP on a new connection to a port of the accelerator, by its name.
 func (e edge) answers(t *testing.T, a simclient.Accelerator, port int, service string) harness.Response {
 	t.Helper()
-	return e.WaitGet(t, fmt.Sprintf("http://%s:%d/", a.DNSName, port), "", 200, service, "Connection: close")
+	return e.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:%d/", a.DNSName, port), Headers: []string{"Connection: close"}}, 200, service)
 }
 
 // shares counts the services that answer so many requests, each on a connection of its own.
@@ -226,7 +226,7 @@ func (e edge) ends(t *testing.T, a simclient.Accelerator, balancers ...simclient
 		t.Errorf("a deleted accelerator answers %d", r.Status)
 	}
 	for _, lb := range balancers {
-		e.WaitGet(t, url(lb, "/"), "", 200, "", "Connection: close")
+		e.WaitAnswer(t, harness.Request{Target: url(lb, "/"), Headers: []string{"Connection: close"}}, 200, "")
 	}
 }
 

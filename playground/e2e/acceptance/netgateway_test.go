@@ -108,7 +108,7 @@ func listening(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, want
 // answersTCP waits until a pod of a service answers HTTP on a new connection to a port, whatever the listener is.
 func answersTCP(t *testing.T, c *harness.Cluster, lb simclient.LoadBalancer, port int32, service string) {
 	t.Helper()
-	c.WaitGet(t, fmt.Sprintf("http://%s:%d/", lb.DNSName, port), "", 200, service, "Connection: close")
+	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:%d/", lb.DNSName, port), Headers: []string{"Connection: close"}}, 200, service)
 }
 
 // answersUDP waits until a pod of an application answers a datagram to a port, which it does with its name.

@@ -64,7 +64,7 @@ func TestActionsAnswerRedirectAndForward(t *testing.T) {
 			t.Errorf("answers: %v", answers)
 		}
 		for range 20 {
-			c.WaitGet(t, url(lb, "/forward-two"), "", 200, "app-1", "Cookie: AWSALBTG="+cookie)
+			c.WaitAnswer(t, harness.Request{Target: url(lb, "/forward-two"), Headers: []string{"Cookie: AWSALBTG=" + cookie}}, 200, "app-1")
 		}
 	})
 	expectNoWarnings(t, c, ns)

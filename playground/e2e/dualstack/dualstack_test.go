@@ -90,7 +90,7 @@ func TestPodsOfIPv6AnswerTCPAndUDPAtOnePortOfADualstackNLB(t *testing.T) {
 		t.Errorf("target group %s %s %d, health check %q", tg.TargetType, tg.Protocol, tg.Port, tg.HealthCheck)
 	}
 	expectTargets(t, c, groups[0], ns, true)
-	c.WaitGet(t, fmt.Sprintf("http://%s:53/", lb.DNSName), "", 200, "resolver", "Connection: close")
+	c.WaitAnswer(t, harness.Request{Target: fmt.Sprintf("http://%s:53/", lb.DNSName), Headers: []string{"Connection: close"}}, 200, "resolver")
 	answersDatagram(t, c, lb, 53, "resolver")
 	if w := scene.Warnings(t, c, ns); len(w) > 0 {
 		t.Errorf("warnings: %v", w)

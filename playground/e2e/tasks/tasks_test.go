@@ -81,7 +81,7 @@ func runCurl(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return curl.Run(ctx, client.Topology, ca, o, flags.Arg(0), curl.Streams{Out: os.Stdout, Err: os.Stderr})
+	return curl.Run(ctx, curl.Simulator{Endpoints: client.Topology, CA: ca}, o, flags.Arg(0), curl.Streams{Out: os.Stdout, Err: os.Stderr})
 }
 
 // reader is somebody who follows a page: a directory, and a shell whose variables last from block to block.

@@ -148,11 +148,11 @@ func (t *translation) ofRule(out []*unit, r *routeRule, places []place) []*unit 
 				continue
 			}
 			for _, h := range p.hosts {
+				u := t.unit(r, j, p, h)
 				if len(do.actions) > 0 {
-					out = t.units(out, r, j, p, h, f, do)
+					out = t.units(out, u, p, f, do)
 					continue
 				}
-				u := t.unit(r, j, p, h)
 				u.unserved = t.problem(r, before)
 				out = append(out, u)
 			}
@@ -205,9 +205,10 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	return u
 }
 
-// units appends the rules of a match at a hostname. If an ALB cannot apply the filters, that is recorded, and the unit is unserved.
-func (t *translation) units(out []*unit, r *routeRule, j int, p *place, h placedHost, f *forwarding, do *onProtocol) []*unit {
-	one, before, dropped := t.unit(r, j, p, h), len(out), len(t.dropped)
+// units appends the rules of a match at a hostname, whose unit is one. If an ALB cannot apply the filters, that is recorded, and the unit is
+// unserved.
+func (t *translation) units(out []*unit, one *unit, p *place, f *forwarding, do *onProtocol) []*unit {
+	r, j, before, dropped := f.rule, one.position.Match, len(out), len(t.dropped)
 	refuse := func(at, format string, args ...any) []*unit {
 		t.drop(at, format, args...)
 		one.unserved = t.problem(r, dropped)
