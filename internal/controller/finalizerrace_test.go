@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -189,5 +190,31 @@ func TestTargetsGoOfABindingThatWasDeletedInTheMomentInWhichItGotTheFinalizer(t 
 	}
 	if got := l.admitted(labNodeGroup); len(got) > 0 {
 		t.Error("rules stay:", got)
+	}
+}
+
+// TestGatewaysThatGoWithTheirDefinitionLeaveAll has the API server delete a Gateway that has just got its finalizer, because its definition is removed.
+func TestGatewaysThatGoWithTheirDefinitionLeaveAll(t *testing.T) {
+	t.Parallel()
+	for name, removals := range map[string]int{"with its definition": 1, "alone": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newGatewayLab(t, webGateway)
+			removed := 0
+			for _, s := range l.gateways {
+				s.Removals = func(objects.Kind) int { return removed }
+			}
+			l.settleWeb()
+			g := &gatewayv1.Gateway{}
+			if !l.get(g, "web") || l.balancers() != 1 {
+				t.Fatal("no Gateway is served")
+			}
+			removed = removals
+			l.must(release(t.Context(), l.client, g))
+			l.settle(gatewayKey(stack.GatewayALB, "web"))
+			if left := l.balancers(); left != removals {
+				t.Errorf("%d load balancers are left, want %d", left, removals)
+			}
+		})
 	}
 }

@@ -201,7 +201,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 			continue
 		}
 		s := w.stacks(settings.Gateway(c, of.family))
-		s.Decided, s.Forgotten, s.Definitions = statuses.Set, statuses.Forget, w.definitions
+		s.Decided, s.Forgotten, s.Definitions, s.Removals = statuses.Set, statuses.Forget, w.definitions, w.definitions.Removals
 		if err := w.readSecrets(s); err != nil {
 			return err
 		}

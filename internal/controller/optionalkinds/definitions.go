@@ -220,8 +220,8 @@ func (d *Definitions) state(kind objects.Kind) (state, <-chan struct{}) {
 	return d.states[kind], d.changed
 }
 
-// broken is how often the definition of a kind was removed.
-func (d *Definitions) broken(kind objects.Kind) int {
+// Removals is how often the definition of a kind was removed since the start. It counts before a cache shows what was deleted with it.
+func (d *Definitions) Removals(kind objects.Kind) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.breaks[kind]

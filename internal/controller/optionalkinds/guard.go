@@ -70,7 +70,7 @@ func (g *guard) ListWithContext(ctx context.Context, o metav1.ListOptions) (runt
 	if err := g.definitions.await(ctx, g.kind, served, ending); err != nil {
 		return nil, err
 	}
-	broken, uid := g.definitions.broken(g.kind), g.definitions.identify(ctx, g.kind)
+	broken, uid := g.definitions.Removals(g.kind), g.definitions.identify(ctx, g.kind)
 	list, err := g.of.ListWithContext(ctx, o)
 	if apierrors.IsForbidden(err) && readable.Kinds[g.kind].Ineffective {
 		err = g.awaitRight(ctx, err)
@@ -149,7 +149,7 @@ func (g *guard) marks(object runtime.Object) (key types.NamespacedName, ok bool)
 func (g *guard) outlived() *apierrors.StatusError {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.broken == g.definitions.broken(g.kind) {
+	if g.broken == g.definitions.Removals(g.kind) {
 		return nil
 	}
 	return g.expired()

@@ -28,6 +28,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/policy/drift"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
@@ -43,20 +44,22 @@ type Reconciler struct {
 	Client      client.Client
 	Live        client.Reader     // the API server; nil = caches are believed
 	Definitions reads.Definitions // nil = all optional kinds are served
-	Inventory   *inventory.Inventory
-	Clients     awsclient.Clients
-	Bindings    *BindingWriter
-	Reporter    *reporting.Reporter
-	Metrics     *metrics.Metrics
-	Index       *reads.Index[stack.Key]
-	Departed    reads.Departed // the owner's objects that are gone
-	Waker       queue.Waker[stack.Key]
-	Secrets     *secret.Reader      // nil = none are read
-	ConfigMaps  *secret.Reader      // likewise
-	Pods        *servicepods.Reader // nil = none are read
-	Hidden      *HiddenMembers      // nil = the caches show all namespaces
-	Backend     *BackendGroup
-	Brake       *brake.Brake // nil = none
+	// Removals is how often the definition of a kind was removed since the start; nil = never.
+	Removals   func(kind objects.Kind) int
+	Inventory  *inventory.Inventory
+	Clients    awsclient.Clients
+	Bindings   *BindingWriter
+	Reporter   *reporting.Reporter
+	Metrics    *metrics.Metrics
+	Index      *reads.Index[stack.Key]
+	Departed   reads.Departed // the owner's objects that are gone
+	Waker      queue.Waker[stack.Key]
+	Secrets    *secret.Reader      // nil = none are read
+	ConfigMaps *secret.Reader      // likewise
+	Pods       *servicepods.Reader // nil = none are read
+	Hidden     *HiddenMembers      // nil = the caches show all namespaces
+	Backend    *BackendGroup
+	Brake      *brake.Brake // nil = none
 	// Contested reports whether the controller of another cluster of the same name registers targets in a target group; nil = none does.
 	Contested   func(arn string) bool
 	Status      *lbstatus.Writer

@@ -12,6 +12,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -28,6 +29,8 @@ type mark struct {
 	object metav1.Object // as the cache showed it last
 	at     time.Time     // the end of the pass that wrote it
 	gone   bool          // in the moment of the mark
+	// removals is how often the definition of its kind had been removed: a removal deletes the object, too.
+	removals int
 }
 
 func (m *mark) is(o metav1.Object) bool { return m.object.GetUID() == o.GetUID() }
@@ -39,7 +42,7 @@ func (s *Reconciler) noteMarked(key stack.Key, members []metav1.Object, refused 
 	for _, o := range members {
 		if !refused.of(owner.Object(o)) && o.GetUID() != "" && o.GetDeletionTimestamp() == nil && !slices.Contains(o.GetFinalizers(), naming.Finalizer(key)) {
 			st := s.state(key)
-			st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return m.is(o) }), mark{object: o, at: s.Now()})
+			st.marked = append(slices.DeleteFunc(st.marked, func(m mark) bool { return m.is(o) }), mark{object: o, at: s.Now(), removals: s.removals(o)})
 		}
 	}
 }
@@ -91,7 +94,7 @@ func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1
 		if !ok {
 			continue
 		}
-		if o, ok = o.DeepCopyObject().(client.Object); !ok {
+		if o, ok = o.DeepCopyObject().(client.Object); !ok || !m.gone && m.removals != s.removals(o) {
 			continue
 		}
 		if s.Live != nil && !m.gone { // a cache that lags, or is read again, may lack what exists
@@ -114,4 +117,13 @@ func (s *Reconciler) vanished(ctx context.Context, key stack.Key) (gone []metav1
 		}
 	}
 	return gone, nil
+}
+
+// removals is how often the definition of an object's kind was removed since the start.
+func (s *Reconciler) removals(o metav1.Object) int {
+	kind, ok := objects.KindOf(o)
+	if !ok || s.Removals == nil {
+		return 0
+	}
+	return s.Removals(kind)
 }
