@@ -17,12 +17,12 @@ func goesAtOnce(t *testing.T, l *lab) {
 	t.Helper()
 	l.must(l.client.Delete(t.Context(), labIngress("web", nil)))
 	began := l.clock.Now()
-	for range 6 {
+	for range 3 {
 		if !l.get(&networkingv1.Ingress{}, "web") {
 			break
 		}
 		_, _ = l.round(frontGroup)
-		l.clock.Advance(2 * time.Second)
+		l.clock.Advance(time.Second)
 	}
 	if l.get(&networkingv1.Ingress{}, "web") {
 		t.Errorf("the Ingress is there after %s\n%s", l.clock.Now().Sub(began), strings.Join(l.events, "\n"))

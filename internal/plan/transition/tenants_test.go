@@ -81,6 +81,21 @@ func TestRuleOfTenantGoesWithoutTargetsOfAnother(t *testing.T) {
 	}
 }
 
+// TestRuleOfTenantBecomesNoRuleOfAnother has a rule go where a new one of another namespace comes.
+func TestRuleOfTenantBecomesNoRuleOfAnother(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[string][]string{"/b→shop/y": {"ModifyRule"}, "/b→mal/w": {"CreateRule", "DeleteRule"}} {
+		l := newListener(rulesOf("/a→shop/y"), answerWith("404"), 100, 100)
+		l.pass = 1
+		tr := Compute(l.input(rulesOf(after), answerWith("404")))
+		for _, operation := range []string{"CreateRule", "ModifyRule", "DeleteRule"} {
+			if found := changesOf(tr, operation); (len(found) == 1) != slices.Contains(want, operation) {
+				t.Errorf("%s: %d × %s in\n%s", after, len(found), operation, tr)
+			}
+		}
+	}
+}
+
 // TestRuleLeavesTargetsOfAnotherThatGo has a rule of namespace mal that was created with the answer of a rule of namespace shop.
 func TestRuleLeavesTargetsOfAnotherThatGo(t *testing.T) {
 	t.Parallel()
