@@ -3,6 +3,8 @@ package stacks
 import (
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -33,6 +35,9 @@ func (h holds) by(step *plan.Step) bool {
 	case step.Action != plan.Delete:
 		return !wanted && (r.Kind == stack.KindTargetGroup || r.Kind == stack.KindBinding) && h.leavers(r.ID)
 	}
+	if op, is := step.Op.(awsop.DeleteBinding); is { // a binding of a stack may lack the identity of its target group
+		return slices.ContainsFunc(h.input.Leaving, func(o metav1.Object) bool { return o.GetNamespace() == op.Namespace })
+	}
 	ids := h.madeFor(r)
 	return len(ids) == 0 || slices.ContainsFunc(ids, h.leavers)
 }
@@ -52,7 +57,7 @@ func (h holds) leavers(id string) bool {
 func (h holds) madeFor(r stack.Ref) (ids []string) {
 	var actions []stack.Action
 	switch r.Kind {
-	case stack.KindTargetGroup, stack.KindBinding:
+	case stack.KindTargetGroup:
 		return []string{r.ID}
 	case stack.KindRule:
 		for i := range h.observed.Rules {
