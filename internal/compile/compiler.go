@@ -230,6 +230,9 @@ func (c *compiler) newBuild() *build {
 		b.labels = map[string]string{}
 	}
 	maps.Copy(b.labels, naming.Labels(c.e.Key))
+	if c.keepsSettings {
+		b.keep.Departed = c.departed()
+	}
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}

@@ -40,7 +40,7 @@ func (w *wiring) acceleratorHeld(key stack.Key) bool {
 
 // knownOwner is the stack of a load balancer that the inventory shows.
 func (w *wiring) knownOwner(arn string) (stack.Key, bool) {
-	o, known := w.inventory.KnownTargetGroupOwner(arn)
+	o, known := w.inventory.KnownOwner(arn)
 	return o.Stack, known && o.Stack != (stack.Key{})
 }
 

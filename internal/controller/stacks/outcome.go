@@ -27,16 +27,17 @@ type outcome struct {
 	retry   time.Time // the earliest time at which a failed step is worth another attempt that is not sent again before
 	err     error     // other failures that a retry may cure
 	refused bool
-	vital   bool          // a step that is not cosmetic did not get done
+	vital   bool          // a step that holds up the release of objects that leave did not get done
 	waiting []diag.Object // members whose resources, or those of all, did not get done
 }
 
-func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input) outcome {
+func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input, before *awsop.Observed) outcome {
 	var v outcome
+	release := holds{w, origins, before}
 	for _, step := range p.Steps {
 		o := r.Outcomes[step.ID]
 		if o.State != apply.Done && step.Lane != plan.Cosmetic {
-			v.vital = true
+			v.vital = v.vital || release.by(&step)
 			v.waiting = append(v.waiting, membersOf(step, origins, w)...)
 		}
 		switch o.State {

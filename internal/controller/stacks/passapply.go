@@ -64,7 +64,7 @@ func (p *pass) settle(ctx context.Context) exit {
 	s := p.reconciler
 	s.noteUnfinished(p.key, &p.plan, p.result)
 	s.settle(p.key, p.compiled, p.observed, &p.plan, p.result)
-	p.outcome = s.summarize(&p.plan, p.result, p.compiled.Origins, p.input)
+	p.outcome = s.summarize(&p.plan, p.result, p.compiled.Origins, p.input, &p.observed)
 	if p.observes { // objects that leave do not wait for what is not to be done
 		p.outcome.vital = false
 	}

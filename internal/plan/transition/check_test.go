@@ -25,6 +25,7 @@ type listener struct {
 	obs     awsop.Observed
 	pass    int             // tells rules apart that are created with the same identity
 	foreign map[string]bool // ARNs of rules that are not deleted
+	wanted  []string        // identities of target groups; others go
 }
 
 const listenerARN = "arn:listener"
@@ -46,6 +47,9 @@ func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
 	in := Input{
 		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want), Stays: l.foreign, Default: l.obs.Listeners[0].DefaultActions,
 		Targets: &Targets{Resolve: l.resolve, Labels: stack.Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs, Uses: Uses(&l.obs, nil)},
+	}
+	for _, id := range l.wanted {
+		in.Targets.Wanted = append(in.Targets.Wanted, stack.TargetGroup{ID: id})
 	}
 	for i := range l.obs.Rules {
 		in.Observed = append(in.Observed, &l.obs.Rules[i])
@@ -180,7 +184,7 @@ func (l *listener) text() string {
 // draw draws rules over few hosts, paths and methods, so that many share requests, and default actions.
 func draw(t *rapid.T, label string) (rules []stack.Rule, defaults []stack.Action) {
 	answer := func() []stack.Action {
-		to := rapid.SampledFrom([]string{"200", "404", "x", "y", "z"}).Draw(t, label+" answer")
+		to := rapid.SampledFrom([]string{"200", "404", "x", "shop/y", "mal/z", "mal/w"}).Draw(t, label+" answer")
 		return answerWith(to)
 	}
 	for i := range rapid.IntRange(0, 5).Draw(t, label+" rules") {
@@ -210,6 +214,9 @@ func answerWith(to string) []stack.Action {
 // newListener holds rules at priorities from one on, so far apart.
 func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
 	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}}
+	for _, id := range []string{"shop/y", "mal/z", "mal/w"} { // those of several namespaces
+		l.obs.TargetGroups = append(l.obs.TargetGroups, awsop.TargetGroup{ARN: "arn:" + id, TargetGroup: stack.TargetGroup{ID: id}})
+	}
 	l.obs = awsop.Advance(l.obs, awsop.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, awsop.Output{}, l.resolve)
 	for i, r := range rules {
 		arn := "arn:" + r.ID
@@ -238,6 +245,7 @@ func TestARequestWithTheSameAnswerBeforeAndAfterGetsItInEveryOrderThatDependenci
 		if from > 2 {
 			l.addForeign(from - 1 - rapid.Int32Range(0, 1).Draw(rt, "gap"))
 		}
+		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"shop/y", "mal/z", "mal/w"}), func(id string) string { return id }).Draw(rt, "wanted target groups")
 		before := l.answers(rt)
 		want, wantDefaults := draw(rt, "after")
 		if rapid.Bool().Draw(rt, "edited") { // some of the former rules, in another order

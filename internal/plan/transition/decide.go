@@ -46,16 +46,19 @@ func (d decision) renamed(t *Targets) decision {
 			continue
 		}
 		old := p.Have.Conditions
-		apart := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
+		alone := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
 		for j := range d.pairs {
 			o := &d.pairs[j]
 			changes := o.Have == nil || o.modify
-			apart = apart && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
+			alone = alone && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
 		}
 		if s := t.prewarm(p.Have.Actions, p.Want.Actions); len(s.cold) > 0 && !traffic.Disjoint(p.Want.Conditions, old) {
-			apart = false // what it answered before it answers on, until its new targets are healthy
+			alone = false // what it answered before it answers on, until its new targets are healthy
 		}
-		if !apart {
+		if apart(t.namespaces(p.Have.Actions), t.namespaces(p.Want.Actions)) {
+			alone = false // the end of a rule of one namespace must not fail with the new one of another
+		}
+		if !alone {
 			out.surplus = append(out.surplus, p.Have)
 			p.Have, p.modify = nil, false
 		}

@@ -1,7 +1,7 @@
 // Package transition computes how the rules and the default actions of one listener get from what is observed to what is wanted, such that a
 // request that gets the same answer before and after gets it all the time. Compute is pure: it returns phases of changes, with what each change
 // depends on, as a value to be checked; package diff turns them into steps. Which rules are wanted, which may be deleted, and tags
-// are decided there. It imports only the standard library, plan, stack, traffic, and canonical and elb of plan.
+// are decided there. It imports only the standard library, naming, plan, stack, traffic, and awsop and canonical of plan.
 //
 // Whatever order the dependencies leave open, no request notices the way, because:
 //
@@ -12,6 +12,7 @@
 //   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 //   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
+//   - No change waits for targets of another namespace, see tenants.go.
 package transition
 
 import (
@@ -107,6 +108,7 @@ func Compute(in Input) Transition {
 		}
 	}
 	d.takeUpTo(in.Behind)
+	b.shared = in.isShared()
 	b.reroutes = in.Modify != nil && !canonical.SameActions(in.Modify.Listener.DefaultActions, in.Default, in.Targets.Resolve)
 	b.decision = decide(d, in.Targets, !b.reroutes)
 	b.build()
