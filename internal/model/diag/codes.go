@@ -79,6 +79,7 @@ const (
 	RefNotPermitted        Code = "RefNotPermitted"
 	TargetGroupNotAllowed  Code = "TargetGroupNotAllowed"
 	TargetGroupInUse       Code = "TargetGroupInUse"
+	ResourceInUse          Code = "ResourceInUse"
 	TargetsKept            Code = "TargetsKept"
 	PortTaken              Code = "PortTaken"
 	ListenerTaken          Code = "ListenerTaken"
@@ -223,6 +224,7 @@ var table = map[Code]Info{
 	RefNotPermitted:        {Invalid, FailedBuildModel, "an object names a target group of another namespace, and no ReferenceGrant there permits it, or one that is not of this cluster and that --external-target-groups does not allow; the rule answers 503"},
 	TargetGroupNotAllowed:  {Invalid, FailedReconcile, "--bindable-target-groups does not let the TargetGroupBindings of the namespace name this target group"},
 	TargetGroupInUse:       {Note, NoteReason, "the object is deleted, and a target group of it stays in AWS without targets, as a load balancer of others forwards to it"},
+	ResourceInUse:          {Note, NoteReason, "the object is deleted, and a security group or a certificate of it stays in AWS, as something that is not its own uses it"},
 	TargetsKept:            {Note, NoteReason, "targets that were registered before a TargetGroupBinding came stay registered in its target group"},
 	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; an object that serves keeps the one that AWS has, and one that is new is not opened"},
 	NotSubscribed:          {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
