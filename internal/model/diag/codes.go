@@ -149,6 +149,7 @@ const (
 	TargetsStranded        Code = "TargetsStranded"
 	SecretNotFound         Code = "SecretNotFound"
 	SecretRefused          Code = "SecretRefused"
+	CertificateRefused     Code = "CertificateRefused"
 	InvalidSecret          Code = "InvalidSecret"
 	InvalidCACertificate   Code = "InvalidCACertificate"
 	CACertificateUnread    Code = "CACertificateUnread"
@@ -287,6 +288,7 @@ var table = map[Code]Info{
 	TargetsStranded:        {Note, NoteReason, "a TargetGroupBinding goes whose role cannot be assumed any more: what it registered in the other account stays registered"},
 	BindingNotCompleted:    {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
 	SecretNotFound:         {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
+	CertificateRefused:     {Invalid, FailedBuildModel, "a certificate from a Secret or a private authority names a host that an older member of the group, of another namespace, serves; it is not used, and what was imported before stays"},
 	SecretRefused:          {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
 	InvalidCACertificate:   {Invalid, FailedBuildModel, "a reference of spec.tls.frontend of a Gateway leads to no certificates of authorities; if none of a port does, its HTTPS listeners are not accepted"},
 	CACertificateUnread:    {Transient, FailedBuildModel, "the API server did not return a ConfigMap with certificates of authorities, or the controller may not read it; an existing trust store stays as it is, and a listener that needs a new one waits"},
