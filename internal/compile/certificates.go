@@ -111,7 +111,11 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 
 // findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
+	m, refused := b.withoutHostsOfOthers(i, m)
 	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
+	if found.Problems = append(found.Problems, refused...); l.Certificates.Set {
+		b.withoutImportsOfOthers(i, &found, l.Certificates.Source)
+	}
 	b.require(found.Needs...)
 	if found.OwnUnknown {
 		b.keepAll(stack.KindCertificate)

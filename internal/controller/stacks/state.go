@@ -32,7 +32,7 @@ type stackState struct {
 	decided    uint64       // hash of what the last plan wanted by AWS's answers; see decidedBy
 	applied    bool         // a pass of this process came to its end
 	marked     []mark       // members that got our finalizer lately
-	inUse      inUse        // target groups that AWS does not delete, as others forward to them
+	inUse      inUse        // resources that AWS does not delete, as others use them
 }
 
 // state is that of a stack; s.mu is held.

@@ -79,6 +79,7 @@ const (
 	RefNotPermitted        Code = "RefNotPermitted"
 	TargetGroupNotAllowed  Code = "TargetGroupNotAllowed"
 	TargetGroupInUse       Code = "TargetGroupInUse"
+	ResourceInUse          Code = "ResourceInUse"
 	TargetsKept            Code = "TargetsKept"
 	PortTaken              Code = "PortTaken"
 	ListenerTaken          Code = "ListenerTaken"
@@ -148,6 +149,7 @@ const (
 	TargetsStranded        Code = "TargetsStranded"
 	SecretNotFound         Code = "SecretNotFound"
 	SecretRefused          Code = "SecretRefused"
+	CertificateRefused     Code = "CertificateRefused"
 	InvalidSecret          Code = "InvalidSecret"
 	InvalidCACertificate   Code = "InvalidCACertificate"
 	CACertificateUnread    Code = "CACertificateUnread"
@@ -223,6 +225,7 @@ var table = map[Code]Info{
 	RefNotPermitted:        {Invalid, FailedBuildModel, "an object names a target group of another namespace, and no ReferenceGrant there permits it, or one that is not of this cluster and that --external-target-groups does not allow; the rule answers 503"},
 	TargetGroupNotAllowed:  {Invalid, FailedReconcile, "--bindable-target-groups does not let the TargetGroupBindings of the namespace name this target group"},
 	TargetGroupInUse:       {Note, NoteReason, "the object is deleted, and a target group of it stays in AWS without targets, as a load balancer of others forwards to it"},
+	ResourceInUse:          {Note, NoteReason, "the object is deleted, and a security group or a certificate of it stays in AWS, as something that is not its own uses it"},
 	TargetsKept:            {Note, NoteReason, "targets that were registered before a TargetGroupBinding came stay registered in its target group"},
 	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; an object that serves keeps the one that AWS has, and one that is new is not opened"},
 	NotSubscribed:          {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
@@ -285,6 +288,7 @@ var table = map[Code]Info{
 	TargetsStranded:        {Note, NoteReason, "a TargetGroupBinding goes whose role cannot be assumed any more: what it registered in the other account stays registered"},
 	BindingNotCompleted:    {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
 	SecretNotFound:         {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
+	CertificateRefused:     {Invalid, FailedBuildModel, "a certificate from a Secret or a private authority names a host that an older member of the group, of another namespace, serves; it is not used, and what was imported before stays"},
 	SecretRefused:          {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
 	InvalidCACertificate:   {Invalid, FailedBuildModel, "a reference of spec.tls.frontend of a Gateway leads to no certificates of authorities; if none of a port does, its HTTPS listeners are not accepted"},
 	CACertificateUnread:    {Transient, FailedBuildModel, "the API server did not return a ConfigMap with certificates of authorities, or the controller may not read it; an existing trust store stays as it is, and a listener that needs a new one waits"},

@@ -46,8 +46,8 @@ type Options struct {
 	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a group is not deleted:
 	// it loses the tags of the stack, and its binding goes.
 	Foreign map[string]int
-	// InUse are the target groups to which listeners of other load balancers forward, by ARN. AWS does not delete them: they stay, and nothing
-	// waits for their deletion.
+	// InUse are the target groups, security groups and certificates that others use, by ARN or id. AWS does not delete them: they stay, and
+	// nothing waits for their deletion.
 	InUse       map[string]bool
 	Replacement Replacement
 	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
