@@ -48,9 +48,9 @@ type endpoint struct {
 // udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
 // in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables of a target
 // control agent is one, and gives its requests to the port that they name. Some images are known by name and choose their
-// ports themselves; files are what they find in volumes. err names the malformed part of the annotation; the rest is returned
+// ports themselves, others are in a table: images, and then the built-in one. files are what they find in volumes. err names the malformed part of the annotation; the rest is returned
 // all the same.
-func servedPorts(pod *corev1.Pod, files mounted) (ports []served, err error) {
+func servedPorts(pod *corev1.Pod, files mounted, images []StandIn) (ports []served, err error) {
 	chosen := map[endpoint]served{}
 	base := standin.Identity{Namespace: pod.Namespace, Pod: pod.Name, Node: pod.Spec.NodeName}
 	containers := append(sidecars(pod), pod.Spec.Containers...)
@@ -69,7 +69,11 @@ func servedPorts(pod *corev1.Pod, files mounted) (ports []served, err error) {
 		for _, p := range known {
 			chosen[endpoint{p.port, p.udp}] = served{port: p.port, kind: kindOwn, id: id, start: p.start}
 		}
-		if len(c.Ports)+len(known) > 0 {
+		table := ofTable(pod, c, id, images)
+		for _, p := range table {
+			chosen[endpoint{p.port, p.kind == kindUDP}] = p
+		}
+		if len(c.Ports)+len(known)+len(table) > 0 {
 			continue
 		}
 		for _, name := range []string{"HTTP_PORT", "PORT"} {
