@@ -92,7 +92,8 @@ type wiring struct {
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory    *inventory.Inventory
 	console      *consolesource.Source // nil = there is no console
-	brake        *brake.Brake          // of deletions, by all owners together
+	history      *history
+	brake        *brake.Brake // of deletions, by all owners together
 	orphans      *orphans.Collector
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
 	writers      *namesake.Writers         // of LoadBalancer objects
@@ -231,8 +232,9 @@ func (w *wiring) setUpShared() {
 	}
 	w.preceding = &bindingpass.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
+	w.history.keptIn(w.checkpoints)
 	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
-		w.checkpoints.Late = w.preceding.Restore
+		w.checkpoints.Late = w.restoreLate
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}
@@ -267,6 +269,7 @@ func (w *wiring) restore(restored checkpoint.Restored) {
 		s.Restore(restored)
 	}
 	w.preceding.Restore(restored)
+	w.history.restore(restored)
 	w.orphans.Restore(restored)
 }
 
