@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,31 @@ metadata:
   annotations: {service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip}
 spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 53, protocol: UDP, targetPort: 5353, nodePort: 30083}]}
 `
+
+// TestLintReadsServicesWithoutClass: the webhook gives them the class of the controller when they are created.
+func TestLintReadsServicesWithoutClass(t *testing.T) {
+	t.Parallel()
+	const manifest = `
+apiVersion: v1
+kind: Service
+metadata: {name: web%s}
+spec: {type: LoadBalancer%s, ipFamilies: [IPv6], ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+`
+	for of, want := range map[string]struct{ metadata, class, count string }{
+		"no class":             {count: "1 error, 0 warnings, 1 note"},
+		"the class":            {class: ", loadBalancerClass: service.k8s.aws/nlb", count: "1 error, 0 warnings, 0 notes"},
+		"another class":        {class: ", loadBalancerClass: example.com/lb", count: "0 errors, 0 warnings, 0 notes"},
+		"the cloud provider's": {metadata: ", annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}", count: "0 errors, 0 warnings, 0 notes"},
+	} {
+		out, _, err := lbc(t, fmt.Sprintf(manifest, want.metadata, want.class), "lint", "-")
+		if !strings.Contains(out, want.count) || (err == nil) != strings.HasPrefix(want.count, "0") {
+			t.Errorf("%s: %v\n%s", of, err, out)
+		}
+		if assumed := strings.Contains(out, "it is assumed to get service.k8s.aws/nlb"); assumed != (of == "no class") {
+			t.Errorf("%s: assumed %t\n%s", of, assumed, out)
+		}
+	}
+}
 
 func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t *testing.T) {
 	t.Parallel()
