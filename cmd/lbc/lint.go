@@ -31,7 +31,7 @@ and the objects around them, each condition that is not met is a finding, with t
 --account (an account file, or a recording made by lbc record) and --kubeconfig, all of it is checked.
 
 An IngressClass that is in none of the files is assumed to be one of the controller if the Ingress has annotations of the controller. A new Service of type
-LoadBalancer without a class is assumed to get the controller's class from its webhook, unless annotation aws-load-balancer-type is set.
+LoadBalancer without a class is assumed to get the controller's class from its webhook if it has annotations for its load balancer, or asks for IPv6.
 
 Exit status: 0 no errors; 1 error; 2 findings that are errors, or with --strict warnings.`
 

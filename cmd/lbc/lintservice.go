@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -12,7 +13,8 @@ import (
 )
 
 // assumeServiceClass gives new Services of type LoadBalancer without a class the one that the controller's webhook gives them when they are created. It
-// returns a note for each, by object, for findings that rest on it. Services with a load balancer type of another controller are left alone.
+// returns a note for each, by object, for findings that rest on it. Services are left alone that name a load balancer type, as for another controller, and
+// those that neither have annotations for a load balancer nor ask for IPv6, which no load balancer has by default.
 func (o *lintOptions) assumeServiceClass(src *source) map[string]finding {
 	notes := map[string]finding{}
 	class := cmp.Or(o.config.LoadBalancerClass, service.DefaultLoadBalancerClass)
@@ -21,7 +23,7 @@ func (o *lintOptions) assumeServiceClass(src *source) map[string]finding {
 		if !ok || svc.Spec.Type != corev1.ServiceTypeLoadBalancer || svc.Spec.LoadBalancerClass != nil || !svc.CreationTimestamp.IsZero() {
 			continue
 		}
-		if _, typed := svc.Annotations[string(annotation.ServiceType)]; typed {
+		if _, typed := svc.Annotations[string(annotation.ServiceType)]; typed || !annotation.OfService(svc.Annotations) && !slices.Contains(svc.Spec.IPFamilies, corev1.IPv6Protocol) {
 			continue
 		}
 		svc.Spec.LoadBalancerClass = &class

@@ -44,19 +44,22 @@ func TestLintReadsServicesWithoutClass(t *testing.T) {
 apiVersion: v1
 kind: Service
 metadata: {name: web%s}
-spec: {type: LoadBalancer%s, ipFamilies: [IPv6], ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+spec: {type: LoadBalancer%s, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
 `
+	const ipv6, wrong = ", ipFamilies: [IPv6]", ", annotations: {service.beta.kubernetes.io/aws-load-balancer-scheme: outside}"
 	for of, want := range map[string]struct{ metadata, class, count string }{
-		"no class":             {count: "1 error, 0 warnings, 1 note"},
-		"the class":            {class: ", loadBalancerClass: service.k8s.aws/nlb", count: "1 error, 0 warnings, 0 notes"},
-		"another class":        {class: ", loadBalancerClass: example.com/lb", count: "0 errors, 0 warnings, 0 notes"},
-		"the cloud provider's": {metadata: ", annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}", count: "0 errors, 0 warnings, 0 notes"},
+		"no class, IPv6":       {class: ipv6, count: "1 error, 0 warnings, 1 note"},
+		"no class, annotated":  {metadata: wrong, count: "1 error, 0 warnings, 1 note"},
+		"no class, plain":      {count: "0 errors, 0 warnings, 0 notes"},
+		"the class":            {class: ipv6 + ", loadBalancerClass: service.k8s.aws/nlb", count: "1 error, 0 warnings, 0 notes"},
+		"another class":        {class: ipv6 + ", loadBalancerClass: example.com/lb", count: "0 errors, 0 warnings, 0 notes"},
+		"the cloud provider's": {metadata: ", annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}", class: ipv6, count: "0 errors, 0 warnings, 0 notes"},
 	} {
 		out, _, err := lbc(t, fmt.Sprintf(manifest, want.metadata, want.class), "lint", "-")
 		if !strings.Contains(out, want.count) || (err == nil) != strings.HasPrefix(want.count, "0") {
 			t.Errorf("%s: %v\n%s", of, err, out)
 		}
-		if assumed := strings.Contains(out, "it is assumed to get service.k8s.aws/nlb"); assumed != (of == "no class") {
+		if assumed := strings.Contains(out, "it is assumed to get service.k8s.aws/nlb"); assumed != strings.HasSuffix(want.count, "1 note") {
 			t.Errorf("%s: assumed %t\n%s", of, assumed, out)
 		}
 	}

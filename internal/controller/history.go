@@ -45,9 +45,13 @@ func newHistory(now func() time.Time, pod string) *history {
 	return &history{ring: &timeline.Ring{Now: now}, pod: pod, from: now().Add(-editsBefore)}
 }
 
-// keptIn has the record kept in checkpoints.
+// keptIn has the record kept in checkpoints. Without them nothing is recorded.
 func (h *history) keptIn(c *checkpoint.Writer) {
-	if h == nil {
+	switch {
+	case h == nil:
+		return
+	case c == nil:
+		h.ring = nil
 		return
 	}
 	h.ring.Changed = func(unit string, r timeline.Record, w timeline.Weight) {
