@@ -92,8 +92,8 @@ type wiring struct {
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory    *inventory.Inventory
 	console      *consolesource.Source // nil = there is no console
-	history      *history
-	brake        *brake.Brake // of deletions, by all owners together
+	history      *history              // of the leader
+	brake        *brake.Brake          // of deletions, by all owners together
 	orphans      *orphans.Collector
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
 	writers      *namesake.Writers         // of LoadBalancer objects
@@ -268,8 +268,7 @@ func (w *wiring) restore(restored checkpoint.Restored) {
 	for _, s := range w.owners {
 		s.Restore(restored)
 	}
-	w.preceding.Restore(restored)
-	w.history.restore(restored)
+	w.restoreLate(restored)
 	w.orphans.Restore(restored)
 }
 

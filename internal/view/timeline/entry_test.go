@@ -68,7 +68,7 @@ func TestEventsOfOtherObjectsAreLeftOut(t *testing.T) {
 			FirstTimestamp: metav1.NewTime(start), LastTimestamp: metav1.NewTime(start.Add(time.Minute))}
 	}
 	got := Events([]corev1.Event{of("web"), of("secret")}, map[string]bool{"Ingress shop/web": true})
-	if len(got) != 1 || got[0].Text != "Warning R: web" || got[0].Times != 3 || !got[0].Time.Equal(start) || !got[0].last().Equal(start.Add(time.Minute)) {
+	if len(got) != 2 || got[0].Text != "Warning R: web" || got[0].Times != 0 || !got[0].Time.Equal(start) || got[1].Times != 3 || !got[1].Time.Equal(start.Add(time.Minute)) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -115,7 +115,7 @@ func childrenOf(text json.RawMessage) map[string]json.RawMessage {
 	return out
 }
 
-// Events are the events of objects, which wanted chooses by their names.
+// Events are the events of objects, which wanted chooses by their names. One that happened more than once is listed at the first and the last time.
 func Events(all []corev1.Event, wanted map[string]bool) (out []Entry) {
 	for i := range all {
 		e := &all[i]
@@ -131,11 +131,10 @@ func Events(all []corev1.Event, wanted map[string]bool) (out []Entry) {
 			at = e.CreationTimestamp.Time
 		}
 		x := Entry{Time: at, Kind: Event, Object: object, By: cmp.Or(e.Source.Component, e.ReportingController), Text: e.Type + " " + e.Reason + ": " + e.Message}
-		if e.Count > 1 {
-			x.Times = int(e.Count)
-			if first := e.FirstTimestamp.Time; !first.IsZero() && first.Before(at) {
-				x.Time, x.Until = first, &at
-			}
+		if first := e.FirstTimestamp.Time; e.Count > 1 && !first.IsZero() && first.Before(at) {
+			once := x
+			once.Time, x.Times = first, int(e.Count)
+			out = append(out, once)
 		}
 		out = append(out, x)
 	}
