@@ -19,7 +19,7 @@ const module = "github.com/k8s-lbc/lbc/"
 var pure = []string{
 	"internal/plan/accelerator", "internal/plan/accelerator/declare", "internal/plan/accelerator/diff", "internal/plan/accelerator/operation",
 	"internal/kube/addition", "internal/front/admission", "internal/kube/pod/drain", "internal/plan/accelerator/check",
-	"config/crd", "internal/view/doctor", "internal/view/explain", "internal/kube/manifest", "internal/kube/manifest/schema",
+	"config/crd", "internal/view/doctor", "internal/view/explain", "internal/view/timeline", "internal/kube/manifest", "internal/kube/manifest/schema",
 	"internal/compile", "internal/compile/certificates", "internal/compile/merge", "internal/compile/quarantine", "internal/compile/rules",
 	"awssim/iam/policy", "internal/lib/allowlist", "internal/kube/annotation", "internal/model/policy/iamroles", "internal/model/policy/consent", "internal/lib/backoff", "internal/plan/brake", "internal/kube/definition", "internal/model/impairment", "internal/model/diag", "internal/model/policy/drift", "internal/model/facts", "internal/front/ingress", "internal/front/service", "internal/front/serviceport", "internal/front/probe", "internal/front/secretdata",
 	"internal/front/gateway", "internal/front/gateway/attachment", "internal/front/gateway/conditions", "internal/front/gateway/configuration", "internal/front/gateway/reference", "internal/front/gateway/route", "internal/front/gateway/rule",

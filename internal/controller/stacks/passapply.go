@@ -42,6 +42,7 @@ func (p *pass) apply(ctx context.Context) exit {
 		if slices.ContainsFunc(p.plan.Steps, func(step plan.Step) bool { return step.Guard == nil }) {
 			s.Status.Writes(p.key)
 		}
+		p.report.began = s.Now()
 		applying, trace := tracing.Start(ctx, "apply")
 		p.result = apply.Run(applying, p.plan, apply.Deps{
 			Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,

@@ -139,7 +139,7 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
 				s.state(key).duplicates = d
 			}
-		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding, checkpoint.Holds, checkpoint.Journal:
+		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding, checkpoint.Holds, checkpoint.Journal, checkpoint.History:
 		}
 	}
 }
