@@ -60,6 +60,9 @@ func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
 				if told := len(addition.Renumbered(priorities(l.picture()))) > 0; told != moves {
 					t.Errorf("after %q the check says %v, the existing controller moves rules: %v", e.Step, told, moves)
 				}
+				if i == 0 && moves {
+					t.Errorf("after %q the existing controller moves rules of new listeners", e.Step)
+				}
 			}
 		})
 	}
