@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -201,7 +202,7 @@ func load(ctx context.Context, v *objects.View, f front.Loader, a Account, key s
 	if err != nil {
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
-	if now := front.ObservedConstruction(key, o, c); now != derived {
+	if now := front.ObservedConstruction(key, o, c); now != derived && (now != "" || derived == rule.Compatible) {
 		w = g.BuildingAs(now).Load(v, key.ID).Governed(key, nil)
 	}
 	return w, nil
