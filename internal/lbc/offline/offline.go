@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -229,7 +230,7 @@ func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error)
 	if err != nil {
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
-	if now := front.ObservedConstruction(key, o, &s.compile); now != derived {
+	if now := front.ObservedConstruction(key, o, &s.compile); now != derived && (now != "" || derived == rule.Compatible) {
 		w = g.BuildingAs(now).Load(s.view, key.ID).Governed(key, nil)
 	}
 	return w, nil

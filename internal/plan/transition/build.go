@@ -185,7 +185,7 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
-		Why: []string{fmt.Sprintf("at %d: %s", p.at, b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
+		Why: []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
 	}), p}
 	order.add(d.id, rule.Conditions)
 	b.fresh = append(b.fresh, d)

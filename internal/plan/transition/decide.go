@@ -12,9 +12,17 @@ import (
 type decision struct {
 	pairs   []Pair        // in the wanted order
 	surplus []*awsop.Rule // to be deleted, by priority
+	held    []*awsop.Rule // that stay, though not wanted, and may move, by priority
+	shifted []shifted     // those of held that move
 	taken   map[int32]bool
 	moves   []awsop.RulePriority // of observed rules
 	floor   int32                // they belong behind this priority
+}
+
+// shifted is a rule that stays, and moves as another needs its priority.
+type shifted struct {
+	*awsop.Rule
+	at int32
 }
 
 // decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other conditions than it has.
@@ -69,7 +77,7 @@ func (d decision) renamed(t *Targets) decision {
 
 // inPlace pairs rules that are not wanted with new ones between the same neighbours.
 func (d decision) inPlace() decision {
-	out := decision{pairs: slices.Clone(d.pairs), taken: d.taken, floor: d.floor}
+	out := decision{pairs: slices.Clone(d.pairs), held: d.held, taken: d.taken, floor: d.floor}
 	stay(out.pairs, d.floor)
 	left := d.surplus
 	for _, s := range stretches(out.pairs, d.floor, maxPriority+1) {

@@ -32,9 +32,9 @@ func ExampleCompute() {
 	fmt.Print(t)
 	// Output:
 	// create and modify
-	//    1 CreateRule 80:1: at 100: path /cart/* → fixed response 200
+	//    1 CreateRule 80:1: at 3, then 1: path /cart/* → fixed response 200
 	// move
-	//    2 SetRulePriorities 80, after 1: path /* → fixed response 201 1 → 200; 1 to be deleted behind all others
+	//    2 SetRulePriorities 80, needs 1: path /* → fixed response 201 1 → 2; 1 to be deleted behind all others
 	// delete
 	//    3 DeleteRule 80:2, needs 2: path /old → fixed response 202 is not wanted any more
 }

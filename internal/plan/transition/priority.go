@@ -9,11 +9,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Rule priorities. A listener's rules need the right order, not particular numbers; gaps leave room for insertion, so that
-// a path in front of another costs one CreateRule.
+// Rule priorities. The rules of a new listener have the numbers 1, 2, 3, … in the order in which they are evaluated, as the existing controller
+// gives them. A rule that comes between others takes a number that is free there. If none is, one call moves those behind it that are in its way.
 const (
-	maxPriority     = 50000
-	prioritySpacing = 100
+	maxPriority = 50000
+	// besideOthers is the distance of rules that stand behind rules of others, who may add some.
+	besideOthers = 100
 )
 
 // stretch is a run of pairs between two fixed ones, or the ends.
@@ -34,13 +35,9 @@ func stretches(pairs []Pair, behind, end int32) (out []stretch) {
 	return append(out, stretch{pairs[from:], lo, end})
 }
 
-// spread gives the pairs free priorities: at the usual spacing at most if the end is open, evenly otherwise. It reports false if they do
-// not suffice.
-func (s stretch) spread(open bool, taken map[int32]bool) bool {
-	step := float64(s.hi-s.lo) / float64(len(s.pairs)+1)
-	if open && step > prioritySpacing {
-		step = prioritySpacing
-	}
+// spread gives the pairs free priorities, evenly, but at most so far apart. It reports false if they do not suffice.
+func (s stretch) spread(apart float64, taken map[int32]bool) bool {
+	step := min(float64(s.hi-s.lo)/float64(len(s.pairs)+1), apart)
 	last := s.lo
 	for i := range s.pairs {
 		p := max(s.lo+int32(step*float64(i+1)), last+1)
@@ -71,9 +68,20 @@ func (s stretch) spreadTight(taken map[int32]bool) bool {
 	return true
 }
 
-// arrange gives the pairs ascending priorities more than behind and less than end, none of taken. It reports false if there are too few between fixed ones.
-func arrange(pairs []Pair, taken map[int32]bool, behind, end int32) bool {
-	return !slices.ContainsFunc(stretches(pairs, behind, end), func(s stretch) bool { return !s.spread(s.hi == end, taken) })
+// arrange gives the pairs ascending priorities behind the floor, none of taken: between fixed ones evenly, behind the last one in a row. It
+// reports false if there are too few between fixed ones.
+func (d *decision) arrange(taken map[int32]bool) bool {
+	const end = maxPriority + 1
+	return !slices.ContainsFunc(stretches(d.pairs, d.floor, end), func(s stretch) bool {
+		apart := float64(end)
+		switch {
+		case s.hi == end && d.floor > 0:
+			apart = besideOthers
+		case s.hi == end:
+			apart = 1
+		}
+		return !s.spread(apart, taken)
+	})
 }
 
 // takeUpTo keeps rules behind a priority, or behind the last one that leaves room for all of them twice, as they may have to move.
@@ -127,22 +135,89 @@ func (d *decision) position() bool {
 	for _, r := range d.surplus {
 		taken[r.Priority] = true
 	}
-	if arrange(d.pairs, taken, d.floor, maxPriority+1) {
+	d.shifted = nil
+	if d.arrange(taken) {
 		if !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed }) {
 			d.moves = nil
 			return true
 		}
-		if d.listMoves(false) {
+		if !d.trails() && d.listMoves(false) {
 			return false
 		}
 	}
-	// No room where it is needed: give all of them new numbers, and leave some behind for what goes away.
-	for i := range d.pairs {
-		d.pairs[i].fixed = false
+	if d.shift(false) && d.listMoves(false) {
+		return false
 	}
-	arrange(d.pairs, d.taken, d.floor, maxPriority+1-int32(len(d.surplus)))
+	d.shift(true) // leaves room at the end for what goes away
 	d.listMoves(false)
 	return len(d.moves) == 0
+}
+
+// trails reports whether an observed rule moves behind all that keep their priorities. The last number would then grow with each change
+// of the order, and the first ones be lost.
+func (d *decision) trails() bool {
+	for _, p := range slices.Backward(d.pairs) {
+		switch {
+		case p.fixed:
+			return false
+		case p.Have != nil:
+			return d.floor == 0
+		}
+	}
+	return false
+}
+
+// shift gives the pairs the priorities that the observed ones of them have, in the wanted order, and new ones the next free ones. Those in
+// whose way they are get the next ones, and so on, until none is in the way. Rules that are held stay between the same neighbours.
+// If closed, all get the first free priorities. It reports false if there are too few.
+func (d *decision) shift(closed bool) bool {
+	var numbers []int32 // of observed rules, in order
+	for _, p := range d.pairs {
+		if p.Have != nil && p.Have.Priority > d.floor {
+			numbers = append(numbers, p.Have.Priority)
+		}
+	}
+	slices.Sort(numbers)
+	last, taken, held := d.floor, maps.Clone(d.taken), make([]*awsop.Rule, 0, len(d.held))
+	for _, r := range d.held {
+		if r.Priority > d.floor {
+			delete(taken, r.Priority)
+			held = append(held, r)
+		}
+	}
+	next := func(from int32) int32 {
+		if last++; !closed {
+			last = max(last, from)
+		}
+		for taken[last] {
+			last++
+		}
+		return last
+	}
+	d.shifted = nil
+	pass := func(before int32) {
+		for ; len(held) > 0 && held[0].Priority < before; held = held[1:] {
+			if at := next(held[0].Priority); at != held[0].Priority {
+				d.shifted = append(d.shifted, shifted{held[0], at})
+			}
+		}
+	}
+	for i := range d.pairs {
+		p, own := &d.pairs[i], int32(0)
+		if p.Have != nil && p.Have.Priority > d.floor {
+			own, numbers = numbers[0], numbers[1:]
+			pass(own)
+		} else {
+			end := last + 2 // one that has the very next number stays in front of a new rule
+			if len(numbers) > 0 {
+				end = min(end, numbers[0])
+			}
+			pass(end)
+		}
+		p.give = next(own)
+	}
+	pass(maxPriority + 1)
+	return last <= maxPriority
 }
 
 // listMoves lists the moves that bring observed rules to their priorities, and those that are about to be deleted behind all others in their
@@ -152,6 +227,9 @@ func (d *decision) listMoves(all bool) (room bool) {
 	end, at := int32(0), int32(maxPriority)
 	for i := range d.pairs {
 		end = max(end, d.pairs[i].give)
+	}
+	for _, s := range d.shifted {
+		end = max(end, s.at)
 	}
 	d.moves, room = nil, true
 	for _, r := range slices.Backward(d.surplus) {
@@ -173,6 +251,9 @@ func (d *decision) listMoves(all bool) (room bool) {
 			d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
 		}
 	}
+	for _, s := range d.shifted {
+		d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(s.Rule), Priority: s.at})
+	}
 	return room
 }
 
@@ -190,8 +271,11 @@ func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
 	if len(d.moves) == 0 || len(fresh) == 0 {
 		return nil, ""
 	}
-	existing := d.existing()
-	free := d.behind(existing[len(existing)-1].Priority, len(fresh))
+	existing, last := d.existing(), d.floor
+	if len(existing) > 0 {
+		last = existing[len(existing)-1].Priority
+	}
+	free := d.behind(last, len(fresh))
 	if free == nil {
 		var end int32
 		room, end = d.closeGaps(existing)
@@ -272,7 +356,8 @@ func (d *decision) gather(existing []*awsop.Rule) (moves []awsop.RulePriority, a
 		moves = append(moves, awsop.RulePriority{Rule: ruleAt(r), Priority: at})
 	}
 	widest.hi -= int32(len(d.surplus))
-	widest.spread(true, nil)
+	widest.spread(1, nil)
+	d.shifted = nil
 	return moves, at
 }
 

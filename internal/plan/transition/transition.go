@@ -7,8 +7,8 @@
 //
 //   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests, so that none of them
 //     is met by what belongs to one in front of it.
-//   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call then puts everything
-//     in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
+//   - If the order changes, or a new rule belongs where no priority is free, new rules are created behind all others, where they take no
+//     requests, and one atomic call then puts everything in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
 //   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 //   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
@@ -30,6 +30,7 @@ type Input struct {
 	Want     []stack.Rule    // in the order in which they are evaluated
 	Observed []*awsop.Rule   // those that may become wanted ones, by priority
 	Stays    map[string]bool // ARNs of those that are not deleted if they become none
+	Held     map[string]bool // ARNs of those of Stays that are ours: they move where another rule needs their priority
 	Taken    []int32         // priorities of further rules
 	Behind   int32           // the rules belong behind this priority, as far as there is room; 0 = anywhere
 
@@ -103,6 +104,9 @@ func Compute(in Input) Transition {
 		if in.Stays[r.ARN] {
 			d.taken[r.Priority] = true
 			b.out.Stay = append(b.out.Stay, r)
+			if in.Held[r.ARN] {
+				d.held = append(d.held, r)
+			}
 		} else {
 			d.surplus = append(d.surplus, r)
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -132,7 +131,8 @@ func (s *site) owned(own, host string) bool {
 }
 
 // isolation are the rules of Isolation.
-func isolation(sites []site, c rule.Construction, gateway diag.Object) (out []intent.Route) {
+func (in *Input) isolation(sites []site) (out []intent.Route) {
+	c, gateway := in.Construction, ObjectOf(in.Gateway, "Gateway")
 	for i := range sites {
 		s := &sites[i]
 		hosts, done := s.hostnames(), map[string]bool{}
@@ -147,7 +147,7 @@ func isolation(sites []site, c rule.Construction, gateway diag.Object) (out []in
 			p := rule.Position{Listener: h, Host: attachment.Hostname{Name: h}, Last: true}
 			out = append(out, intent.Route{
 				Source: intent.At(gateway, fmt.Sprintf("hostname %s of listeners", h)), Ports: []int32{s.port},
-				Precedence: c.Precedence(p), Conditions: []stack.Condition{c.Host(h)}, Actions: fixed("404"),
+				Precedence: c.Precedence(p), Conditions: []stack.Condition{in.host(s, h)}, Actions: fixed("404"),
 			})
 		}
 	}
