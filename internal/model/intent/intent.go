@@ -246,13 +246,15 @@ type Listener struct {
 	DiscoverFirst []string
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
-	SSLPolicy     Field[string]
-	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
-	ALPN          Field[string]
-	InboundCIDRs  Field[[]string]
-	NoRanges      bool // InboundCIDRs is set to no range: only PrefixLists are admitted
-	PrefixLists   Field[[]string]
-	Attributes    map[string]Field[string]
+	// Hosts are those that a route serves on a secure port, whose certificates are found for the listener of its Gateway.
+	Hosts        []string
+	SSLPolicy    Field[string]
+	Mutual       Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
+	ALPN         Field[string]
+	InboundCIDRs Field[[]string]
+	NoRanges     bool // InboundCIDRs is set to no range: only PrefixLists are admitted
+	PrefixLists  Field[[]string]
+	Attributes   map[string]Field[string]
 	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
 	Default       []Action
 	DefaultSource Source
