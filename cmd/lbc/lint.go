@@ -72,7 +72,7 @@ const (
 var accountCodes = []diag.Code{
 	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
 	diag.TrustStoreNotFound, diag.LoadBalancerNotFound, diag.AccessDenied, diag.CredentialsRefused, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
-	diag.HostedZoneNotFound, diag.CertificateFailed,
+	diag.HostedZoneNotFound, diag.CertificateFailed, diag.HostWithoutCertificate, diag.SeveralCertificates,
 }
 
 // elsewhereCodes are the codes about objects that may be in other files, or in the cluster.

@@ -232,7 +232,7 @@ func (b *build) ownLoadBalancer() {
 	b.chooseSecurityGroups()
 	b.nameLoadBalancer()
 	b.mapSubnets()
-	b.lb.Attributes = b.settings.attributes
+	b.lb.Attributes = b.loadBalancerAttributes()
 	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
 	b.markAdopted()
 	b.chooseAddOns()

@@ -213,3 +213,22 @@ func (i *Inventory) LoadBalancers() int {
 	}
 	return n
 }
+
+// Holder is the stack of this cluster that has a load balancer or target group of a name, as far as that is known without asking AWS.
+func (i *Inventory) Holder(kind stack.Kind, name string) (holder stack.Key, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for key, e := range i.stacks {
+		for _, lb := range e.obs.LoadBalancers {
+			if kind == stack.KindLoadBalancer && lb.Name == name && !lb.Foreign {
+				return key, true
+			}
+		}
+		for _, tg := range e.obs.TargetGroups {
+			if kind == stack.KindTargetGroup && tg.Name == name {
+				return key, true
+			}
+		}
+	}
+	return stack.Key{}, false
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -86,6 +87,9 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		d.Phase = diag.Deploying
 		return w.ToApprovers(s.Front.Owner(), d, objects)
 	}
+	if d.Code == diag.NameTaken && s.Inventory != nil {
+		d.Text += s.holder(step)
+	}
 	d.Phase, d.Port = diag.Deploying, portOf(subject(step))
 	var out diag.List
 	on := func(o diag.Object, path string) {
@@ -113,6 +117,22 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		}
 	}
 	return out
+}
+
+// holder names the object of this cluster that has the name that a step would give; empty if none is known to have it.
+func (s *Reconciler) holder(step plan.Step) string {
+	name := ""
+	switch op := step.Op.(type) {
+	case awsop.CreateLoadBalancer:
+		name = op.LoadBalancer.Name
+	case awsop.CreateTargetGroup:
+		name = op.TargetGroup.Name
+	}
+	key, known := s.Inventory.Holder(step.Resource.Kind, name)
+	if name == "" || !known {
+		return ""
+	}
+	return fmt.Sprintf("; %s belongs to %s", name, owner.Named(key))
 }
 
 // subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its protocol.

@@ -33,6 +33,8 @@ type Account interface {
 	front.FactSource
 	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error)
 	Registered(ctx context.Context, targetGroup string) ([]awsop.Target, error)
+	// Holder is the stack of the cluster that has a load balancer or target group of a name.
+	Holder(kind stack.Kind, name string) (holder stack.Key, known bool)
 }
 
 // Cluster is what a cluster holds of stacks that the objects of a view do not show.
@@ -103,6 +105,7 @@ func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key
 			out = append(out, result)
 		}
 	}
+	refuseTakenNames(out, a)
 	return Outcome{out, broken}, nil
 }
 

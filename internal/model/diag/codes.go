@@ -69,6 +69,8 @@ const (
 	InvalidSubnets         Code = "InvalidSubnets"
 	SecurityGroupNotFound  Code = "SecurityGroupNotFound"
 	CertificateNotFound    Code = "CertificateNotFound"
+	HostWithoutCertificate Code = "HostWithoutCertificate"
+	SeveralCertificates    Code = "SeveralCertificates"
 	CertificatePending     Code = "CertificatePending"
 	CertificateFailed      Code = "CertificateFailed"
 	ImportsHeld            Code = "ImportsHeld"
@@ -207,6 +209,8 @@ var table = map[Code]Info{
 	InvalidSubnets:         {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
 	SecurityGroupNotFound:  {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
 	CertificateNotFound:    {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
+	HostWithoutCertificate: {Note, NoteReason, "routes of a Gateway have hosts that no certificate of its listener covers, so that clients of these hosts get the certificate of another host; each route says which"},
+	SeveralCertificates:    {Note, NoteReason, "several certificates of ACM that were found cover one host: all are attached, and AWS chooses for each client"},
 	CertificatePending:     {Note, NoteReason, "a certificate is requested and not issued yet; its listener is created or changed once the certificate is issued"},
 	CertificateFailed:      {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
 	ImportsHeld:            {Quota, FailedDeployModel, "a Secret of spec.tls changes so often that its next import into ACM waits; the certificate that was imported last keeps serving"},
@@ -258,7 +262,7 @@ var table = map[Code]Info{
 	AWSUnavailable:         {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	PolicyDenied:           {Denied, FailedDeployModel, "a policy, webhook or quota of the cluster refuses a write of the controller to the API server: a TargetGroupBinding, a finalizer, a status, a checkpoint; the message names both"},
 	DeletionWaits:          {Transient, FailedDeployModel, "the deletion of an object has waited for AWS for minutes; the object, and its namespace, stay until it is done"},
-	NoTargets:              {Note, NoteReason, "a target group can have no targets, because its Service is of a type without endpoints; its requests get 503"},
+	NoTargets:              {Note, NoteReason, "a target group has no targets, because its Service is of a type without endpoints, or no node has the labels that it asks for; its requests get no answer, or 503"},
 	NoHealthyTargets:       {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	VerifyingListeners:     {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
 	UnusableReadinessProbe: {Note, NoteReason, "the health check is to be that of the readiness probe of the pods, and no check of AWS does the same; the usual one takes its place"},

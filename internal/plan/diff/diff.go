@@ -96,9 +96,15 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	d.matchTargetGroups()
 
 	d.securityGroups()
+	d.first = d.mayBeTaken()
+	if d.first {
+		d.loadBalancers()
+	}
 	d.targetGroups()
 	d.bindings()
-	d.loadBalancers()
+	if !d.first {
+		d.loadBalancers()
+	}
 	d.refuseReplacements(refused)
 	d.closePorts()
 	d.leaveOthers()
@@ -197,6 +203,8 @@ type differ struct {
 	opt   Options
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
+
+	first bool // the load balancer is created before its target groups, because AWS may refuse its name
 
 	known map[stack.Ref]string      // references that AWS holds and that stay
 	made  map[stack.Ref]plan.StepID // references that a step produces

@@ -93,7 +93,7 @@ func (t *translation) application(sites []site) {
 	t.noteLost()
 	places := t.places(sites)
 	for i := range places {
-		t.listen(places[i].port, places[i].protocol)
+		t.noteHosts(t.listen(places[i].port, places[i].protocol))
 		t.http = t.http || places[i].protocol != protocolHTTPS
 	}
 	rules := t.rules()

@@ -112,7 +112,7 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 		if !s.on(t.route) {
 			continue
 		}
-		t.listen(s.port, s.protocol)
+		t.noteHosts(t.listen(s.port, s.protocol))
 		backends, ok := t.targets(t.networkRefs(), place{site: s}, "spec.rules")
 		if other := instead(s.port); other != nil {
 			t.effective = true // it is accepted

@@ -171,6 +171,25 @@ type placedHost struct {
 	wide     string // in the compatible construction, the hostname that the rules at a claim are for otherwise
 }
 
+// noteHosts records the hosts that the route serves on a secure port, for which certificates are found.
+func (t *translation) noteHosts(l *intent.Listener) {
+	if l.Protocol != protocolHTTPS && l.Protocol != protocolTLS {
+		return
+	}
+	for _, d := range t.route.Decisions {
+		for _, a := range d.Attached {
+			if t.in.Listeners.All[a.Listener].Port != l.Port {
+				continue
+			}
+			for _, h := range a.Hostnames {
+				if !slices.Contains(l.Hosts, h.Name) {
+					l.Hosts = append(l.Hosts, h.Name)
+				}
+			}
+		}
+	}
+}
+
 // places are the ports that a route is attached to. In the standard construction each hostname is served at each listener that has it; in
 // the compatible one the listeners of a port are one, where hostnames that a listener restricts leave no others.
 func (t *translation) places(sites []site) (out []place) {
