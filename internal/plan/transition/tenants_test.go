@@ -129,7 +129,7 @@ func TestNoTenantWaitsForTargetsOfAnother(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		rules, defaults := draw(rt, "before")
-		l := newListener(rules, defaults, prioritySpacing, prioritySpacing)
+		l := newListener(rules, defaults, 1, 1)
 		l.pass = 1
 		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"shop/y", "mal/z", "mal/w"}), func(id string) string { return id }).Draw(rt, "wanted target groups")
 		want, wantDefaults := draw(rt, "after")
