@@ -105,7 +105,7 @@ func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key
 			out = append(out, result)
 		}
 	}
-	refuseTakenNames(out, a)
+	refuseTakenNames(out, p.Account)
 	return Outcome{out, broken}, nil
 }
 
