@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 )
 
-// TestForgedStatusExposesNoLoadBalancer shows that a tenant who writes another's load balancer into statuses of his own Gateway,
-// Ingress and Service puts neither a network load balancer nor an accelerator in front of it.
+// TestForgedStatusExposesNoLoadBalancer shows that forged statuses of a Gateway, Ingress or Service put nothing in front of another
+// tenant's load balancer: the tenant may write the statuses of his own objects.
 func TestForgedStatusExposesNoLoadBalancer(t *testing.T) {
 	c := playgroundOf(t)
 	vic, mal := tenant(t, c, "statusvic"), tenant(t, c, "statusmal")
