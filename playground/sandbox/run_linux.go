@@ -37,7 +37,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	for name, content := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\noptions timeout:5 attempts:2\n", "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"} {
+	for name, content := range map[string]string{"resolv.conf": "nameserver 127.0.0.1\noptions timeout:20 attempts:2\n", "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil { //nolint:gosec // anyone may read it
 			return 0, err
 		}
@@ -49,24 +49,28 @@ func Run(ctx context.Context, o Options) (int, error) {
 	r := &relay{options: o, control: control, open: map[Forward]io.Closer{}}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer r.stop()
-	ended := make(chan error, 1)
-	go func() { ended <- child.Wait() }()
+	ended := make(chan struct{})
+	var failure error
+	go func() {
+		defer close(ended)
+		failure = child.Wait()
+	}()
 	if err := r.begin(); err != nil {
 		_ = child.Process.Kill()
 		<-ended
 		return 0, err
 	}
 	select {
-	case err = <-ended:
+	case <-ended:
 	case <-ctx.Done():
 		_ = child.Process.Signal(syscall.SIGTERM)
 		late := time.AfterFunc(patience, func() { _ = control.Close() }) // then the command is killed
-		err = <-ended
+		<-ended
 		late.Stop()
 	}
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return 0, err
+	if failure != nil && !errors.As(failure, &exit) {
+		return 0, failure
 	}
 	if code := child.ProcessState.ExitCode(); code >= 0 {
 		return code, nil

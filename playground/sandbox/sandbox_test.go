@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 func probe(args []string) int {
 	switch args[0] {
 	case "get":
-		client := http.Client{Timeout: 20 * time.Second}
+		client := http.Client{Timeout: 2 * time.Minute}
 		resp, err := client.Get(args[1])
 		if err != nil {
 			fmt.Println(err)
@@ -54,7 +54,7 @@ func probe(args []string) int {
 			fmt.Println(err)
 			return 1
 		}
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(2 * time.Minute))
 		_, _ = io.WriteString(c, "hello")
 		buf := make([]byte, 100)
 		n, err := c.Read(buf)
@@ -75,7 +75,7 @@ func probe(args []string) int {
 }
 
 // run runs the probe and returns its status and what it printed.
-func run(t *testing.T, ctx context.Context, o Options, args ...string) (int, string) {
+func run(ctx context.Context, t *testing.T, o Options, args ...string) (int, string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -139,7 +139,7 @@ func TestACommandResolvesNamesAndReachesLowPorts(t *testing.T) {
 			return []Forward{{"tcp", netip.MustParseAddrPort("127.64.0.1:80"), target}}, nil
 		},
 	}
-	if status, out := run(t, t.Context(), o, "get", "http://web-1.us-west-2.elb.amazonaws.com/"); status != 0 || out != "answered" {
+	if status, out := run(t.Context(), t, o, "get", "http://web-1.us-west-2.elb.amazonaws.com/"); status != 0 || out != "answered" {
 		t.Errorf("status %d, %q", status, out)
 	}
 }
@@ -158,7 +158,7 @@ func TestAnAddressIsOpenBeforeItsNameResolves(t *testing.T) {
 			return []Forward{{"tcp", netip.MustParseAddrPort("127.64.0.2:443"), target}}, nil
 		},
 	}
-	if status, out := run(t, t.Context(), o, "get", "http://new.example.com:443/"); status != 0 || out != "new" {
+	if status, out := run(t.Context(), t, o, "get", "http://new.example.com:443/"); status != 0 || out != "new" {
 		t.Errorf("status %d, %q", status, out)
 	}
 }
@@ -183,7 +183,7 @@ func TestDatagramsAreCarriedBothWays(t *testing.T) {
 	o := Options{NameServer: names(t, "127.64.0.3", func() {}), Fixed: []Forward{
 		{"udp", netip.MustParseAddrPort("127.64.0.3:53"), netip.MustParseAddrPort(server.LocalAddr().String())},
 	}}
-	if status, out := run(t, t.Context(), o, "ask", "127.64.0.3:53"); status != 0 || !strings.HasPrefix(out, "got hello") {
+	if status, out := run(t.Context(), t, o, "ask", "127.64.0.3:53"); status != 0 || !strings.HasPrefix(out, "got hello") {
 		t.Errorf("status %d, %q", status, out)
 	}
 }
@@ -193,7 +193,7 @@ func TestACommandReachesNothingElse(t *testing.T) {
 	target := served(t, "of this machine")
 	o := Options{NameServer: names(t, "127.64.0.1", func() {})}
 	for _, address := range []string{target.String(), "192.0.2.1:80"} {
-		if status, out := run(t, t.Context(), o, "get", "http://"+address+"/"); status == 0 {
+		if status, out := run(t.Context(), t, o, "get", "http://"+address+"/"); status == 0 {
 			t.Errorf("%s is reached: %q", address, out)
 		}
 	}
@@ -203,12 +203,12 @@ func TestTheStatusIsThatOfTheCommand(t *testing.T) {
 	t.Parallel()
 	o := Options{NameServer: names(t, "127.64.0.1", func() {})}
 	for arg, want := range map[string]int{"exit": 7, "kill": 128 + 9, "nothing": 0} {
-		if status, out := run(t, t.Context(), o, arg); status != want {
+		if status, out := run(t.Context(), t, o, arg); status != want {
 			t.Errorf("%s: status %d, want %d: %s", arg, status, want, out)
 		}
 	}
 	o.Command = []string{"no-such-program"}
-	if status, out := run(t, t.Context(), o); status != 127 || !strings.Contains(out, "no-such-program") {
+	if status, out := run(t.Context(), t, o); status != 127 || !strings.Contains(out, "no-such-program") {
 		t.Errorf("no such program: status %d, %q", status, out)
 	}
 }
@@ -221,7 +221,7 @@ func TestTheEndOfTheContextTerminatesTheCommand(t *testing.T) {
 	t.Cleanup(running.Close)
 	at := netip.MustParseAddrPort(running.Listener.Addr().String())
 	o := Options{NameServer: names(t, "127.64.0.1", func() {}), Fixed: []Forward{{"tcp", at, at}}}
-	if status, out := run(t, ctx, o, "wait", running.URL); status != 9 {
+	if status, out := run(ctx, t, o, "wait", running.URL); status != 9 {
 		t.Errorf("status %d: %s", status, out)
 	}
 }
@@ -237,10 +237,10 @@ func TestNoDescriptorsAreLeft(t *testing.T) {
 	}
 	target := served(t, "answered")
 	o := Options{NameServer: names(t, "127.64.0.1", func() {}), Fixed: []Forward{{"tcp", netip.MustParseAddrPort("127.64.0.1:80"), target}}}
-	run(t, t.Context(), o, "get", "http://127.64.0.1/")
+	run(t.Context(), t, o, "get", "http://127.64.0.1/")
 	before := count()
 	for range 3 {
-		run(t, t.Context(), o, "get", "http://127.64.0.1/")
+		run(t.Context(), t, o, "get", "http://127.64.0.1/")
 	}
 	await.Until(t, "descriptors are closed", func() bool { return count() <= before })
 }

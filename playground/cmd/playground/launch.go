@@ -74,14 +74,10 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)
 	}
-	switch l.families {
-	case "", "ipv4":
-	case "ipv4,ipv6":
-		o.DualStack = true
-	default:
-		return o, fmt.Errorf("--ip-families %q is not ipv4 or ipv4,ipv6", l.families)
-	}
 	var err error
+	if o.DualStack, err = dualStack(l.families); err != nil {
+		return o, err
+	}
 	if o.StandIns, err = l.standIns(); err != nil {
 		return o, err
 	}
@@ -129,6 +125,17 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 		o.Account = &file
 	}
 	return o, nil
+}
+
+// dualStack reads --ip-families.
+func dualStack(families string) (bool, error) {
+	switch families {
+	case "", "ipv4":
+		return false, nil
+	case "ipv4,ipv6":
+		return true, nil
+	}
+	return false, fmt.Errorf("--ip-families %q is not ipv4 or ipv4,ipv6", families)
 }
 
 // standIns reads the file of --images.
