@@ -152,6 +152,7 @@ func newTeller(w *waiter) *teller {
 }
 
 func (t *teller) collect(ctx context.Context) error {
+	t.objects[t.String()] = true // events outlive their object
 	if err := t.edits(ctx, t.kind, t.name); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading %s: %w", t, err)
 	}

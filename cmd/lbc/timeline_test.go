@@ -181,6 +181,18 @@ func TestTimelineOfDeletedObject(t *testing.T) {
 	}
 }
 
+// TestTimelineReadsForgedStatus: a user may write anything into a status.
+func TestTimelineReadsForgedStatus(t *testing.T) {
+	t.Parallel()
+	s := timelineScene(t)
+	lb := s.writtenBy(ourLease)
+	lb.Status.Parts = append(lb.Status.Parts, v1alpha1.Member{ObjectReference: v1alpha1.ObjectReference{Kind: "Nothing", Namespace: "shop", Name: "x"}})
+	s.put(lb)
+	if got := tellWeb(t, s.kube, "text", 2*time.Hour); !strings.Contains(got, "0a1b") {
+		t.Error(got)
+	}
+}
+
 func TestTimelineSaysWhenTheRecordHadNoRoom(t *testing.T) {
 	t.Parallel()
 	s := timelineScene(t)

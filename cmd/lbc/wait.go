@@ -298,8 +298,11 @@ func (w *waiter) judge(findings []v1alpha1.Finding, o v1alpha1.ObjectReference) 
 func (w *waiter) read(ctx context.Context, kind objects.Kind, name client.ObjectKey) (client.Object, error) {
 	var o client.Object = &v1alpha1.LoadBalancer{}
 	if kind != loadBalancerKind {
-		var ok bool
-		if o, ok = readable.Kinds[kind].Object.DeepCopyObject().(client.Object); !ok {
+		known, ok := readable.Kinds[kind]
+		if !ok {
+			return nil, fmt.Errorf("%s cannot be read", kind)
+		}
+		if o, ok = known.Object.DeepCopyObject().(client.Object); !ok {
 			return nil, fmt.Errorf("%s cannot be read", kind)
 		}
 	}

@@ -27,9 +27,9 @@ type happened struct {
 }
 
 // timelineOf runs lbc timeline of Ingress web. unread is empty once the controller has written its record.
-func timelineOf(t *testing.T, c *harness.Cluster, ns string) (all []happened, unread string) {
+func timelineOf(t *testing.T, c *harness.Cluster, ns string, since time.Time) (all []happened, unread string) {
 	t.Helper()
-	out, errOut, status := runLBC(t, c, "timeline", "ingress/web", "-n", ns, "--since", "1h", "-o", "json")
+	out, errOut, status := runLBC(t, c, "timeline", "ingress/web", "-n", ns, "--since", time.Since(since).String(), "-o", "json")
 	var d struct {
 		Entries []happened
 		Unread  []string
@@ -53,10 +53,33 @@ func inOrder(all []happened, want ...func(happened) bool) string {
 	return ""
 }
 
+// editAs changes the idle timeout as a manager, and returns the request that AWS got. It returns in a later second than that of the request: the API
+// server rounds the times of edits down to seconds.
+func editAs(t *testing.T, c *harness.Cluster, ns, manager, seconds string) (request string) {
+	t.Helper()
+	mark := c.Mark()
+	c.Kubectl(t, "annotate", "ingress", "web", "-n", ns, "--overwrite", "--field-manager="+manager, "alb.ingress.kubernetes.io/load-balancer-attributes=idle_timeout.timeout_seconds="+seconds)
+	var called time.Time
+	wait(t, c, "the call for the edit of "+manager, func() string {
+		if request == "" {
+			for _, call := range c.Calls(mark) {
+				if call.Action == "ModifyLoadBalancerAttributes" {
+					request, called = call.RequestID, time.Now()
+				}
+			}
+		}
+		if request == "" || time.Since(called) <= time.Second {
+			return "not a second ago"
+		}
+		return ""
+	})
+	return request
+}
+
 // TestTimelineShowsEditsToEffectsAcrossLeaders shows that lbc timeline lists each edit with its manager, then its plan,
 // calls with request ids and event, across a change of leaders.
 func TestTimelineShowsEditsToEffectsAcrossLeaders(t *testing.T) {
-	c := cluster(t)
+	c, began := cluster(t), time.Now()
 	const ns = "told"
 	lead := func() { c.RestartController(t, elected, "--leader-election-namespace=kube-system") }
 	lead()
@@ -65,29 +88,6 @@ func TestTimelineShowsEditsToEffectsAcrossLeaders(t *testing.T) {
 	serve(t, c, ns, "web", "/")
 	scene.WaitSuccess(t, c, ns, "web", 0)
 
-	// edit changes the idle timeout as a manager, and returns the request that AWS got.
-	before := time.Now()
-	edit := func(manager, seconds string) (request string) {
-		wait(t, c, "the next second", func() string { // to which the API server rounds the time of the edit down
-			if time.Since(before) <= time.Second {
-				return "it has not begun"
-			}
-			return ""
-		})
-		mark := c.Mark()
-		c.Kubectl(t, "annotate", "ingress", "web", "-n", ns, "--overwrite", "--field-manager="+manager, "alb.ingress.kubernetes.io/load-balancer-attributes=idle_timeout.timeout_seconds="+seconds)
-		wait(t, c, "the call for the edit of "+manager, func() string {
-			for _, call := range c.Calls(mark) {
-				if call.Action == "ModifyLoadBalancerAttributes" {
-					request = call.RequestID
-					return ""
-				}
-			}
-			return "AWS got none"
-		})
-		before = time.Now()
-		return request
-	}
 	edited := func(manager string) func(happened) bool {
 		return func(h happened) bool { return h.Kind == "edit" && h.By == manager && h.Object == "Ingress "+ns+"/web" }
 	}
@@ -103,18 +103,19 @@ func TestTimelineShowsEditsToEffectsAcrossLeaders(t *testing.T) {
 	leader := func(h happened) bool { return h.Kind == "leader" && strings.HasPrefix(h.Text, "became the leader") }
 	succeeded := func(h happened) bool { return h.Kind == "event" && strings.Contains(h.Text, "SuccessfullyReconciled") }
 
-	first := edit("ada", "61")
+	first := editAs(t, c, ns, "ada", "61")
 	wait(t, c, "the first leader's record", func() string {
-		all, unread := timelineOf(t, c, ns)
-		return cmp.Or(unread, inOrder(all, created, edited("ada"), planned, called(first)))
+		all, unread := timelineOf(t, c, ns, began)
+		return cmp.Or(unread, inOrder(all, created, called(first)), inOrder(all, edited("ada"), planned, called(first)))
 	})
 	lead()
-	second := edit("grace", "62")
-	third := edit("ada", "63") // the API server forgets her first edit
+	second := editAs(t, c, ns, "grace", "62")
+	third := editAs(t, c, ns, "ada", "63") // the API server forgets her first edit
 	wait(t, c, "the timeline", func() string {
-		all, unread := timelineOf(t, c, ns)
+		all, unread := timelineOf(t, c, ns, began)
 		return cmp.Or(unread,
 			inOrder(all, edited("ada"), planned, called(first), edited("grace"), planned, called(second), edited("ada"), planned, called(third)),
 			inOrder(all, called(first), leader, called(second)), inOrder(all, planned, succeeded))
 	})
+	c.Kubectl(t, "delete", "ingress", "-n", ns, "web", "--timeout="+harness.Timeout.String())
 }
