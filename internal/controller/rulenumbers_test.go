@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestRulesAreNumberedFromOneInTheirOrder adds paths in front of others: the numbers have no gaps, and each path costs one CreateRule and one
-// SetRulePriorities. Another process has nothing to do.
+// TestRulesAreNumberedFromOneInTheirOrder adds paths in front of others: the numbers have no gaps, and each path costs one SetRulePriorities and one
+// CreateRule. Another process has nothing to do.
 func TestRulesAreNumberedFromOneInTheirOrder(t *testing.T) {
 	t.Parallel()
 	onEachOwner(t, nil, func(t *testing.T, b *byHand) {
@@ -28,7 +28,7 @@ func TestRulesAreNumberedFromOneInTheirOrder(t *testing.T) {
 				rules = append(rules, w)
 			}
 		}
-		if !slices.Equal(rules, []string{"CreateRule", "SetRulePriorities"}) {
+		if !slices.Equal(rules, []string{"SetRulePriorities", "CreateRule"}) {
 			t.Errorf("writes %v", rules)
 		}
 		mark = b.mark()

@@ -61,7 +61,8 @@ func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) ru
 
 // isolates reports whether a rule answers 404 to all requests for a hostname, which keeps listeners of a port apart.
 func isolates(r stack.Rule) bool {
-	return len(r.Conditions) == 1 && len(r.Actions) == 1 && r.Actions[0].FixedResponse != nil && r.Actions[0].FixedResponse.StatusCode == "404"
+	const status = "404"
+	return len(r.Conditions) == 1 && len(r.Actions) == 1 && r.Actions[0].FixedResponse != nil && r.Actions[0].FixedResponse.StatusCode == status
 }
 
 // WithRules is a stack for whose observation the rules are read.

@@ -122,10 +122,11 @@ func (b *builder) modifyListener(now bool) {
 
 func (b *builder) aside() stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: b.Aside.ID} }
 
-// room moves observed rules only if all priorities behind them are taken.
+// room moves observed rules if new ones belong between them and no priority is free there, or if the order changes and all priorities behind
+// them are taken.
 func (b *builder) room() {
-	if moves, why := b.makeRoom(); len(moves) > 0 {
-		b.roomMade = b.setPriorities(moves, Change{Why: []string{why}})
+	if moves, why := b.makeRoom(b.Targets.Labels); len(moves) > 0 {
+		b.roomMade = b.setPriorities(moves, Change{Why: why})
 	}
 }
 
@@ -275,7 +276,7 @@ func (b *builder) delete() {
 		of := b.Targets.namespaces(old.Actions)
 		c := Change{
 			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{Rule: ruleAt(old)},
-			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: order.sharing(old.Conditions), Releases: old.Actions,
+			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
 		}
 		if b.shared && !b.succeeded(old, of) {
 			c.After = nil

@@ -312,6 +312,7 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 		{"rules of a new listener", "", "404", "/a→200 /b→201 /*→202", "404", 1, 1},
 		{"a rule comes in front of others", "/b→200 /c→201", "404", "/a→202 /b→200 /c→201", "404", 1, 1},
 		{"a rule comes between others", "/a→200 /b→201 /*→202", "404", "/a→200 /b→201 /c→203 /*→202", "404", 1, 1},
+		{"two rules come in front of others", "/b→200 /d→201", "404", "/a→202 /b→200 /c→203 /d→201", "404", 1, 1},
 		{"a rule comes behind others", "/a→200 /b→201", "404", "/a→200 /b→201 /*→202", "404", 1, 1},
 		{"a rule goes", "/a→200 /b→201 /*→202", "404", "/a→200 /*→202", "404", 1, 1},
 		{"the last rule becomes the first", "/a→200 /b→201 /*→202", "404", "/*→202 /a→200 /b→201", "404", 1, 1},

@@ -15,7 +15,8 @@ type decision struct {
 	held    []*awsop.Rule // that stay, though not wanted, and may move, by priority
 	shifted []shifted     // those of held that move
 	taken   map[int32]bool
-	moves   []awsop.RulePriority // of observed rules
+	room    []awsop.RulePriority // moves that keep the order, so that new rules find room
+	moves   []awsop.RulePriority // of observed rules, which change their order
 	floor   int32                // they belong behind this priority
 }
 

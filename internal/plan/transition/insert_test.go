@@ -115,16 +115,39 @@ func TestNewListenerIsNumberedFromOne(t *testing.T) {
 	})
 }
 
+// TestRefusedRuleDelaysNoOther has two new rules for requests of their own, one of which AWS may refuse for good: nothing needs the other one.
+func TestRefusedRuleDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	l := newListener(rulesOf("/b→200 /d→201"), answerWith("404"), 1, 1)
+	l.pass = 1
+	creates := map[ID]bool{}
+	for _, p := range Compute(l.input(rulesOf("/a→202 /b→200 /c→203 /d→201"), answerWith("404"))).Phases {
+		for _, c := range p.Changes {
+			for _, id := range append(c.Needs, c.After...) {
+				if creates[id] {
+					t.Errorf("change %d waits for the creation %d", c.ID, id)
+				}
+			}
+			if _, ok := c.Op.(awsop.CreateRule); ok {
+				creates[c.ID] = true
+			}
+		}
+	}
+	if len(creates) != 2 {
+		t.Errorf("%d rules are created", len(creates))
+	}
+}
+
 // TestHeldRulesMoveAlong has a rule that stays although it is not wanted, where a new rule needs its number.
 func TestHeldRulesMoveAlong(t *testing.T) {
 	t.Parallel()
 	l := newListener(rulesOf("/a→200 /held→403 /*→201"), answerWith("404"), 1, 1)
 	l.foreign["arn:80:2"], l.held["arn:80:2"] = true, true
 	l.pass = 1
-	const want = `create and modify
-   1 CreateRule 80:1: at 4, then 1: path /new → fixed response 202
-move
-   2 SetRulePriorities 80, needs 1: path /a → fixed response 200 1 → 2; path /* → fixed response 201 3 → 4; 1 that stay
+	const want = `make room
+   1 SetRulePriorities 80: path /a → fixed response 200 1 → 2; path /* → fixed response 201 3 → 4; 1 that stay
+create and modify
+   2 CreateRule 80:1, needs 1: at 1: path /new → fixed response 202
 `
 	if got := Compute(l.input(rulesOf("/new→202 /a→200 /*→201"), answerWith("404"))).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -135,22 +135,43 @@ func (d *decision) position() bool {
 	for _, r := range d.surplus {
 		taken[r.Priority] = true
 	}
-	d.shifted = nil
-	if d.arrange(taken) {
-		if !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed }) {
-			d.moves = nil
-			return true
-		}
-		if !d.trails() && d.listMoves(false) {
-			return false
-		}
-	}
-	if d.shift(false) && d.listMoves(false) {
+	d.shifted, d.room = nil, nil
+	ordered := !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed })
+	switch fits := d.arrange(taken); {
+	case ordered && fits:
+		d.moves = nil
+		return true
+	case ordered:
+		d.makeWay()
+		return true
+	case fits && !d.trails() && d.listMoves(false):
 		return false
 	}
-	d.shift(true) // leaves room at the end for what goes away
+	if d.shift(false, d.held) && d.listMoves(false) {
+		return false
+	}
+	d.shift(true, d.held) // leaves room at the end for what goes away
 	d.listMoves(false)
 	return len(d.moves) == 0
+}
+
+// makeWay gives new rules numbers between others that keep their order: those in their way move on, also those that are to be deleted. As no
+// request notices that, it comes first, and no new rule waits for another one.
+func (d *decision) makeWay() {
+	along := slices.Concat(d.held, d.surplus)
+	sortByPriority(along)
+	if !d.shift(false, along) {
+		d.shift(true, along)
+	}
+	d.moves = nil
+	for _, p := range d.pairs {
+		if p.Have != nil && p.give != p.Have.Priority {
+			d.room = append(d.room, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
+		}
+	}
+	for _, s := range d.shifted {
+		d.room = append(d.room, awsop.RulePriority{Rule: ruleAt(s.Rule), Priority: s.at})
+	}
 }
 
 // trails reports whether an observed rule moves behind all that keep their priorities. The last number would then grow with each change
@@ -168,9 +189,9 @@ func (d *decision) trails() bool {
 }
 
 // shift gives the pairs the priorities that the observed ones of them have, in the wanted order, and new ones the next free ones. Those in
-// whose way they are get the next ones, and so on, until none is in the way. Rules that are held stay between the same neighbours.
+// whose way they are get the next ones, and so on, until none is in the way. Other rules that move along stay between the same neighbours.
 // If closed, all get the first free priorities. It reports false if there are too few.
-func (d *decision) shift(closed bool) bool {
+func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
 	var numbers []int32 // of observed rules, in order
 	for _, p := range d.pairs {
 		if p.Have != nil && p.Have.Priority > d.floor {
@@ -178,8 +199,8 @@ func (d *decision) shift(closed bool) bool {
 		}
 	}
 	slices.Sort(numbers)
-	last, taken, held := d.floor, maps.Clone(d.taken), make([]*awsop.Rule, 0, len(d.held))
-	for _, r := range d.held {
+	last, taken, held := d.floor, maps.Clone(d.taken), make([]*awsop.Rule, 0, len(along))
+	for _, r := range along {
 		if r.Priority > d.floor {
 			delete(taken, r.Priority)
 			held = append(held, r)
@@ -260,7 +281,7 @@ func (d *decision) listMoves(all bool) (room bool) {
 // makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others move. If the end is
 // taken, it returns the moves that close the gaps between observed rules before, which no request notices, or that gather these rules where
 // there is room for all, and why.
-func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
+func (d *decision) makeRoom(l stack.Labels) (room []awsop.RulePriority, why []string) {
 	var fresh []*Pair
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.Have == nil {
@@ -269,7 +290,7 @@ func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
 		}
 	}
 	if len(d.moves) == 0 || len(fresh) == 0 {
-		return nil, ""
+		return d.room, d.movesText(l)
 	}
 	existing, last := d.existing(), d.floor
 	if len(existing) > 0 {
@@ -279,10 +300,10 @@ func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
 	if free == nil {
 		var end int32
 		room, end = d.closeGaps(existing)
-		why = "close gaps, so that new rules find room behind all others"
+		why = []string{"close gaps, so that new rules find room behind all others"}
 		if free = d.behind(end, len(fresh)); free == nil {
 			room, end = d.gather(existing)
-			why = "gather rules in front of one that stays, so that new rules find room behind them"
+			why = []string{"gather rules in front of one that stays, so that new rules find room behind them"}
 			free = d.behind(end, len(fresh))
 		}
 		d.listMoves(true)

@@ -56,8 +56,17 @@ func (d *decision) movesText(l stack.Labels) (why []string) {
 		}
 		why = append(why, text)
 	}
-	if n := len(d.shifted); n > 0 {
-		why = append(why, fmt.Sprintf("%d that stay", n))
+	staying := 0
+	for _, s := range d.shifted {
+		if !slices.Contains(d.surplus, s.Rule) {
+			staying++
+		}
+	}
+	if staying > 0 {
+		why = append(why, fmt.Sprintf("%d that stay", staying))
+	}
+	if n := len(d.shifted) - staying; n > 0 {
+		why = append(why, fmt.Sprintf("%d to be deleted", n))
 	}
 	behind := 0
 	for _, r := range d.surplus {

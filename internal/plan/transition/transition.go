@@ -7,8 +7,9 @@
 //
 //   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests, so that none of them
 //     is met by what belongs to one in front of it.
-//   - If the order changes, or a new rule belongs where no priority is free, new rules are created behind all others, where they take no
-//     requests, and one atomic call then puts everything in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
+//   - If a new rule belongs where no priority is free, one atomic call moves those behind it on, in their order, before it is created.
+//   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call then puts everything
+//     in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
 //   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 //   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
@@ -63,7 +64,7 @@ type Name string
 // The phases in their order.
 const (
 	ModifyListener  Name = "modify the listener"        // unless rules must be there first
-	MakeRoom        Name = "make room"                  // behind all rules, where new ones are created if the order changes
+	MakeRoom        Name = "make room"                  // between rules, or behind all of them if the order changes
 	Prewarm         Name = "prewarm"                    // the targets of rules that change
 	CreateAndModify Name = "create and modify"          // first to last
 	Move            Name = "move"                       // at once
