@@ -47,6 +47,7 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 				v.wait = o.Until
 			}
 		case apply.Failed:
+			o.Problem.Text += unprotected(p, step)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
 			switch {
 			case o.Until.IsZero():
@@ -55,12 +56,26 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 				v.retry = o.Until
 			}
 		case apply.Refused:
+			o.Problem.Text += unprotected(p, step)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
 			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // which waits for an edit
 		case apply.Done, apply.Blocked:
 		}
 	}
 	return v
+}
+
+// unprotected says what it means that a step failed which protects a load balancer; empty for other steps.
+func unprotected(p *plan.Plan, step plan.Step) string {
+	if !awsop.Protects(step.Op) {
+		return ""
+	}
+	for _, other := range p.Steps {
+		if _, opens := other.Op.(awsop.CreateListener); opens && slices.Contains(other.Needs, step.ID) {
+			return "; the load balancer is not opened, because it would serve unprotected"
+		}
+	}
+	return "; the load balancer serves as before, without this protection"
 }
 
 // settingOfCode names the setting that a refusal of this code is about, whatever the operation.

@@ -108,7 +108,7 @@ func (r report) play(t *testing.T, c *harness.Cluster) {
 	}
 	list, err := c.TryKubectl(t, "get", "events", "-n", r.namespace(), "-o", "jsonpath={.items[*].message}")
 	for _, text := range r.never {
-		if err != nil || strings.Contains(strings.ToLower(list), text) {
+		if err != nil || strings.Contains(strings.ToLower(list), strings.ToLower(text)) {
 			t.Errorf("an event has %q: %v", text, err)
 		}
 	}
