@@ -35,6 +35,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
@@ -77,6 +78,8 @@ type lab struct {
 
 	config        *config.Config
 	inventory     *inventory.Inventory
+	refusals      *refusal.Memory
+	version       string // of the code of the next process
 	ingresses     *stacks.Reconciler
 	services      *stacks.Reconciler
 	gateways      map[stack.Owner]*stacks.Reconciler
@@ -194,6 +197,8 @@ func (l *lab) restart() {
 	scope.CertificatesChanged = func(names []string) {
 		(&wiring{owners: []*stacks.Reconciler{l.ingresses, l.services}}).certificatesChanged(names)
 	}
+	l.refusals = refusal.New(l.clock.Now, l.version)
+	scope.Refusals = l.refusals
 	clients := l.clients()
 	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
 	l.inventory = inv
@@ -238,6 +243,7 @@ func (l *lab) restart() {
 	if l.checkpointed {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.checkpointer.Late = l.checkpointer, l.preceding.Restore
+		keepRefusals(l.checkpointer, l.refusals)
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 		for _, s := range l.gateways {
@@ -309,6 +315,7 @@ func (l *lab) restart() {
 }
 
 func (l *lab) restore(restored checkpoint.Restored) {
+	restoreRefusals(l.refusals, restored)
 	assume(l.inventory, restored, l.clock.Now())
 	l.assumed = registrations(restored, l.clock.Now())
 	l.preceding.Restore(restored)

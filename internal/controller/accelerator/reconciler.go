@@ -58,12 +58,14 @@ type Reconciler struct {
 	Live        client.Reader // the API server; nil = caches are believed
 	Definitions reads.Definitions
 	Account     *account.Account
-	Config      declare.Config
-	Reporter    *reporting.Reporter
-	Metrics     *metrics.Metrics
-	Holds       *hold.Book     // nil = nothing is held
-	Waiting     *waiting.Board // nil = deletions that wait are not counted
-	Now         func() time.Time
+	// Restored waits until what AWS refused to earlier processes is known; nil = nothing of that is kept.
+	Restored func(ctx context.Context) error
+	Config   declare.Config
+	Reporter *reporting.Reporter
+	Metrics  *metrics.Metrics
+	Holds    *hold.Book     // nil = nothing is held
+	Waiting  *waiting.Board // nil = deletions that wait are not counted
+	Now      func() time.Time
 
 	Index *reads.Index[types.NamespacedName]
 	Waker queue.Waker[reconcile.Request]
@@ -133,6 +135,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	if !r.Holds.Await(ctx.Done()) {
 		return reconcile.Result{}, ctx.Err()
 	}
+	if r.Restored != nil {
+		if err := r.Restored(ctx); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	r.Account.Edited(p.key, versionOf(ga))
 	if ga.DeletionTimestamp != nil {
 		loaded()
 		return p.remove(ctx)
@@ -155,6 +163,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		asked := declare.Permit(v, ga, endpoints, answers)
 		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
 	})
+}
+
+// versionOf identifies what users wrote of an object.
+func versionOf(ga *agav1beta1.GlobalAccelerator) string {
+	return fmt.Sprintf("%s %d %v", ga.UID, ga.Generation, ga.Annotations)
 }
 
 // forget drops what is known of an object that is gone.

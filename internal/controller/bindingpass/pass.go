@@ -202,6 +202,9 @@ func (p *pass) precede(ctx context.Context) exit {
 // ask completes the request for targets, and has the rules of security groups written that they need.
 func (p *pass) ask(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
+	if b.memory.edited(o) {
+		b.Inventory.Refusals().Changed(registrar.Key(p.id))
+	}
 	if b.DrainTime != nil {
 		p.request.DrainTime = b.DrainTime(ctx, o)
 	}
