@@ -179,9 +179,9 @@ func (l *lab) clients() awsclient.Clients {
 }
 
 // newRegistry makes a registry of one account.
-func newRegistry(elb registrar.Describer, write apply.Writer, fresh func(arn string) bool) *registrar.Registry {
+func newRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inventory) *registrar.Registry {
 	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: elb, Write: write, Fresh: fresh}, nil
+		return registrar.Account{ELBV2: elb, Write: write, Fresh: inv.Fresh, Gone: inv.Gone}, nil
 	})
 }
 
@@ -251,7 +251,7 @@ func (l *lab) restart() {
 		}
 	}
 	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now, Hold: l.holds.Guard}.Write
-	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
+	registry := newRegistry(clients.ELBV2, write, l.inventory)
 	accounts := &wiring{config: l.config, log: l.log, scopes: l.scopes, clients: clients, inventory: inv, writer: b, now: l.clock.Now}
 	if l.scopes != nil {
 		registry = registrar.NewRegistry(accounts.account)

@@ -38,6 +38,7 @@ type kept struct {
 	// unidentified are the keys of endpoints without QUIC server id that are counted.
 	unidentified map[string]bool
 	served       registrar.Group // the target group, and the scope in which it is reached, of the last pass that served it
+	moved        bool            // an edit since the process began has given it another target group
 	generation   int64           // of the last pass that asked for targets
 	ending
 }
