@@ -96,6 +96,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	d.matchTargetGroups()
 
 	d.securityGroups()
+	d.namedLoadBalancers()
 	d.targetGroups()
 	d.bindings()
 	d.loadBalancers()
@@ -221,6 +222,7 @@ type differ struct {
 	names        map[string]string               // of wanted target groups, as they are or will be, by identity
 	balancers    map[string]*awsop.LoadBalancer
 	oldBalancers []*awsop.LoadBalancer
+	first        []plan.StepID                  // create load balancers whose names may be taken
 	relieved     map[string]*awsop.LoadBalancer // old ones that members still show, by the identity that they share with their successors
 	later        map[string]time.Time           // those of them that no member shows any more, by ARN: until when they stay
 	outgoing     map[string]bool                // target groups of these, by ARN

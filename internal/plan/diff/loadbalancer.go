@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -34,6 +35,22 @@ func (d *differ) matchLoadBalancers() {
 	}
 }
 
+// generatedPrefix begins the names that are no user's choice.
+const generatedPrefix = "k8s-"
+
+// namedLoadBalancers creates load balancers whose names others may have, before anything that is of no use without them: a target group would be left over
+// if AWS refuses the load balancer. Generated names contain a hash of the stack, so that nothing waits for those.
+func (d *differ) namedLoadBalancers() {
+	for _, w := range d.want.LoadBalancers {
+		old := slices.ContainsFunc(d.oldBalancers, func(lb *awsop.LoadBalancer) bool { return lb.ID == w.ID })
+		if w.ARN != "" || d.balancers[w.ID] != nil || old || strings.HasPrefix(w.Name, generatedPrefix) {
+			continue
+		}
+		d.createLoadBalancer(w)
+		d.first = append(d.first, d.made[loadBalancerRef(w.ID)])
+	}
+}
+
 func (d *differ) loadBalancers() {
 	d.deleteFrontends()
 	for _, w := range d.want.LoadBalancers {
@@ -42,7 +59,7 @@ func (d *differ) loadBalancers() {
 		}
 		if have := d.balancers[w.ID]; have != nil {
 			d.updateLoadBalancer(d.takeOver(have, w), w)
-		} else {
+		} else if d.made[loadBalancerRef(w.ID)] == "" {
 			d.createLoadBalancer(w)
 		}
 		for _, old := range d.oldBalancers {

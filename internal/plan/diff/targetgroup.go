@@ -142,7 +142,9 @@ func (d *differ) targetGroups() {
 			op.TargetGroup.Attributes = nil
 			op.TargetGroup.Tags = d.successorTags(w)
 			d.names[w.ID] = op.TargetGroup.Name
-			d.made[r] = d.step(a, r, plan.Vital, op, why).ID
+			s := d.step(a, r, plan.Vital, op, why)
+			s.Need(d.first...)
+			d.made[r] = s.ID
 			d.targetGroupAttributes(plan.Create, r, w, nil, def)
 			continue
 		}
