@@ -14,7 +14,7 @@ import (
 
 // lookAgain is the pause before the plan is made again after the first refusal of a write: the refusal may have shown that facts are out of date. The
 // same write is not sent then.
-const lookAgain = 500 * time.Millisecond
+const lookAgain = time.Second
 
 // remembered is the outcome of a step that failed, of which the memory of refusals takes note if AWS will refuse the same write again.
 func (r *run) remembered(s plan.Step, e awsclient.Error, failed Outcome) Outcome {
