@@ -54,7 +54,7 @@ func (m *Memory) keep(key stack.Key) {
 
 func (r *Refusal) kept(write string) Kept {
 	k := Kept{
-		Write: base64.RawStdEncoding.EncodeToString([]byte(write)), Step: r.Step, Action: r.Action, Cause: r.Cause, Answer: awsclient.Classify(r.Err),
+		Write: base64.RawStdEncoding.EncodeToString([]byte(write)), Step: r.Step, Action: r.Action, Cause: r.Cause, Answer: r.answer,
 		Objects: r.Objects, Resources: r.Resources, Version: r.version, Count: r.count, At: r.at, Until: r.until,
 	}
 	if r.Cause == Obstacle {
@@ -74,7 +74,7 @@ func (m *Memory) Restore(key stack.Key, all []Kept) {
 			continue
 		}
 		r := &Refusal{
-			Step: k.Step, Action: k.Action, Cause: k.Cause, Err: &awsclient.Remembered{Answer: k.Answer}, Objects: k.Objects, Resources: k.Resources,
+			Step: k.Step, Action: k.Action, Cause: k.Cause, Err: &awsclient.Remembered{Answer: k.Answer}, answer: k.Answer, Objects: k.Objects, Resources: k.Resources,
 			version: k.Version, count: k.Count, at: k.At, until: k.Until,
 		}
 		if o := k.Obstacle; o != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -42,7 +43,7 @@ const (
 	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any more.
 	lifetime = 3 * time.Hour
 	// most bounds the refusals of one stack.
-	most = 1000
+	most = 200
 )
 
 // Refusal is AWS's answer to a write.
@@ -61,8 +62,9 @@ type Refusal struct {
 	// Secret: the write has a secret, so that nothing derived from it is kept in checkpoints.
 	Secret bool
 
-	version   string // of the code
-	count     int    // refusals of the same write in a row
+	answer    awsclient.Error // what Err says
+	version   string          // of the code
+	count     int             // refusals of the same write in a row
 	at, until time.Time
 }
 
@@ -97,6 +99,7 @@ func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, unt
 		r.count = before.count
 	}
 	r.count++
+	r.answer = awsclient.Classify(r.Err)
 	r.version, r.at, r.until = m.version, now, now.Add(r.Cause.pause(r.count))
 	m.of[key][write] = &r
 	m.bound(key)
