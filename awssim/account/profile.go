@@ -59,7 +59,8 @@ func (p Profile) DrainFor(delay time.Duration) time.Duration { return min(delay,
 // Instant makes every transition happen at once.
 func Instant() Profile { return Profile{Name: "instant"} }
 
-// Fast keeps every transition visible and below a tenth of a second, for demonstrations.
+// Fast keeps every transition visible and below a tenth of a second, for demonstrations. Only accelerators take seconds: in AWS, an
+// accelerator is DEPLOYED long after the calls that create its listeners and endpoints, however slowly a client makes these calls.
 func Fast() Profile {
 	const ms = time.Millisecond
 	return Profile{
@@ -90,8 +91,8 @@ func Fast() Profile {
 		NetworkDeregister:         20 * ms,
 		WebACLKnown:               20 * ms,
 		WebACLEffective:           50 * ms,
-		AcceleratorDeploy:         100 * ms,
-		AcceleratorChange:         50 * ms,
+		AcceleratorDeploy:         2 * time.Second,
+		AcceleratorChange:         time.Second,
 		EndpointInitial:           50 * ms,
 	}
 }

@@ -67,3 +67,18 @@ func TestOnlyTheInstantProfileShowsEverythingAtOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAcceleratorIsDeployedAfterItsEndpoints(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Profile{Fast(), Real()} {
+		if slowest := max(p.LoadBalancerActive, p.NetworkLoadBalancerActive); p.AcceleratorDeploy < slowest {
+			t.Errorf("%s: an accelerator is deployed after %s, before a new load balancer is active (%s)", p.Name, p.AcceleratorDeploy, slowest)
+		}
+		if p.AcceleratorChange < p.EndpointInitial {
+			t.Errorf("%s: a new endpoint is deployed after %s, before the first verdict on its health (%s)", p.Name, p.AcceleratorChange, p.EndpointInitial)
+		}
+		if p.AcceleratorDeploy < time.Second || p.AcceleratorChange < time.Second {
+			t.Errorf("%s: a change is deployed after %s, sooner than a slow client makes the next one", p.Name, min(p.AcceleratorDeploy, p.AcceleratorChange))
+		}
+	}
+}

@@ -179,3 +179,22 @@ func (e endpoints) EntryPoints(arn string, v6 bool) []netip.Addr {
 	}
 	return nil
 }
+
+// Ports implements accelerator.LoadBalancers.
+func (e endpoints) Ports(arn, network string) []int32 {
+	b := e.plane.loadBalancer(arn)
+	if b == nil {
+		return nil
+	}
+	active := b.Active()
+	if active == nil {
+		return nil
+	}
+	var ports []int32
+	for i := range active.Listeners {
+		if l := &active.Listeners[i]; topology.Carries(l.Protocol, network) {
+			ports = append(ports, l.Port)
+		}
+	}
+	return ports
+}

@@ -73,7 +73,7 @@ what exists and how to break it is under http://LISTEN/_sim/.`,
 	f := c.Flags()
 	f.StringVar(&s.listen, "listen", "127.0.0.1:4580", "address to serve AWS's APIs and the administration on; port 0 takes a free one")
 	f.StringVar(&s.account, "account", "", "YAML file that describes the account (default: a built-in one with a VPC of three zones and three nodes)")
-	f.StringVar(&s.profile, "profile", "fast", "how long transitions take: instant, fast (up to 0.1 s) or real")
+	f.StringVar(&s.profile, "profile", "fast", "how long transitions take: instant, fast (up to 0.1 s; accelerators up to 2 s) or real")
 	f.StringVar(&s.region, "region", "", "region, in place of the account file's")
 	f.StringVar(&s.dns, "dns", "127.0.0.1:0", "address to answer the load balancers' names on, UDP and TCP; port 0 takes a free one")
 	f.BoolVar(&s.noDataPlane, "no-data-plane", false, "serve the APIs only: nothing listens for load balancers, and targets become healthy by themselves")

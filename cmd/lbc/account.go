@@ -24,7 +24,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/lbc/recording"
 	"github.com/k8s-lbc/lbc/internal/lbc/survey"
@@ -35,13 +34,9 @@ import (
 
 // cluster reads every object that front ends may read, and returns a reader of others.
 func cluster(ctx context.Context, rc *rest.Config) (objects.Snapshot, client.Reader, error) {
-	scheme, err := readable.Scheme()
+	k, err := clientOf(rc)
 	if err != nil {
 		return nil, nil, err
-	}
-	k, err := client.New(rc, client.Options{Scheme: scheme})
-	if err != nil {
-		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	objs, err := survey.Objects(ctx, k)
 	if err != nil {

@@ -44,7 +44,7 @@ func TestRulesOfAGatewayWithoutConstructionArePlannedLikeThoseInAWS(t *testing.T
 		}
 		return file
 	}
-	for _, of := range []string{"compatible", "standard"} {
+	for _, of := range []string{"compatible", "standard", "plain-hosts"} {
 		_, clients := simulated(t)
 		deploy(t, clients, write(`annotations: {gateway.k8s.aws/rule-construction: `+of+`}`))
 		for _, metadata := range []string{"labels: {}", "finalizers: [gateway.k8s.aws/alb]"} {

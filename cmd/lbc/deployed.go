@@ -65,7 +65,9 @@ func (i *inputs) take(d survey.Deployed) (taken []string, err error) {
 	if err := copyFlags(kept, i.commandLine, ofController, nil); err != nil {
 		return nil, err
 	}
+	kubeconfig := i.config.Kubeconfig
 	ours := config.FlagSet(&i.config) // which sets the defaults again
+	i.config.Kubeconfig = kubeconfig  // lbc-migrate has it of a flag of its own
 	if err := errors.Join(copyFlags(ours, kept, ofController, nil), copyFlags(ours, theirs, func(flag string) bool { return !notTaken[flag] && !i.given(flag) }, &taken)); err != nil {
 		return nil, err
 	}
@@ -75,8 +77,11 @@ func (i *inputs) take(d survey.Deployed) (taken []string, err error) {
 	return taken, nil
 }
 
-// copyFlags sets the wanted flags that are changed in one set to the same values in another, and lists them.
+// copyFlags sets the wanted flags that are changed in one set, if there is one, to the same values in another, and lists them.
 func copyFlags(to, from *pflag.FlagSet, wanted func(string) bool, list *[]string) (err error) {
+	if from == nil {
+		return nil
+	}
 	from.Visit(func(f *pflag.Flag) {
 		if !wanted(f.Name) {
 			return

@@ -175,11 +175,20 @@ func clusterClient(kubeconfig string, r *reach) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	return clientOf(rc)
+}
+
+// clientOf reads and writes the cluster that is reached so.
+func clientOf(rc *rest.Config) (client.Client, error) {
 	scheme, err := readable.Scheme()
 	if err != nil {
 		return nil, err
 	}
-	return client.New(rc, client.Options{Scheme: scheme})
+	k, err := client.New(rc, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	return k, nil
 }
 
 func (o *doctorOptions) show(out io.Writer, r doctor.Report) error {

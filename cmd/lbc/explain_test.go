@@ -224,8 +224,10 @@ func TestShellsCompleteObjectsAndFormats(t *testing.T) {
 		"__complete explain ": {"ingress", "service"},
 		"__complete explain -f ../../examples/shop.yaml -n shop ingress ":      {"front", "preview"},
 		"__complete explain -f ../../examples/shop.yaml -n elsewhere ingress ": {":4"},
-		"__complete plan -o ": {"text", "json", "yaml", "stack"},
-		"__complete lint -o ": {"github"},
+		"__complete timeline ":    {"ingress", "globalaccelerator", "loadbalancer"},
+		"__complete timeline -o ": {"text", "json", "yaml"},
+		"__complete plan -o ":     {"text", "json", "yaml", "stack"},
+		"__complete lint -o ":     {"github"},
 	} {
 		out, _, err := lbc(t, "", append(strings.Fields(args), "")...)
 		if err != nil {

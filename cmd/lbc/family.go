@@ -34,6 +34,7 @@ const (
 	orphansKind                documentKind = "Orphans"
 	cleanupKind                documentKind = "Cleanup"
 	holdsKind                  documentKind = "Holds"
+	timelineKind               documentKind = "Timeline"
 	rollbackKind               documentKind = "RollbackCheck"
 	migrationKind              documentKind = "Migration"
 	versionKind                documentKind = "Version"
@@ -58,6 +59,7 @@ var family = []member{
 	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS", reflect.TypeFor[explain.BindingExplanation]()},
 	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
 	{holdsKind, "hold", "what administrators keep from being written to AWS", reflect.TypeFor[holdsDocument]()},
+	{timelineKind, "timeline", "what happened to an object and its load balancer", reflect.TypeFor[timelineDocument]()},
 	{orphansKind, "orphans", "what no object of the cluster claims", reflect.TypeFor[orphansDocument]()},
 	{cleanupKind, "cleanup", "what would be deleted", reflect.TypeFor[cleanupDocument]()},
 	{rollbackKind, "rollback-check", "what objects use that the existing controller does not have", reflect.TypeFor[rollbackDocument]()},

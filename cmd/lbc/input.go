@@ -103,7 +103,7 @@ func (i *inputs) fromCluster() bool {
 
 // asKubectl reports whether files are read beside the cluster because lbc runs as a plugin of kubectl.
 func (i *inputs) asKubectl() bool {
-	return i.besideCluster && i.account == "" && isPlugin(i.command.Root())
+	return i.besideCluster && i.account == "" && i.command != nil && isPlugin(i.command.Root())
 }
 
 // cluster is how the cluster is reached; nil = none is read. It completes the namespace.

@@ -30,7 +30,8 @@ Secret that is in none of the files is a warning; the settings of an Ingress for
 and the objects around them, each condition that is not met is a finding, with the reason of the condition as its code. With
 --account (an account file, or a recording made by lbc record) and --kubeconfig, all of it is checked.
 
-An IngressClass that is in none of the files is assumed to be one of the controller if the Ingress has annotations of the controller.
+An IngressClass that is in none of the files is assumed to be one of the controller if the Ingress has annotations of the controller. A new Service of type
+LoadBalancer without a class is assumed to get the controller's class from its webhook if it has annotations for its load balancer, or asks for IPv6.
 
 Exit status: 0 no errors; 1 error; 2 findings that are errors, or with --strict warnings.`
 
@@ -71,7 +72,7 @@ const (
 var accountCodes = []diag.Code{
 	diag.NoSubnets, diag.InvalidSubnets, diag.SecurityGroupNotFound, diag.CertificateNotFound, diag.TargetGroupNotFound, diag.WebACLNotFound,
 	diag.TrustStoreNotFound, diag.LoadBalancerNotFound, diag.AccessDenied, diag.CredentialsRefused, diag.NotSubscribed, diag.AWSRejected, diag.AWSUnavailable,
-	diag.HostedZoneNotFound, diag.CertificateFailed,
+	diag.HostedZoneNotFound, diag.CertificateFailed, diag.HostWithoutCertificate, diag.SeveralCertificates,
 }
 
 // elsewhereCodes are the codes about objects that may be in other files, or in the cluster.
@@ -154,6 +155,7 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 	found := brokenFiles(src.broken)
 	defer src.close()
 	offAccount := src.builtIn
+	classless := o.assumeServiceClass(src)
 	if !o.fromCluster() {
 		found = append(found, assumeClasses(src)...)
 		found = append(found, src.assumedClasses...)
@@ -201,6 +203,9 @@ func (o *lintOptions) check(ctx context.Context, errOut io.Writer, in io.Reader)
 		}
 		if !slices.Contains(found, f) {
 			found = append(found, f)
+		}
+		if note, ok := classless[d.Object.String()]; ok && f.Severity != severityNote && !slices.Contains(found, note) {
+			found = append(found, note)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b finding) int {

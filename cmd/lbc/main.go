@@ -62,7 +62,7 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), waitCommand(), rollbackCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
+	root.AddCommand(planCommand(), explainCommand(), lintCommand(), doctorCommand(), orphansCommand(), cleanupCommand(), holdCommand(), waitCommand(), timelineCommand(), rollbackCommand(), recordCommand(), migrateCommand(), consoleCommand(), iamPolicyCommand(), schemaCommand(), versionCommand())
 	return root
 }
 

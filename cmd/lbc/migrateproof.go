@@ -50,7 +50,7 @@ func prove(ctx context.Context, snapshot objects.Snapshot, got migrate.Result, a
 	for _, o := range got.Objects {
 		x, _ := o.(runtime.Object).DeepCopyObject().(metav1.Object)
 		if g, ok := x.(*gatewayv1.Gateway); ok { // as the controller records of one for which AWS has no load balancer
-			metav1.SetMetaDataAnnotation(&g.ObjectMeta, gateway.ConstructionAnnotation, string(rule.Standard))
+			metav1.SetMetaDataAnnotation(&g.ObjectMeta, gateway.ConstructionAnnotation, string(rule.PlainHosts))
 		}
 		copies = append(copies, x)
 	}

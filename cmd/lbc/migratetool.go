@@ -56,6 +56,7 @@ func migrateToolCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	o.command, o.commandLine = cmd, f
 	config.FlagSet(&o.config).VisitAll(func(x *pflag.Flag) {
 		if x.Hidden = true; x.Name != "kubeconfig" { // the tool's own takes its place
 			f.AddFlag(x)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -46,9 +47,9 @@ func (o *outputs) validate() error {
 	return nil
 }
 
-// colored reports whether the output to w is coloured.
+// colored reports whether the output to w is coloured: with auto on a terminal that shows colours, unless NO_COLOR is set.
 func (o *outputs) colored(w io.Writer) bool {
-	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == ""
+	return o.color == "always" || o.color == "auto" && isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
 // encode writes a document of a kind as JSON or YAML, the fields of both under the same names.
@@ -97,6 +98,7 @@ func escaped(text []byte) []byte {
 
 func mark(d diag.Diagnostic) string { return string(d.Severity()) + ":" }
 
+// isTerminal reports whether w is a terminal. Another device, such as /dev/null, is none.
 func isTerminal(w io.Writer) bool {
 	if _, ok := w.(*screen); ok {
 		return true
@@ -105,6 +107,5 @@ func isTerminal(w io.Writer) bool {
 	if !ok {
 		return false
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return term.IsTerminal(int(f.Fd())) //nolint:gosec // a file descriptor
 }

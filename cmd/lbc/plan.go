@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
@@ -386,7 +387,7 @@ func stacks(out io.Writer, results []offline.Result) error {
 		if r.Compiled.Stack == nil {
 			continue
 		}
-		text, err := planjson.Marshal(r.Compiled.Stack)
+		text, err := planjson.Marshal(naming.Untracked(r.Compiled.Stack))
 		if err != nil {
 			return err
 		}

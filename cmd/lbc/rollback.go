@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/kube/addition"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
@@ -261,13 +262,19 @@ func (o *rollbackOptions) writes(ctx context.Context, src *source, errOut io.Wri
 		return
 	}
 	for _, r := range got.Stacks {
-		priorities := map[string][]int32{}
+		priorities, tags := map[string][]int32{}, map[string]map[int32]string{}
 		for _, rule := range r.Observed.Rules {
 			listener := rule.Listener.ID + rule.Listener.Literal
 			priorities[listener] = append(priorities[listener], rule.Priority)
+			if tags[listener] == nil {
+				tags[listener] = map[int32]string{}
+			}
+			tags[listener][rule.Priority] = rule.Tags[naming.ResourceTag(r.Key.Owner)]
 		}
 		if n := len(addition.Renumbered(priorities)); n > 0 {
 			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("SetRulePriorities and AddTags: the rules of %d of its listeners are numbered from 1 on; no request gets another answer", n)})
+		} else if n := len(addition.Retagged(tags)); n > 0 {
+			d.Writes = append(d.Writes, rollbackWrite{r.Key.String(), fmt.Sprintf("AddTags: rules of %d of its listeners get tags with their numbers; no request gets another answer", n)})
 		}
 	}
 }

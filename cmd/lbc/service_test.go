@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,34 @@ metadata:
   annotations: {service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip}
 spec: {type: LoadBalancer, loadBalancerClass: service.k8s.aws/nlb, ports: [{port: 53, protocol: UDP, targetPort: 5353, nodePort: 30083}]}
 `
+
+// TestLintReadsServicesWithoutClass: the webhook gives them the class of the controller when they are created.
+func TestLintReadsServicesWithoutClass(t *testing.T) {
+	t.Parallel()
+	const manifest = `
+apiVersion: v1
+kind: Service
+metadata: {name: web%s}
+spec: {type: LoadBalancer%s, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+`
+	const ipv6, wrong = ", ipFamilies: [IPv6]", ", annotations: {service.beta.kubernetes.io/aws-load-balancer-scheme: outside}"
+	for of, want := range map[string]struct{ metadata, class, count string }{
+		"no class, IPv6":       {class: ipv6, count: "1 error, 0 warnings, 1 note"},
+		"no class, annotated":  {metadata: wrong, count: "1 error, 0 warnings, 1 note"},
+		"no class, plain":      {count: "0 errors, 0 warnings, 0 notes"},
+		"the class":            {class: ipv6 + ", loadBalancerClass: service.k8s.aws/nlb", count: "1 error, 0 warnings, 0 notes"},
+		"another class":        {class: ipv6 + ", loadBalancerClass: example.com/lb", count: "0 errors, 0 warnings, 0 notes"},
+		"the cloud provider's": {metadata: ", annotations: {service.beta.kubernetes.io/aws-load-balancer-type: nlb}", class: ipv6, count: "0 errors, 0 warnings, 0 notes"},
+	} {
+		out, _, err := lbc(t, fmt.Sprintf(manifest, want.metadata, want.class), "lint", "-")
+		if !strings.Contains(out, want.count) || (err == nil) != strings.HasPrefix(want.count, "0") {
+			t.Errorf("%s: %v\n%s", of, err, out)
+		}
+		if assumed := strings.Contains(out, "it is assumed to get service.k8s.aws/nlb"); assumed != strings.HasSuffix(want.count, "1 note") {
+			t.Errorf("%s: assumed %t\n%s", of, assumed, out)
+		}
+	}
+}
 
 func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t *testing.T) {
 	t.Parallel()

@@ -105,34 +105,36 @@ func (o *waitOptions) run(ctx context.Context, args []string, out, errOut io.Wri
 	case o.timeout <= 0:
 		return fmt.Errorf("--timeout %s: must be more than 0", o.timeout)
 	}
-	kind, name, err := awaited(args)
+	kind, name, k, err := o.target(args)
 	if err != nil {
 		return err
-	}
-	rc, namespace, err := o.reach.config(o.config.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	if before, rest, ok := strings.Cut(name, "/"); ok {
-		namespace, name = before, rest
-	} else if o.namespace != "" {
-		namespace = o.namespace
-	}
-	scheme, err := readable.Scheme()
-	if err != nil {
-		return err
-	}
-	k, err := client.New(rc, client.Options{Scheme: scheme})
-	if err != nil {
-		return fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	if o.goal == forCurrent {
 		if err := o.settings(ctx, k, errOut); err != nil {
 			fmt.Fprintf(errOut, "lbc: warning: %v\n", err) //nolint:errcheck // a hint: the defaults decide what is managed
 		}
 	}
-	w := newWaiter(k, &o.config, kind, client.ObjectKey{Namespace: namespace, Name: name}, *o)
+	w := newWaiter(k, &o.config, kind, name, *o)
 	return w.wait(ctx, out, errOut, paused)
+}
+
+// target is the object that the arguments name, and a client of its cluster.
+func (i *inputs) target(args []string) (objects.Kind, client.ObjectKey, client.Client, error) {
+	kind, name, err := objectOf(args)
+	if err != nil {
+		return "", client.ObjectKey{}, nil, err
+	}
+	rc, namespace, err := i.reach.config(i.config.Kubeconfig)
+	if err != nil {
+		return "", client.ObjectKey{}, nil, err
+	}
+	if before, rest, ok := strings.Cut(name, "/"); ok {
+		namespace, name = before, rest
+	} else if i.namespace != "" {
+		namespace = i.namespace
+	}
+	k, err := clientOf(rc)
+	return kind, client.ObjectKey{Namespace: namespace, Name: name}, k, err
 }
 
 // paused returns once a pause is over or ctx ends.
@@ -145,8 +147,8 @@ func paused(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// awaited are the kind and the name of the arguments: KIND/NAME, KIND NAME or KIND NAMESPACE/NAME.
-func awaited(args []string) (objects.Kind, string, error) {
+// objectOf are the kind and the name of the arguments: KIND/NAME, KIND NAME or KIND NAMESPACE/NAME.
+func objectOf(args []string) (objects.Kind, string, error) {
 	word, name, _ := strings.Cut(args[0], "/")
 	if len(args) == 2 {
 		word, name = args[0], args[1]
@@ -157,9 +159,9 @@ func awaited(args []string) (objects.Kind, string, error) {
 	}
 	switch {
 	case !ok:
-		return "", "", fmt.Errorf("%q cannot be waited for: write %s", word, list(append(kindNames(), loadBalancerNames[0])))
+		return "", "", fmt.Errorf("%q is no kind of object that lbc looks at: write %s", word, list(append(kindNames(), loadBalancerNames[0])))
 	case name == "" || strings.HasSuffix(name, "/") || strings.HasPrefix(name, "/"):
-		return "", "", fmt.Errorf("%q names no object: write KIND/NAME, as in: lbc wait ingress/shop", strings.Join(args, " "))
+		return "", "", fmt.Errorf("%q names no object: write KIND/NAME, such as ingress/shop", strings.Join(args, " "))
 	}
 	return kind, name, nil
 }
@@ -296,8 +298,11 @@ func (w *waiter) judge(findings []v1alpha1.Finding, o v1alpha1.ObjectReference) 
 func (w *waiter) read(ctx context.Context, kind objects.Kind, name client.ObjectKey) (client.Object, error) {
 	var o client.Object = &v1alpha1.LoadBalancer{}
 	if kind != loadBalancerKind {
-		var ok bool
-		if o, ok = readable.Kinds[kind].Object.DeepCopyObject().(client.Object); !ok {
+		known, ok := readable.Kinds[kind]
+		if !ok {
+			return nil, fmt.Errorf("%s cannot be read", kind)
+		}
+		if o, ok = known.Object.DeepCopyObject().(client.Object); !ok {
 			return nil, fmt.Errorf("%s cannot be read", kind)
 		}
 	}

@@ -28,7 +28,7 @@ func TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *test
 					t.Errorf("a member is invalid, and would only be quarantined: %v", s.Diagnostics)
 				}
 			}
-			after := renumbered(made.picture())
+			after := made.picture()
 			if len(sub(sub(after, "aws"), "loadBalancers")) == 0 {
 				t.Fatal("nothing was made")
 			}
@@ -47,20 +47,6 @@ func TestGeneratedGroupsOfTheExistingControllerAreAdoptedWithAnEmptyPlan(t *test
 			}
 		})
 	}
-}
-
-// renumbered gives rules priorities from 1 and tags that tell them, as the existing controller does.
-func renumbered(p tree) tree {
-	for _, lb := range sub(sub(p, "aws"), "loadBalancers") {
-		for port, l := range sub(lb.(tree), "listeners") {
-			rules, _ := l.(tree)["rules"].([]any)
-			for i, r := range rules {
-				r.(tree)["priority"] = float64(i + 1)
-				sub(r.(tree), "tags")["ingress.k8s.aws/resource"] = fmt.Sprintf("%s:%d", port, i+1)
-			}
-		}
-	}
-	return p
 }
 
 // generate makes up to four Ingresses, of one group or each alone, in front of two Services.

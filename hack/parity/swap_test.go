@@ -182,7 +182,7 @@ func left(t *testing.T, r *cluster) tree {
 	t.Helper()
 	l := newLab(t)
 	l.settle(r)
-	return renumbered(l.picture())
+	return l.picture()
 }
 
 // unchanged takes an account over, twice, with no change but the allowed ones.

@@ -46,7 +46,7 @@ func wayThereAndBack(t *testing.T, r *cluster, step int) {
 }
 
 // TestRollbackCheckForetellsTheRenumbering compares what lbc rollback-check says about accounts that this controller filled with the model of the
-// existing controller: which listeners have rules that it moves.
+// existing controller: whether listeners have rules that it moves or tags.
 func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
 	t.Parallel()
 	for _, r := range cases(t) {
@@ -56,13 +56,38 @@ func TestRollbackCheckForetellsTheRenumbering(t *testing.T) {
 			for i, e := range r.Edits {
 				r.apply(t, e)
 				l.settle(&r)
-				moves := slices.ContainsFunc((&existing{}).reconcile(l.picture(), recordedPicture(r.after[i])), func(what string) bool { return strings.HasPrefix(what, "move rule ") })
+				writes := (&existing{}).reconcile(l.picture(), recordedPicture(r.after[i]))
+				moves := slices.ContainsFunc(writes, func(what string) bool { return strings.HasPrefix(what, "move rule ") })
+				tags := slices.ContainsFunc(writes, func(what string) bool { return strings.HasPrefix(what, "tag rule ") })
+				if told := len(addition.Retagged(tagsOfRules(l.picture()))) > 0; !moves && told != tags {
+					t.Errorf("after %q the check says %v, the existing controller tags rules: %v", e.Step, told, tags)
+				}
 				if told := len(addition.Renumbered(priorities(l.picture()))) > 0; told != moves {
 					t.Errorf("after %q the check says %v, the existing controller moves rules: %v", e.Step, told, moves)
+				}
+				if i == 0 && moves {
+					t.Errorf("after %q the existing controller moves rules of new listeners", e.Step)
 				}
 			}
 		})
 	}
+}
+
+// tagsOfRules are the tags of the rules of each listener, by number.
+func tagsOfRules(picture tree) map[string]map[int32]string {
+	out := map[string]map[int32]string{}
+	for name, lb := range sub(sub(picture, "aws"), "loadBalancers") {
+		for port, n := range sub(lb.(tree), "listeners") {
+			listener := map[int32]string{}
+			rules, _ := n.(tree)["rules"].([]any)
+			for _, r := range rules {
+				number, _ := r.(tree)["priority"].(float64)
+				listener[int32(number)], _ = sub(r.(tree), "tags")["ingress.k8s.aws/resource"].(string)
+			}
+			out[name+" "+port] = listener
+		}
+	}
+	return out
 }
 
 // priorities are the numbers of the rules of each listener.

@@ -87,7 +87,7 @@ func routingBehaviours() []behaviour {
 		{17, "a path of the implementation's kind is taken as it is", one(nil, "a ImplementationSpecific /a*/?x web:80"), "", []string{"path-pattern=/a*/?x →"}, []string{"finding"}},
 		{17, "a path without kind is taken as it is", []any{with(ing("x", nil, "a Prefix /a*/?x web:80"), func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].PathType = nil })}, "", []string{"path-pattern=/a*/?x →"}, []string{"finding"}},
 		{18, "with use-regex-path-match it is a slash and a regular expression", one(notes{"use-regex-path-match": "true"}, "a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path-pattern=~^/api/.+$ →"}, []string{"finding"}},
-		{18, "use-regex-path-match that is neither true nor false counts as false", one(notes{"use-regex-path-match": "on"}, "a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path-pattern=/^/api/.+$ →", "finding Ingress shop/x note: \"on\" is neither true nor false"}, nil},
+		{18, "use-regex-path-match that is neither true nor false counts as false", one(notes{"use-regex-path-match": "on"}, "a ImplementationSpecific /^/api/.+$ web:80"), "", []string{"path \"/^/api/.+$\" has a character that AWS does not admit", "finding Ingress shop/x note: \"on\" is neither true nor false"}, nil},
 		{19, "a path of another kind is refused", one(nil, "a Glob /x web:80"), "", []string{"unknown pathType for path /x"}, nil},
 		{20, "exact paths come first, then prefixes from long to short, then others as written",
 			one(nil, "a ImplementationSpecific /i web:80", "a Prefix /p web:80", "a Prefix /p/long web:80", "a Exact /e web:80", "a ImplementationSpecific /h web:80"), "",

@@ -195,6 +195,9 @@ func (b *build) existing() (lb *facts.LoadBalancer, known bool) {
 // run builds everything. Parts that cannot be decided are left out and recorded as need, failure or stuck.
 func (b *build) run() {
 	b.checkTags()
+	if b.refuseHuge() {
+		return
+	}
 	b.settings = b.mergeShared()
 	b.lb = stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Type: b.e.Type}
 	shares := b.settings.existing.Set && !b.settings.adopted.Set && !b.keep.Settings
@@ -232,7 +235,7 @@ func (b *build) ownLoadBalancer() {
 	b.chooseSecurityGroups()
 	b.nameLoadBalancer()
 	b.mapSubnets()
-	b.lb.Attributes = b.settings.attributes
+	b.lb.Attributes = b.loadBalancerAttributes()
 	b.lb.Tags = b.tags(b.settings.tags, b.lb.ID)
 	b.markAdopted()
 	b.chooseAddOns()

@@ -13,85 +13,145 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
+// gathered are the certificates of a port.
+type gathered struct {
+	arns     []string
+	source   intent.Source // of the default one
+	unread   bool          // a look-up failed
+	asked    bool          // a member that counts is on the port
+	defaults []merge.Owned[string]
+	wrong    map[int]diag.List // by member
+	lacking  map[int][]string  // hosts that no certificate covers, by member
+	sources  map[string]intent.Source
+}
+
 // certificates is the ordered union of the members' certificates on a port. The first is the listener's default one, for clients that
 // name no host, or a host that no certificate covers. A member whose certificates are not known has its last good ones. Without any
 // certificate the listener cannot be created. If a look-up failed, unread is true: the listener may have more certificates.
 func (b *build) certificates(p *port) (_ []string, _ intent.Source, unread bool) {
-	var out []string
-	var source intent.Source
-	asked := false
-	var defaults []merge.Owned[string] // the first certificate of each member
+	c := gathered{wrong: map[int]diag.List{}, lacking: map[int][]string{}, sources: map[string]intent.Source{}}
 	before := len(b.needs)
-	wrong := map[int]diag.List{}
 	for n, i := range p.members {
-		if b.members[i].State == quarantine.Rejected {
-			continue
+		if b.members[i].State != quarantine.Rejected {
+			b.addCertificates(&c, p, n)
 		}
-		asked = true
-		found := b.findCertificates(i, &b.members[i].Member, p.listeners[n])
-		arns, problems := found.ARNs, found.Problems
-		unread = unread || found.Unread
-		if len(problems) > 0 {
-			wrong[i] = problems
-			if last, ok := b.lastCertificates(i, p); ok && problems.HasErrors() {
-				arns = last
-			}
-		}
-		if len(arns) > 0 {
-			s := p.listeners[n].Certificates.Source
-			if len(defaults) == 0 {
-				source = s
-			}
-			defaults = append(defaults, merge.Of(i, intent.Of(arns[0], s)))
-		}
-		for _, arn := range arns {
-			at := portCertificate{p.number, arn}
-			if !slices.Contains(out, arn) {
-				b.certificateOf[at] = i
-			}
-			b.broughtBy[at] = appendOnce(b.broughtBy[at], b.members[i].Object.Namespace)
-		}
-		out = append(out, arns...)
 	}
 	// The listener's default is the one in effect. Other certificates are no conflict, because all are attached.
 	setting := fmt.Sprintf("default-certificate@%d", p.number)
-	if unread { // it may be that of a member whose certificates are not known
+	if c.unread { // it may be that of a member whose certificates are not known
 		b.group.Carry(setting)
-	} else if i := merge.First(&b.group, defaults, setting, p.members); i > 0 {
-		out, source = append([]string{defaults[i].Value}, out...), defaults[i].Source
+	} else if i := merge.First(&b.group, c.defaults, setting, p.members, b.existsDefault(p)); i > 0 {
+		c.arns, c.source = append([]string{c.defaults[i].Value}, c.arns...), c.defaults[i].Source
 	}
-	out = certificates.Unique(out)
+	c.arns = certificates.Unique(c.arns)
 	if len(b.needs) > before {
-		return nil, source, unread
+		return nil, c.source, c.unread
 	}
+	b.regathered(&c, p)
+	if len(c.defaults) > 1 {
+		each := make(map[string]intent.Source, len(c.sources))
+		for arn, s := range c.sources {
+			each["Certificates["+arn+"]"] = s
+		}
+		b.trace(stack.KindListener, naming.ListenerID(p.number), nil, each)
+	}
+	if len(c.arns) == 0 && len(c.wrong) == 0 && c.asked {
+		b.noteUncertified(p)
+	}
+	return c.arns, c.source, c.unread
+}
+
+// existsDefault reports whether a certificate is the default one of the listener that exists.
+func (b *build) existsDefault(p *port) func(arn string) bool {
+	return func(arn string) bool {
+		return b.existsOnListener(p, func(l stack.Listener) bool { return len(l.Certificates) > 0 && l.Certificates[0] == arn })
+	}
+}
+
+// addCertificates adds those of the member at a place of the port.
+func (b *build) addCertificates(c *gathered, p *port, at int) {
+	i, l := p.members[at], p.listeners[at]
+	c.asked = true
+	found := b.findCertificates(i, &b.members[i].Member, l)
+	for _, d := range found.Notes {
+		b.note(i, d)
+	}
+	arns := found.ARNs
+	c.unread = c.unread || found.Unread
+	if len(found.Problems) > 0 {
+		c.wrong[i], c.lacking[i] = found.Problems, found.Uncovered
+		if last, ok := b.lastCertificates(i, p); ok && found.Problems.HasErrors() {
+			arns = last
+		}
+	}
+	if len(arns) == 0 {
+		return
+	}
+	s := l.Certificates.Source
+	if len(c.defaults) == 0 {
+		c.source = s
+	}
+	c.defaults = append(c.defaults, merge.Of(i, intent.Of(arns[0], s)))
+	if s == (intent.Source{}) {
+		s = intent.At(b.members[i].Object, "") // found for its hosts
+	}
+	for _, arn := range arns {
+		brought := portCertificate{p.number, arn}
+		if !slices.Contains(c.arns, arn) {
+			b.certificateOf[brought] = i
+		}
+		if _, known := c.sources[arn]; !known {
+			c.sources[arn] = s
+		}
+		b.broughtBy[brought] = appendOnce(b.broughtBy[brought], b.members[i].Object.Namespace)
+	}
+	c.arns = append(c.arns, arns...)
+}
+
+// regathered reports what is wrong with certificates of a port, and what it costs.
+func (b *build) regathered(c *gathered, p *port) {
 	consequence, without := "", int32(0)
-	if unread && len(out) > 0 {
+	if c.unread && len(c.arns) > 0 {
 		consequence = fmt.Sprintf("; %s listener %d keeps the certificates that are attached in AWS until they can be looked up", p.protocol, p.number)
 	}
-	if len(out) == 0 {
+	if len(c.arns) == 0 {
 		consequence, without = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number), p.number
 	}
 	for _, i := range p.members {
-		for _, d := range wrong[i] {
+		lacking := b.lackingOfRoutes(p, i, c.lacking[i])
+		lacking.report(b, c, p, i)
+		for _, d := range c.wrong[i] {
+			if d.Code == diag.CertificateNotFound && len(lacking.ofRoutes) > 0 && len(c.arns) > 0 {
+				if len(lacking.own) == 0 {
+					continue
+				}
+				d.Text = certificates.NotFound(lacking.own)
+			}
 			d.Text += consequence
 			d.Port = without
 			b.note(i, d)
 		}
 	}
-	if len(out) > 0 || len(wrong) > 0 || !asked {
-		return out, source, unread
-	}
+}
+
+// noteUncertified reports that a port has no certificate although nothing is wrong with any.
+func (b *build) noteUncertified(p *port) {
+	consequence := fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number)
 	for n, i := range p.members {
-		if len(p.listeners[n].Owned) > 0 {
-			continue // why none of these can be used is among the member's findings
+		m := &b.members[i]
+		if len(p.listeners[n].Owned) > 0 { // why none of these can be used is among the member's findings
+			b.tellRoutes(p, &m.Member, p.listeners[n].Owned)
+			continue
 		}
-		d := diag.New(b.members[i].Object, "", diag.CertificateNotFound,
+		if b.e.FixedPorts && m.Authority == intent.RoutesOnly { // the certificates are the Gateway's
+			continue
+		}
+		d := diag.New(m.Object, "", diag.CertificateNotFound,
 			fmt.Sprintf("%s port %d has no certificate: none is named and there are no hosts to find one for%s", p.protocol, p.number, consequence),
 			certificates.Naming(b.e.Key.Owner)+", or give "+certificates.Hosts(b.e.Key.Owner)+" that an issued certificate covers")
-		d.Port = without
+		d.Port = p.number
 		b.note(i, d)
 	}
-	return nil, source, unread
 }
 
 // lastCertificates are the certificates of the last good version of a member on the port.
@@ -111,7 +171,11 @@ func (b *build) lastCertificates(i int, p *port) ([]string, bool) {
 
 // findCertificates finds the certificates of a listener of a version of member i, and adds those that the stack owns to it.
 func (b *build) findCertificates(i int, m *intent.Member, l intent.Listener) certificates.Found {
+	m, refused := b.withoutHostsOfOthers(i, m)
 	found := certificates.Finder{Facts: b.f, Stack: b.e.Key, Authorities: b.cfg.AllowedAuthorities}.Find(m, l)
+	if found.Problems = append(found.Problems, refused...); l.Certificates.Set {
+		b.withoutImportsOfOthers(i, &found, l.Certificates.Source)
+	}
 	b.require(found.Needs...)
 	if found.OwnUnknown {
 		b.keepAll(stack.KindCertificate)

@@ -43,6 +43,9 @@ func (c *compiler) compile() Result {
 	if quarantine.CheckMisspelt(&c.e, c.f, c.good, c.cfg.ManageBackendSecurityGroupRules) {
 		return c.waiting(needStack(&c.e))
 	}
+	if !c.cfg.StrictGroups {
+		setRefusedAside(&c.e)
+	}
 	var unknown bool
 	if c.restored, unknown = quarantine.Restore(&c.e, c.f, c.good); unknown {
 		return c.waiting(needStack(&c.e))
@@ -230,6 +233,9 @@ func (c *compiler) newBuild() *build {
 		b.labels = map[string]string{}
 	}
 	maps.Copy(b.labels, naming.Labels(c.e.Key))
+	if c.keepsSettings {
+		b.keep.Departed = c.departed()
+	}
 	if c.keepsSettings && c.e.Unseen != nil {
 		b.keep.SeenNamespace = c.e.Unseen.Namespace
 	}

@@ -1,17 +1,15 @@
 package compile
 
 import (
-	"slices"
-
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// departure is the result of a group of whose members nothing can be built. What it has of the objects of a namespace that all leave goes
-// nevertheless: their owner must not wait until somebody else corrects his objects. The rest stays as AWS holds it.
+// departure is the result of a group of whose members nothing can be built. What the group has of objects that leave goes nevertheless: their
+// owner must not wait until somebody else corrects his objects. The rest stays as AWS holds it.
 func (c *compiler) departure() Result {
 	nothing := Result{Memory: c.carry()}
 	gone := c.departed()
-	if len(gone) == 0 {
+	if !gone.Any() {
 		return nothing
 	}
 	b := c.newBuild()
@@ -29,20 +27,16 @@ func (c *compiler) departure() Result {
 	return Result{Stack: b.stack(), Keep: b.keep, Memory: c.carry(), Departure: true}
 }
 
-// departed are the namespaces of objects that leave a group in which no member of the same namespace stays, sorted.
-func (c *compiler) departed() (out []string) {
-	if c.e.Key.ID.Namespace != "" || c.e.Unseen != nil || c.cfg.StrictGroups {
-		return nil
+// departed are the objects that leave the group. What begins as what a member has is the member's.
+func (c *compiler) departed() (out stack.Departed) {
+	if c.e.Key.ID.Namespace != "" || c.e.Unseen != nil || c.cfg.StrictGroups || len(c.e.Leaving) == 0 {
+		return stack.Departed{}
 	}
 	for _, o := range c.e.Leaving {
-		stays := false
-		for i := range c.e.Members {
-			stays = stays || c.e.Members[i].Object.Namespace == o.Namespace
-		}
-		if !stays {
-			out = append(out, o.Namespace)
-		}
+		out.Prefixes = append(out.Prefixes, c.e.Names.TargetGroups(o)...)
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	for i := range c.e.Members {
+		out.Except = append(out.Except, c.e.Names.TargetGroups(c.e.Members[i].Object)...)
+	}
+	return out
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/k8s-lbc/lbc/internal/lib/cputime"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
@@ -44,6 +46,55 @@ func TestManyRangesTimesPortsAreRefusedByTheQuota(t *testing.T) {
 	r := Compile(withRanges(scattered(900), 50), account(), config(), nil)
 	if r.Stack != nil || !strings.Contains(fmt.Sprint(r.Diagnostics), "would need 45000 inbound rules") {
 		t.Errorf("%v", r.Diagnostics)
+	}
+}
+
+// TestHugeMembersAreRefusedBeforeTheyAreMerged has members of the size that etcd takes. Without the bound, each took a minute or more.
+func TestHugeMembersAreRefusedBeforeTheyAreMerged(t *testing.T) {
+	t.Parallel()
+	tags := func(m *intent.Member) {
+		m.Settings.Tags = map[string]intent.Field[string]{}
+		for i := range 60_000 {
+			m.Settings.Tags[fmt.Sprint("k", i)] = set(m, "tags", "v")
+		}
+	}
+	huge := withRanges(scattered(30_000), 8000).Members[0]
+	tagged := ingress("shop", "web", tags)
+	for i := range 64 {
+		tagged.Listeners = append(tagged.Listeners, intent.Listener{Port: int32(1000 + i), Protocol: "HTTP"}) //nolint:gosec // few
+	}
+	for name, c := range map[string]struct {
+		member intent.Member
+		text   string
+	}{
+		"ports times ranges": {huge, "8000 ports with up to 30000 source ranges each"},
+		"tags":               {tagged, "60003 tags"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var r Result
+			took := cputime.Of(func() { r = Compile(loadBalancer(c.member, ingress("other", "sound")), account(), config(), nil) })
+			if took > 5*time.Second || !strings.Contains(fmt.Sprint(r.Diagnostics), c.text) {
+				t.Errorf("it takes %s: %.2000v", took, r.Diagnostics)
+			}
+			if r.Stack == nil || len(r.Stack.Rules) == 0 {
+				t.Error("nothing is built of the other member")
+			}
+		})
+	}
+}
+
+// TestManyReservedTagsEndNoBuild has tags that are not written, however many there are: the rest is built.
+func TestManyReservedTagsEndNoBuild(t *testing.T) {
+	t.Parallel()
+	r := Compile(loadBalancer(ingress("shop", "web", func(m *intent.Member) {
+		m.Settings.Tags = map[string]intent.Field[string]{}
+		for i := range 2 * hugeTags {
+			m.Settings.Tags[fmt.Sprint("elbv2.k8s.aws/k", i)] = set(m, "tags", "v")
+		}
+	})), account(), config(), nil)
+	if s := mustBuild(t, r); len(s.LoadBalancers) != 1 || len(s.Rules) == 0 {
+		t.Errorf("%d load balancers, %d rules", len(s.LoadBalancers), len(s.Rules))
 	}
 }
 

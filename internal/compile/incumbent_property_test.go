@@ -144,6 +144,24 @@ func (g *groupOfMembers) values() map[string]string {
 	return out
 }
 
+// lostBy is a setting that a restart without memory changes although no member that is set aside had set it and gave it up; "" = there is none. The
+// last versions of these members are lost: present ones count from now on.
+func (g *groupOfMembers) lostBy(aside []string, before, after map[string]string, built map[string]version) string {
+	for _, s := range g.settings {
+		was, had := before[s.name]
+		now, has := after[s.name]
+		if had && has && was != now && !slices.ContainsFunc(aside, func(name string) bool { return built[name].declared[s.name] == was && g.declared[name][s.name] != was }) {
+			return s.name
+		}
+	}
+	for _, m := range g.members {
+		if slices.Contains(aside, m.Object.Name) {
+			g.built[m.Object.Name] = version{m, g.declared[m.Object.Name]}
+		}
+	}
+	return ""
+}
+
 // answers are the actions for requests to the members' hosts, and to one that nobody has.
 func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 	out := map[string]string{}
@@ -175,7 +193,8 @@ func (g *groupOfMembers) answers(t *rapid.T) map[string]string {
 
 // TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo: members of several namespaces join, leave and edit, and the controller
 // restarts, with and without its memory. Who neither set what is in effect nor is of the namespace of the oldest member changes
-// no setting that guards, and no answer to requests that are not its own; a restart changes nothing; a port of members that lost
+// no setting that guards, and no answer to requests that are not its own; a restart changes nothing, but without memory a member that is set aside loses
+// what it gave up itself; a port of members that lost
 // their security groups admits nobody; and nothing is looser than the loosest that a member that was there wants.
 func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 	t.Parallel()
@@ -243,9 +262,9 @@ func TestNoMemberLoosensWhatAnotherGuardsWhateverTheyDo(t *testing.T) {
 			g.compile(t)
 			after := g.values()
 			if actor == "" {
-				if forgets && len(aside)+len(g.aside) > 0 { // without memory, of a member that is set aside stays what AWS holds
-					if !reflect.DeepEqual(before, after) {
-						t.Fatalf("a restart changes %v to %v", before, after)
+				if forgets && len(aside)+len(g.aside) > 0 { // without memory, of a member that is set aside stays what AWS holds, but for what it gave up
+					if s := g.lostBy(append(aside, g.aside...), before, after, built); s != "" {
+						t.Fatalf("a restart changes %s: %v to %v", s, before, after)
 					}
 					continue
 				}

@@ -52,7 +52,7 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 	ref := stack.Ref{Kind: stack.KindListener, ID: id}
 	l := stack.Listener{
 		ID: id, LoadBalancer: stack.Ref{Kind: stack.KindLoadBalancer, ID: stack.LoadBalancerIdentity},
-		Port: p.number, Protocol: p.protocol, Attributes: p.attributes,
+		Port: p.number, Protocol: p.protocol, Attributes: b.listenerAttributes(p),
 		Joined: other != nil,
 	}
 	fields := map[string]intent.Source{"InboundCIDRs": p.cidrs.Source, "PrefixLists": p.prefixLists.Source, "Protocol": p.declared()}

@@ -108,6 +108,7 @@ func (b *build) chooseSubnets() {
 	if s := b.settings.subnets; s.Set && (len(s.Value.IDsOrNames) > 0 || len(s.Value.Tags) > 0) {
 		q.IDsOrNames, q.Tags = s.Value.IDsOrNames, s.Value.Tags
 		b.takeSubnets(facts.ChooseSubnets(b.f, q), s.Member, s.Source)
+		b.checkZones(s.Member, s.Source)
 		return
 	}
 	lb, known := b.existing()

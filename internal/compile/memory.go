@@ -45,6 +45,18 @@ type Memory struct {
 	Policies map[diag.Object]map[string]string
 }
 
+// Any reports whether members are remembered. After a start without checkpoints none is.
+func (m *Memory) Any() bool { return m != nil && len(m.Members) > 0 }
+
+// Knows reports whether an object is remembered as a member of the load balancer, in a version that was built or left out.
+func (m *Memory) Knows(o diag.Object) bool {
+	if !m.Any() {
+		return false
+	}
+	_, good := m.Good[o]
+	return good || slices.Contains(m.Members, o)
+}
+
 // sameEffect reports whether two compilations put the same values of the same owners into effect.
 func sameEffect(a, b map[string]merge.Effect) bool {
 	return a != nil && maps.EqualFunc(a, b, func(x, y merge.Effect) bool { return x.Value == y.Value && slices.Equal(x.Owners, y.Owners) })

@@ -206,7 +206,7 @@ func TestErrorsThatOnlyCompileFindsSetTheMemberAside(t *testing.T) {
 			}
 		}, diag.InvalidRule, "7 condition values"},
 		"two host conditions": {func(m *intent.Member) {
-			m.Routes[0].Conditions[1].Field = stack.HostHeader
+			m.Routes[0].Conditions[1] = stack.Condition{Field: stack.HostHeader, Values: []string{"b.test"}}
 		}, diag.InvalidRule, "only one host-header"},
 		"bad range": {func(m *intent.Member) {
 			m.Listeners[0].InboundCIDRs = set(m, "inbound-cidrs", []string{"10.0.0.0/33"})

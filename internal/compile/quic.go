@@ -24,7 +24,7 @@ var quicAttributes = map[string]string{
 // attributesOf are the attributes of a target group, of QUIC without those that AWS fixes. A value that it would refuse is noted: attributes are often declared for all ports at once.
 func (b *build) attributesOf(i int, tg *intent.TargetGroup, source intent.Source) map[string]string {
 	if !quic(tg.Protocol) {
-		return tg.Attributes
+		return b.groupAttributes(i, tg, source)
 	}
 	out := maps.Clone(tg.Attributes)
 	for _, key := range slices.Sorted(maps.Keys(quicAttributes)) {

@@ -27,7 +27,7 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 	r := accelerator.New(from, declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
-	r.Waiting = w.board
+	r.Waiting, r.OnPlan = w.board, w.history.accelerated
 	r.Reporter = w.reporter(accelerator.Name)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)
@@ -40,7 +40,7 @@ func (w *wiring) acceleratorHeld(key stack.Key) bool {
 
 // knownOwner is the stack of a load balancer that the inventory shows.
 func (w *wiring) knownOwner(arn string) (stack.Key, bool) {
-	o, known := w.inventory.KnownTargetGroupOwner(arn)
+	o, known := w.inventory.KnownOwner(arn)
 	return o.Stack, known && o.Stack != (stack.Key{})
 }
 

@@ -99,8 +99,8 @@ func TestLoadBalancersWithAddOnsLiveUnderThePolicyOfTheseFeaturesAndNeedEachOfTh
 	}
 }
 
-// TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed denies one after the other. A load balancer serves without its add-on meanwhile, and a new
-// one is not opened if its web ACL cannot be looked up.
+// TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed denies one after the other. A load balancer that serves goes on without its add-on meanwhile, and
+// a new one is not opened without what is to protect it.
 func TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed(t *testing.T) {
 	t.Parallel()
 	actions := longtest.OneOf(3)
@@ -108,10 +108,7 @@ func TestEachActionOfAddOnsMayBeDeniedAndIsNamedWhereItIsMissed(t *testing.T) {
 		if !actions.Next() {
 			continue
 		}
-		affects := []string{"web ACL ", "protection of "}
-		if action == "wafv2:ListWebACLs" {
-			affects = append(affects, "shop-named", "shop/named")
-		}
+		affects := []string{"web ACL ", "protection of ", "shop-named", "shop/named", "shop-guarded", "shop/guarded", "shop-shielded", "shop/shielded"}
 		liveUnder(t, lifeOfAddOns, attached{name: action, partition: "aws", policy: without(addOnPolicy(t), action), lacks: []string{action}, affects: affects})
 	}
 }

@@ -104,3 +104,9 @@ func registrations(restored checkpoint.Restored, now time.Time) map[string][]reg
 	}
 	return out
 }
+
+// restoreLate enters what of checkpoints is of use after passes have begun without them.
+func (w *wiring) restoreLate(restored checkpoint.Restored) {
+	w.preceding.Restore(restored)
+	w.history.restore(restored)
+}

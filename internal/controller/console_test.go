@@ -54,7 +54,7 @@ func TestTheConsoleShowsWhatPassesHoldAndChangeWithoutCallsButForHealth(t *testi
 		t.Errorf("%+v", o.Findings)
 	}
 	d := detail()
-	if len(d.Ports) != 1 || len(d.Ports[0].Rules) != 2 || d.Ports[0].Rules[0].Priority != "100" || len(d.TargetGroups) != 1 || !d.TargetGroups[0].Exists || d.HealthProblem != "" || len(d.Steps) != 0 {
+	if len(d.Ports) != 1 || len(d.Ports[0].Rules) != 2 || d.Ports[0].Rules[0].Priority != "1" || len(d.TargetGroups) != 1 || !d.TargetGroups[0].Exists || d.HealthProblem != "" || len(d.Steps) != 0 {
 		t.Errorf("%+v", d)
 	}
 	declared := false

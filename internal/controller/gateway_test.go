@@ -99,7 +99,7 @@ func TestAGatewayGetsItsLoadBalancerAndShowsItOnceItServes(t *testing.T) {
 	if len(g.Status.Addresses) != 1 || !strings.HasSuffix(g.Status.Addresses[0].Value, ".amazonaws.com") || len(g.Status.Listeners) != 1 {
 		t.Errorf("status %+v", g.Status)
 	}
-	if got := g.Annotations["gateway.k8s.aws/rule-construction"]; got != "standard" || len(g.Finalizers) != 1 {
+	if got := g.Annotations["gateway.k8s.aws/rule-construction"]; got != "plain-hosts" || len(g.Finalizers) != 1 {
 		t.Errorf("construction %q, finalizers %v", got, g.Finalizers)
 	}
 	mark = l.mark()

@@ -94,10 +94,59 @@ func TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController(t *testi
 	}
 }
 
-// TestAGatewayMadeHereStaysStandard has restarts, and an annotation that is lost, which the rules in AWS give back.
-func TestAGatewayMadeHereStaysStandard(t *testing.T) {
+// TestNewGatewayHasPlainHosts has Gateways of a class that asks for a construction, and of one that does not. On another port than the default one of
+// its protocol a host with a port matches. A restart changes nothing.
+func TestNewGatewayHasPlainHosts(t *testing.T) {
+	t.Parallel()
+	const plain, any = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
+	for name, test := range map[string]struct {
+		port           gatewayv1.PortNumber
+		class, own     string // annotations
+		recorded, want string
+	}{
+		"nothing is asked for":     {80, "", "", "plain-hosts", plain},
+		"another port":             {8080, "", "", "plain-hosts", any},
+		"the class asks":           {80, "standard", "", "standard", any},
+		"the Gateway asks":         {80, "", "standard", "standard", any},
+		"the Gateway wins":         {80, "standard", "compatible", "compatible", plain},
+		"the class asks nonsense":  {80, "sometimes", "", "plain-hosts", plain},
+		"the class asks for plain": {80, "plain-hosts", "", "plain-hosts", plain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g, class := labGateway("web", "alb", test.port, gatewayv1.HTTPProtocolType)
+			if test.class != "" {
+				class.Annotations = map[string]string{gateway.ConstructionAnnotation: test.class}
+			}
+			if test.own != "" {
+				g.Annotations = map[string]string{gateway.ConstructionAnnotation: test.own}
+			}
+			route := labRoute("front", "/")
+			route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
+			l, key := newLab(t, account.Profile{}, class, g, labService("web"), route, labIP()), gatewayKey(stack.GatewayALB, "web")
+			l.settle(key)
+			if l.constructed() != test.recorded || l.hosts() != test.want {
+				t.Errorf("construction %q, hosts %q", l.constructed(), l.hosts())
+			}
+			wrong := slices.ContainsFunc(l.events, func(e string) bool { return strings.Contains(e, `rule construction "sometimes" of GatewayClass alb`) })
+			if wrong != (test.class == "sometimes") {
+				t.Errorf("events:\n%s", strings.Join(l.events, "\n"))
+			}
+			mark := l.mark()
+			l.restart()
+			l.settle(key)
+			if w := l.writes(mark); len(w) > 0 {
+				t.Errorf("after a restart: writes %v", w)
+			}
+		})
+	}
+}
+
+// TestGatewayOfEarlierVersionStaysStandard has restarts, and an annotation that is lost, which the rules in AWS give back.
+func TestGatewayOfEarlierVersionStaysStandard(t *testing.T) {
 	t.Parallel()
 	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	g.Annotations = map[string]string{gateway.ConstructionAnnotation: "standard"} // as earlier versions recorded of new Gateways
 	route := labRoute("front", "/")
 	route.Spec.Hostnames = []gatewayv1.Hostname{"app.example.com"}
 	l, key := newLab(t, account.Profile{}, class, g, labService("web"), route, labIP()), gatewayKey(stack.GatewayALB, "web")
@@ -137,11 +186,12 @@ func TestAGatewayMadeHereStaysStandard(t *testing.T) {
 }
 
 // TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt has a Gateway of either construction that goes and is made again without annotation, as from a
-// manifest: rules that are still there stay as they are, and a load balancer that is made new has those of the API, also where the manifest, or a
+// manifest: rules that are still there stay as they are, and a load balancer that is made new has those of a new Gateway, also where the manifest, or a
 // backup, has the finalizer.
 func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 	t.Parallel()
 	const compatible, standard = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
+	const plain = compatible // of a new one
 	for name, test := range map[string]struct {
 		torn       bool // the finalizer is taken away by hand, or the definition goes, so that the load balancer stays
 		gone       bool // the load balancer is deleted in AWS before the Gateway is made again
@@ -149,12 +199,12 @@ func TestAGatewayMadeAgainIsConstructedByWhatAWSHoldsOfIt(t *testing.T) {
 		adopted    string // what becomes of one that was compatible
 		own        string // and of one that was standard
 	}{
-		"once its deletion has ended":                                   {adopted: standard, own: standard},
-		"once its deletion has ended, with the finalizer":               {finalizers: []string{"gateway.k8s.aws/alb"}, adopted: standard, own: standard},
+		"once its deletion has ended":                                   {adopted: plain, own: plain},
+		"once its deletion has ended, with the finalizer":               {finalizers: []string{"gateway.k8s.aws/alb"}, adopted: plain, own: plain},
 		"while its load balancer is there":                              {torn: true, adopted: compatible, own: standard},
 		"while its load balancer is there, with the finalizer":          {torn: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: compatible, own: standard},
-		"once its load balancer was deleted in AWS":                     {torn: true, gone: true, adopted: standard, own: standard},
-		"once its load balancer was deleted in AWS, with the finalizer": {torn: true, gone: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: standard, own: standard},
+		"once its load balancer was deleted in AWS":                     {torn: true, gone: true, adopted: plain, own: plain},
+		"once its load balancer was deleted in AWS, with the finalizer": {torn: true, gone: true, finalizers: []string{"gateway.k8s.aws/alb"}, adopted: plain, own: plain},
 	} {
 		for was, want := range map[string]string{"compatible": test.adopted, "standard": test.own} {
 			for _, restarted := range []bool{false, true} {

@@ -60,6 +60,7 @@ func (w *wiring) setUpHolds() {
 func (w *wiring) holdsChanged() {
 	keys := w.holds.Changed()
 	w.keepHolds()
+	w.history.held(w.holds.InForce())
 	if !w.boundHolds.changed(w.holds.InForce()) && len(keys) == 0 {
 		return
 	}

@@ -88,6 +88,8 @@ type lab struct {
 	moment        time.Duration                // how long stale answers are waited for, from the next process on; 0 = until they come
 	checkpointed  bool                         // checkpoints are written from the next process on
 	checkpointer  *checkpoint.Writer
+	keepsHistory  bool       // what is done is recorded from the next process on
+	history       *history   // nil = nothing is
 	holds         *hold.Book // of the next process; nil = nothing is held
 	assumed       map[string][]registrar.Target
 	core          kubernetes.Interface // has the Secrets that are read; nil = none are
@@ -207,13 +209,16 @@ func (l *lab) restart() {
 		l.events = append(l.events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
 	}
 	m := metrics.New(prometheus.NewRegistry())
+	if l.history = nil; l.keepsHistory {
+		l.history = newHistory(l.clock.Now, "lbc-0")
+	}
 	backend := stacks.NewBackendGroup(l.client, l.inventory, run, l.config.ClusterName, logr.Discard())
 	begin := func(loader front.Loader) *stacks.Reconciler {
 		return &stacks.Reconciler{
 			Front: loader, Client: l.client, Inventory: l.inventory, Clients: clients, Bindings: b, Backend: backend,
 			Reporter: reporting.NewReporter(record, l.clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: settings.Compile(l.config),
 			Now: l.clock.Now, Brake: brake.New(l.config.DeletionBrake, l.clock.Now), Retries: stacks.NewRetries(l.clock.Now), Traces: tracing.NewPasses[stack.Key](l.tracer),
-			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now), Holds: l.holds,
+			AddressWhenActive: l.config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.client, l.client, l.clock.Now), Holds: l.holds, OnPassed: l.onPassed(),
 		}
 	}
 	l.ingresses, l.services = begin(settings.Ingress(l.config)), begin(settings.Service(l.config))
@@ -238,6 +243,7 @@ func (l *lab) restart() {
 	if l.checkpointed {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.checkpointer.Late = l.checkpointer, l.preceding.Restore
+		l.history.keptIn(l.checkpointer)
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 		for _, s := range l.gateways {
@@ -317,6 +323,7 @@ func (l *lab) restore(restored checkpoint.Restored) {
 		s.Restore(restored)
 	}
 	l.services.Restore(restored)
+	l.history.restore(restored)
 }
 
 // beforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be under way.

@@ -89,6 +89,7 @@ type wiring struct {
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	inventory    *inventory.Inventory
 	console      *consolesource.Source // nil = there is no console
+	history      *history              // of the leader
 	brake        *brake.Brake          // of deletions, by all owners together
 	orphans      *orphans.Collector
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
@@ -228,8 +229,9 @@ func (w *wiring) setUpShared() {
 	}
 	w.preceding = &bindingpass.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
+	w.history.keptIn(w.checkpoints)
 	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
-		w.checkpoints.Late = w.preceding.Restore
+		w.checkpoints.Late = w.restoreLate
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}
@@ -263,7 +265,7 @@ func (w *wiring) restore(restored checkpoint.Restored) {
 	for _, s := range w.owners {
 		s.Restore(restored)
 	}
-	w.preceding.Restore(restored)
+	w.restoreLate(restored)
 	w.orphans.Restore(restored)
 }
 

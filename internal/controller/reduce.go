@@ -1,20 +1,27 @@
 package controller
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
 // shared is the copy of a text that all have who ask for it at the time: a decoder makes one for each field that it reads, and thousands of pods have the same
@@ -29,7 +36,7 @@ func identity(m *metav1.ObjectMeta) metav1.ObjectMeta {
 	}
 }
 
-// reduceMetadata takes away what nothing reads of the metadata of any object: who manages which field, and the whole object once more as kubectl applied it.
+// reduceMetadata takes away what nothing reads of the metadata of any object: who manages which field, but for the last writer, and the whole object once more as kubectl applied it.
 // Nothing is written from a cached object but patches of what changes of it, so that the API server keeps both.
 func reduceMetadata(in any) (any, error) {
 	o, err := meta.Accessor(in)
@@ -37,12 +44,33 @@ func reduceMetadata(in any) (any, error) {
 		return in, nil //nolint:nilerr // a tombstone
 	}
 	if o.GetManagedFields() != nil {
-		o.SetManagedFields(nil)
+		o.SetManagedFields(lastWriter(in, o))
 	}
 	if annotations := o.GetAnnotations(); annotations[corev1.LastAppliedConfigAnnotation] != "" { // a resync shows what others read: nothing is written to it
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 	}
 	return in, nil
+}
+
+// ownManager is the manager of the fields that this process writes: the API server takes it from the name of the program.
+var ownManager = filepath.Base(os.Args[0])
+
+// lastWriter is what is kept of the managed fields of an object that may own a load balancer: who else wrote it last, for lbc timeline.
+func lastWriter(in any, o metav1.Object) []metav1.ManagedFieldsEntry {
+	switch x := in.(type) {
+	case *corev1.Service:
+		if x.Spec.Type != corev1.ServiceTypeLoadBalancer {
+			return nil
+		}
+	case *networkingv1.Ingress, *gatewayv1.Gateway, *agav1beta1.GlobalAccelerator:
+	default:
+		return nil
+	}
+	m := timeline.LastWrite(o, ownManager)
+	if m == nil {
+		return nil
+	}
+	return []metav1.ManagedFieldsEntry{{Manager: shared(m.Manager), Time: m.Time}}
 }
 
 // reducePods returns a function that returns the parts of a pod that endpoint resolution reads. With tens of thousands of pods the others would be most of the

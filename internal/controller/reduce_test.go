@@ -152,7 +152,7 @@ func TestACachedObjectIsNotKeptOnceMoreAsItWasApplied(t *testing.T) {
 	t.Parallel()
 	o := managerOptions(&config.Config{}, nil, logr.Discard())
 	whole := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{
-		Name: "web", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "team": "web"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+		Name: "web", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "team": "web"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: ownManager}},
 	}}
 	for range 2 { // resyncs show what is cached once more
 		got, err := o.Cache.DefaultTransform(whole)

@@ -119,10 +119,15 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	}
 	s.events.of = mgr
 	limits := awsclient.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
-	if s.tracer != nil {
-		limits.Trace = tracing.RecordCall
-	}
 	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
+	w.history = newHistory(w.now, startup.OwnPod().Name)
+	limits.Trace = w.history.called
+	if s.tracer != nil {
+		limits.Trace = func(ctx context.Context, call awsclient.Call) {
+			w.history.called(ctx, call)
+			tracing.RecordCall(ctx, call)
+		}
+	}
 	w.scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
 	w.board = waiting.NewBoard(w.now)
 	w.board.Degraded = s.conditions.Holds

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"net/http/httptest"
 	"os"
 	"slices"
@@ -29,8 +30,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// traced has the next processes call AWS by HTTP, under a key in the environment, and trace their passes. The returned function ends the traces and returns the spans.
-func (l *lab) traced() (end func() []collector.Span) {
+// byHTTP has the next processes call AWS by HTTP, under a key in the environment; trace is called after each call.
+func (l *lab) byHTTP(trace func(context.Context, awsclient.Call)) {
 	l.Helper()
 	for k, v := range map[string]string{"AWS_ACCESS_KEY_ID": "AKIALAB0000000000001", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull} {
 		l.Setenv(k, v)
@@ -43,9 +44,16 @@ func (l *lab) traced() (end func() []collector.Span) {
 	}
 	connection, err := awsclient.Connect(l.Context(), awsclient.ConnectOptions{Region: "us-west-2", VPC: l.config.VPC, Endpoints: endpoints, Version: "v"})
 	l.must(err)
-	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.clock, Trace: tracing.RecordCall}))
+	clients := connection.Clients(awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.clock, Trace: trace}))
 	l.remote = &clients
+}
+
+// traced has the next processes call AWS by HTTP and trace their passes. The returned function ends the traces and returns the spans.
+func (l *lab) traced() (end func() []collector.Span) {
+	l.Helper()
+	l.byHTTP(tracing.RecordCall)
 	c := collector.New(l)
+	var err error
 	l.tracer, err = tracing.New(tracing.Options{Traces: config.Traces{Endpoint: c.URL, Ratio: 1, Timeout: time.Minute}, Now: l.clock.Now, Log: logr.Discard()})
 	l.must(err)
 	return func() []collector.Span {

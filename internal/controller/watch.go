@@ -105,8 +105,12 @@ func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
 	s.Recorded = func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}
+	s.OnPassed = w.history.passed
 	if w.console != nil {
-		s.OnPassed = w.console.Passed
+		s.OnPassed = func(p stacks.Passed) {
+			w.history.passed(p)
+			w.console.Passed(p)
+		}
 	}
 	w.owners = append(w.owners, s)
 	return s

@@ -137,7 +137,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
 		Binding: admission.BindingConfig{VPC: c.VPC, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), External: func(arn string) bool {
-			owner, known := w.inventory.KnownTargetGroupOwner(arn)
+			owner, known := w.inventory.KnownOwner(arn)
 			return known && owner.External()
 		}},
 		Region: c.Region, Accelerators: c.ServesAccelerators(),

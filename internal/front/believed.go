@@ -15,16 +15,13 @@ import (
 // objects may write a finalizer, and an object that another load balancer serves has a status. So an object was a member if the compiler
 // remembers it, or shows the load balancer of the present members. Others become objects that leave and count for nothing.
 func (w *Input) believe(before *compile.Memory) {
-	if before != nil && len(before.Members) == 0 { // as after a start without checkpoints: it knows nobody
-		before = nil
-	}
 	declared, shown := w.declared(), w.shownByMembers(before)
 	believed := func(o metav1.Object) bool {
-		if remembers(before, o) {
+		if before.Knows(owner.Object(o)) {
 			return true
 		}
 		if len(shown) == 0 { // nothing tells
-			return before == nil
+			return !before.Any()
 		}
 		return slices.ContainsFunc(owner.Of(w.key.Owner).Hostnames(o), func(name string) bool {
 			return slices.ContainsFunc(shown, func(other string) bool { return strings.EqualFold(name, other) })
@@ -49,20 +46,11 @@ func (w *Input) believe(before *compile.Memory) {
 func (w *Input) shownByMembers(before *compile.Memory) (out []string) {
 	declared := w.declared()
 	for _, o := range w.Members {
-		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) && (before == nil || remembers(before, o)) {
+		if m := declared[owner.Object(o)]; m != nil && !m.Former && w.deployed(o) && (!before.Any() || before.Knows(owner.Object(o))) {
 			out = append(out, owner.Of(w.key.Owner).Hostnames(o)...)
 		}
 	}
 	return out
-}
-
-// remembers reports whether the compiler remembers an object as a member.
-func remembers(before *compile.Memory, o metav1.Object) bool {
-	if before == nil {
-		return false
-	}
-	_, good := before.Good[owner.Object(o)]
-	return good || slices.Contains(before.Members, owner.Object(o))
 }
 
 // left are the objects that leave the load balancer, without those that were never part of it.

@@ -1,8 +1,6 @@
 package front
 
 import (
-	"slices"
-
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
@@ -22,23 +20,49 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	return c, c != ""
 }
 
-// ObservedConstruction is the construction of the rules that AWS holds of a stack; standard where it holds no load balancer, unless only
-// features of the existing controller are admitted.
+// ObservedConstruction is the construction of the rules that AWS holds of a stack; empty where it holds no load balancer and flags do not decide.
 func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
-	standard := func(r awsop.Rule) bool {
+	if len(o.LoadBalancers) == 0 {
+		if c.ExistingFeaturesOnly {
+			return rule.Compatible
+		}
+		return ""
+	}
+	plainPorts := map[string]bool{} // listeners whose hosts are plain with rule.PlainHosts
+	for _, l := range o.Listeners {
+		plainPorts[l.ARN] = rule.PlainHosts.At(l.Protocol, l.Port) == rule.Compatible
+	}
+	var expressions, plain, isolated bool
+	for _, r := range o.Rules {
 		owner, _, ours := naming.StackOf(c.Cluster, r.ARN, r.Tags)
 		if c.Gates.ListenerRulesTagging && (!ours || owner != key) {
-			return false
+			continue
 		}
-		return slices.ContainsFunc(r.Conditions, func(c stack.Condition) bool { return c.Field == stack.HostHeader && len(c.Regex) > 0 })
+		for _, x := range r.Conditions {
+			switch {
+			case x.Field != stack.HostHeader:
+			case len(x.Regex) > 0 && plainPorts[r.Listener.Literal]:
+				return rule.Standard
+			case len(x.Regex) > 0:
+				expressions = true
+			case plainPorts[r.Listener.Literal]:
+				plain, isolated = true, isolated || isolates(r.Rule)
+			}
+		}
 	}
-	if len(o.LoadBalancers) == 0 && c.ExistingFeaturesOnly {
-		return rule.Compatible
+	switch {
+	case expressions && !plain:
+		return rule.Standard
+	case expressions, isolated: // the existing controller makes neither
+		return rule.PlainHosts
 	}
-	if len(o.LoadBalancers) > 0 && !slices.ContainsFunc(o.Rules, standard) { // only this construction has regular expressions for hosts
-		return rule.Compatible
-	}
-	return rule.Standard
+	return rule.Compatible
+}
+
+// isolates reports whether a rule answers 404 to all requests for a hostname, which keeps listeners of a port apart.
+func isolates(r stack.Rule) bool {
+	const status = "404"
+	return len(r.Conditions) == 1 && len(r.Actions) == 1 && r.Actions[0].FixedResponse != nil && r.Actions[0].FixedResponse.StatusCode == status
 }
 
 // WithRules is a stack for whose observation the rules are read.
@@ -48,6 +72,6 @@ func WithRules(key stack.Key) *stack.Stack {
 
 // BuildingAs is the front end that builds rules of Gateways that record no construction in c.
 func (f Gateway) BuildingAs(c rule.Construction) Gateway {
-	f.Exists = func(stack.Key) bool { return c == rule.Compatible }
+	f.Exists, f.Config.Rules = func(stack.Key) bool { return false }, c
 	return f
 }

@@ -77,7 +77,7 @@ func TestAnAdoptedGatewayKeepsTheRulesOfTheExistingController(t *testing.T) {
 	t.Parallel()
 	_, objs := aGateway("HTTP")
 	f := gatewayFrontEnd(attachment.Application)
-	for exists, want := range map[bool]string{false: "standard", true: "compatible"} {
+	for exists, want := range map[bool]string{false: "plain-hosts", true: "compatible"} {
 		f.Exists = func(stack.Key) bool { return exists }
 		w := f.Load(objects.FromObjects(objs), stack.ID{Namespace: "shop", Name: "web"})
 		if got := w.Decisions.Annotations[gateway.ConstructionAnnotation]; got != want {

@@ -34,8 +34,8 @@ func (r RegisteredTargets) Foreign(ctx context.Context, w Input, p *plan.Plan, o
 		arn := op.TargetGroup.Literal
 		// A record may outlive its binding, which had the name of the target group.
 		shared, bindings := declared, []stack.ID{{Namespace: naming.NamespaceOfTargetGroup(step.Resource.ID), Name: naming.OfTargetGroup(arn)}}
-		for _, b := range o.Bindings {
-			if id := (stack.ID{Namespace: b.Namespace, Name: b.Name}); b.TargetGroup.Literal == arn {
+		for _, b := range o.Bindings { // whoever writes bindings may write the labels of a stack
+			if id := (stack.ID{Namespace: b.Namespace, Name: b.Name}); b.TargetGroup.Literal == arn && bindsHere(step.Resource.ID, b.Namespace) {
 				shared = shared || b.MultiCluster
 				if !slices.Contains(bindings, id) {
 					bindings = append(bindings, id)
@@ -61,6 +61,11 @@ func (r RegisteredTargets) Foreign(ctx context.Context, w Input, p *plan.Plan, o
 		}
 	}
 	return foreign, nil
+}
+
+// bindsHere reports whether a binding of a namespace may be the stack's binding of a target group, by the identity of the target group.
+func bindsHere(targetGroup, namespace string) bool {
+	return naming.NamespaceOfTargetGroup(targetGroup) == "" || naming.BindsIn(targetGroup, namespace)
 }
 
 // declaresSharing reports whether an object of a stack declares that clusters share its target groups: its binding may be gone already.

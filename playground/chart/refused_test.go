@@ -46,6 +46,9 @@ func TestBadValuesAreRefusedWithASentence(t *testing.T) {
 		// What does not go together.
 		{`{clusterName: c, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----"}}`, "webhookTLS needs caCert, cert and key, all three"},
 		{`{clusterName: c, enableCertManager: true, webhookTLS: {caCert: "-----BEGIN CERTIFICATE-----", cert: "-----BEGIN CERTIFICATE-----", key: "-----BEGIN PRIVATE KEY-----"}}`, "webhookTLS and enableCertManager both provide the certificate of the webhooks"},
+		{`{clusterName: c, autoscaling: {enabled: true, maxReplicas: null}}`, "autoscaling.enabled needs autoscaling.maxReplicas: set the largest number of pods"},
+		{`{clusterName: c, autoscaling: {enabled: true, minReplicas: 6}}`, "autoscaling.maxReplicas 5 is less than 6, autoscaling.minReplicas: set a higher one"},
+		{`{clusterName: c, autoscaling: {enabled: true, maxReplicas: 0}}`, "at '/autoscaling/maxReplicas'"},
 		{`{clusterName: c, metricsBindAddr: "0", serviceMonitor: {enabled: true}}`, "serviceMonitor.enabled needs metrics, which metricsBindAddr 0 turns off"},
 		{`{clusterName: c, metricsBindAddr: "0", metrics: {secure: true}}`, "metrics.secure needs metrics, which metricsBindAddr 0 turns off"},
 		{`{clusterName: c, metrics: {certSecret: tls}}`, "metrics.certSecret has no effect without metrics.secure"},
@@ -112,7 +115,8 @@ func TestNotesNameWhatHasNoEffect(t *testing.T) {
 		apis    []string
 	}{
 		{values: `{clusterName: c}`, apis: []string{"eks.amazonaws.com/v1/IngressClassParams"}, want: "enableServiceMutatorWebhook: EKS Auto Mode is in this cluster"},
-		{values: `{clusterName: c, autoscaling: {enabled: true}}`, want: "autoscaling.enabled: no HorizontalPodAutoscaler is made, and the Deployment has 2 pods. Only the leader reconciles"},
+		{values: `{clusterName: c, autoscaling: {enabled: true}}`, want: "autoscaling.enabled: HorizontalPodAutoscaler aws-load-balancer-controller sets the number of pods, from 1 to 5; replicaCount has no effect. Only the leader reconciles"},
+		{values: `{clusterName: c, autoscaling: {enabled: true}, resources: null}`, want: "The pods request no CPU, so that the autoscaler cannot measure their use. Set resources.requests.cpu."},
 		{values: `{clusterName: c, replicaCount: 1, podDisruptionBudget: {minAvailable: 1}}`, want: "podDisruptionBudget: none is made for a single pod"},
 		{values: `{clusterName: c, keepTLSSecret: true}`, want: "keepTLSSecret: Secret aws-load-balancer-tls is not in the cluster"},
 		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade definitions"},

@@ -45,6 +45,8 @@ type Options struct {
 	Logf     func(format string, args ...any) // log of the simulated kubelets
 	// Launcher, if not nil, runs some containers as real programs.
 	Launcher node.Launcher
+	// StandIns are images of which it is known what they serve, beside the built-in ones.
+	StandIns []node.StandIn
 	// OnlyAPI leaves kube controllers, scheduler and nodes out; Network, Nodes, Assign, Release, Firewall and Logf are not used.
 	OnlyAPI bool
 	// DualStack gives Services addresses of both families if they ask for them; nodes and pods have those that Nodes and Assign give them.
@@ -106,7 +108,7 @@ func (c *Cluster) startNodes(ctx context.Context, o Options, began time.Time) er
 		return err
 	}
 	c.fleet, err = node.Start(ctx, node.Options{
-		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Launcher: o.Launcher, Kubelet: serving, Logf: o.Logf,
+		Client: nodes, Network: o.Network, Nodes: o.Nodes, Assign: o.Assign, Release: o.Release, Firewall: o.Firewall, Launcher: o.Launcher, StandIns: o.StandIns, Kubelet: serving, Logf: o.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("start the simulated nodes: %w", err)

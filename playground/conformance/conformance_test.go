@@ -31,7 +31,7 @@ const runVariable = "LBC_CONFORMANCE"
 const longestRun = 30 * time.Minute
 
 // classConfiguration has the classes make load balancers that the suite's clients reach, with pods as targets; those behind an ALB get the Host of
-// requests with its port, as the suite wants it. The certificates of the suite are in Secrets, which the controller's manifests give no right to
+// requests with its port, as the suite wants it, and match a Host with a port. The certificates of the suite are in Secrets, which the controller's manifests give no right to
 // read.
 const classConfiguration = `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -69,14 +69,14 @@ spec:
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
-metadata: {name: alb}
+metadata: {name: alb, annotations: {gateway.k8s.aws/rule-construction: standard}}
 spec:
   controllerName: gateway.k8s.aws/alb
   parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: web, namespace: conformance}
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
-metadata: {name: auto}
+metadata: {name: auto, annotations: {gateway.k8s.aws/rule-construction: standard}}
 spec:
   controllerName: gateway.k8s.aws/auto
   parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, name: public, namespace: conformance}

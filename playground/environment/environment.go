@@ -23,6 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/seed"
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/playground/cluster"
+	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/repository"
 )
 
@@ -50,6 +51,8 @@ type Options struct {
 	// Speed is how much faster than the machine's the clock of the account runs, by which the times of Profile, deregistration delays and intervals
 	// of health checks pass; 0: it is the machine's.
 	Speed float64
+	// StandIns are images of which it is known what they serve, beside the built-in ones.
+	StandIns []node.StandIn
 	// DualStack gives nodes and pods IPv6 addresses beside those of IPv4, and Services that ask for them.
 	DualStack bool
 	// Listen is the simulator's address; empty: a free port of 127.0.0.1.
@@ -121,7 +124,7 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	before := time.Since(began)
 	e.Cluster, err = cluster.Start(ctx, cluster.Options{
 		Dir: o.Dir, Network: e.Simulator.Network, Nodes: nodes, Assign: e.assign, Release: e.release, Firewall: e.Simulator.Admits,
-		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), Logf: nodeLog.Printf,
+		CRDs: o.Repo.CRDs(), Rights: o.Repo.Rights(), GatewayAPI: !o.WithoutGatewayAPI, GlobalAccelerator: o.GlobalAccelerator, DualStack: o.DualStack, Manifests: o.Manifests, Installation: installation, Requests: o.Requests, Launcher: e.launcher(), StandIns: o.StandIns, Logf: nodeLog.Printf,
 		Progress: func(what string, after time.Duration) { e.progress(what, before+after) },
 	})
 	if err != nil {

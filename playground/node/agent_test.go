@@ -56,7 +56,7 @@ func TestAnAgentStandsBetweenTheLoadBalancerAndTheApplication(t *testing.T) {
 			{Name: "TARGET_CONTROL_DATA_ADDRESS", Value: "0.0.0.0:80"}, {Name: "TARGET_CONTROL_CONTROL_ADDRESS", Value: "0.0.0.0:3000"},
 			{Name: "TARGET_CONTROL_DESTINATION_ADDRESS", Value: "127.0.0.1:8080"},
 		}},
-	}}}, nil)
+	}}}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,8 @@ type Options struct {
 	Cooldown time.Duration
 	// Launcher, if not nil, runs some containers as real programs.
 	Launcher Launcher
+	// StandIns are images of which it is known what they serve, beside the built-in ones.
+	StandIns []StandIn
 	// Kubelet, if not nil, is the TLS configuration of the server that API servers read logs of containers from, by the name KubeletHost.
 	Kubelet *tls.Config
 	// Logf gets what a kubelet would log.

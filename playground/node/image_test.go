@@ -62,7 +62,7 @@ func TestTheConformanceImageServesThePortsOfItsEnvironmentWithoutDeclaration(t *
 		for k, v := range c.env {
 			container.Env = append(container.Env, corev1.EnvVar{Name: k, Value: v})
 		}
-		ports, err := servedPorts(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{container}}}, files)
+		ports, err := servedPorts(&corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{container}}}, files, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,6 +33,7 @@ const (
 type served struct {
 	port uint16
 	kind kind
+	udp  bool // of kindOwn: a port of UDP
 	id   standin.Identity
 	// start is there with kindOwn.
 	start func(network *vnet.Network, addr netip.Addr) (standin.Server, error)
@@ -48,35 +49,17 @@ type endpoint struct {
 // udp-…: pod name per datagram), else its protocol (UDP: pod name, TCP: HTTP echo). A container without ports serves the one
 // in its environment variable HTTP_PORT or PORT, where images are used to look. A container with the variables of a target
 // control agent is one, and gives its requests to the port that they name. Some images are known by name and choose their
-// ports themselves; files are what they find in volumes. err names the malformed part of the annotation; the rest is returned
-// all the same.
-func servedPorts(pod *corev1.Pod, files mounted) (ports []served, err error) {
+// ports themselves; others are in tables: images, and then the built-in one. files are what they find in volumes. err names the
+// malformed part of the annotation; the rest is returned all the same.
+func servedPorts(pod *corev1.Pod, files mounted, images []StandIn) (ports []served, err error) {
 	chosen := map[endpoint]served{}
 	base := standin.Identity{Namespace: pod.Namespace, Pod: pod.Name, Node: pod.Spec.NodeName}
 	containers := append(sidecars(pod), pod.Spec.Containers...)
 	for _, c := range containers {
 		id := base
 		id.Service = env(pod, c, "SERVICE_NAME")
-		if a, ok := agentOf(pod, c); ok {
-			chosen[endpoint{a.data, false}] = served{port: a.data, kind: kindOwn, id: id, start: a.serve}
-			continue
-		}
-		for _, p := range c.Ports {
-			k := kindOf(p)
-			chosen[endpoint{uint16(p.ContainerPort), k == kindUDP}] = served{port: uint16(p.ContainerPort), kind: k, id: id}
-		}
-		known := ofImage(pod, c, id, files)
-		for _, p := range known {
-			chosen[endpoint{p.port, p.udp}] = served{port: p.port, kind: kindOwn, id: id, start: p.start}
-		}
-		if len(c.Ports)+len(known) > 0 {
-			continue
-		}
-		for _, name := range []string{"HTTP_PORT", "PORT"} {
-			if n, err := strconv.ParseUint(env(pod, c, name), 10, 16); err == nil && n > 0 {
-				chosen[endpoint{uint16(n), false}] = served{port: uint16(n), kind: kindHTTP, id: id}
-				break
-			}
+		for _, p := range containerPorts(pod, c, id, files, images) {
+			chosen[endpoint{p.port, p.kind == kindUDP || p.udp}] = p
 		}
 	}
 	if len(containers) > 0 {
@@ -112,6 +95,29 @@ func servedPorts(pod *corev1.Pod, files mounted) (ports []served, err error) {
 		return ports[i].port < ports[j].port || ports[i].port == ports[j].port && ports[i].kind < ports[j].kind
 	})
 	return ports, err
+}
+
+// containerPorts lists what one container serves; what comes later counts.
+func containerPorts(pod *corev1.Pod, c corev1.Container, id standin.Identity, files mounted, images []StandIn) (ports []served) {
+	if a, ok := agentOf(pod, c); ok {
+		return []served{{port: a.data, kind: kindOwn, id: id, start: a.serve}}
+	}
+	for _, p := range c.Ports {
+		ports = append(ports, served{port: uint16(p.ContainerPort), kind: kindOf(p), id: id})
+	}
+	for _, p := range ofImage(pod, c, id, files) {
+		ports = append(ports, served{port: p.port, udp: p.udp, kind: kindOwn, id: id, start: p.start})
+	}
+	ports = append(ports, ofTable(pod, c, id, images)...)
+	if len(ports) > 0 {
+		return ports
+	}
+	for _, name := range []string{"HTTP_PORT", "PORT"} {
+		if n, err := strconv.ParseUint(env(pod, c, name), 10, 16); err == nil && n > 0 {
+			return []served{{port: uint16(n), kind: kindHTTP, id: id}}
+		}
+	}
+	return nil
 }
 
 // sidecars are init containers that keep running.

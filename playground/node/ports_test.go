@@ -57,7 +57,7 @@ func TestContainerPortsDecideWhatIsServed(t *testing.T) {
 		got, err := servedPorts(&corev1.Pod{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1", Annotations: map[string]string{StandInAnnotation: c.annotation}},
 			Spec:       corev1.PodSpec{NodeName: "node-a", Containers: []corev1.Container{c.container}},
-		}, nil)
+		}, nil, nil)
 		if (err == nil) != (c.wantErr == "") || err != nil && !strings.Contains(err.Error(), c.wantErr) {
 			t.Errorf("%s: error %v, want %q", name, err, c.wantErr)
 		}

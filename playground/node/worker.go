@@ -142,7 +142,7 @@ func (w *worker) start(ctx context.Context, files mounted) error {
 			return err
 		}
 	}
-	ports, err := servedPorts(w.withoutPrograms(pod), files)
+	ports, err := servedPorts(w.withoutPrograms(pod), files, o.StandIns)
 	if err != nil {
 		o.Logf("pod %s/%s: %v", pod.Namespace, pod.Name, err)
 	}

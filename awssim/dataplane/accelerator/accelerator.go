@@ -22,8 +22,6 @@ const (
 	tcpIdle     = 340 * time.Second
 	udpIdle     = 30 * time.Second
 	dialTimeout = 10 * time.Second
-	// maxLoopbackPorts bounds the ports of an accelerator that are open on loopback; each takes two sockets.
-	maxLoopbackPorts = 256
 )
 
 // sourceAddress is what endpoints see as the client of flows whose client's address is not preserved, an address of Global
@@ -41,6 +39,7 @@ type accelerator struct {
 	mu        sync.Mutex // guards what follows
 	addresses []netip.Addr
 	ports     map[portKey]*openPort
+	told      bool // that some ports are not open on loopback
 	stopped   bool
 }
 
@@ -82,20 +81,12 @@ func (e *accelerator) update(a *topology.Accelerator) error {
 		addresses = a.Addresses
 	}
 	e.setAddresses(addresses)
-	wanted := map[portKey]bool{}
-	for _, l := range a.Listeners {
-		for _, r := range l.Ports {
-			for port := r.From; port <= r.To && a.Deployed; port++ {
-				if len(wanted) == maxLoopbackPorts {
-					e.Logf("data plane: accelerator %s: more than %d ports, the others are open on the virtual network only", a.Name, maxLoopbackPorts)
-					break
-				}
-				wanted[portKey{l.Protocol, port}] = true
-			}
-		}
-	}
+	wanted := e.wantedPorts(a)
 	for key, d := range e.ports {
-		if !wanted[key] {
+		switch {
+		case wanted[key]:
+		case a.Deployed && a.ListenerOn(key.protocol, key.port) != nil && !d.flows.Empty(): // its flows go on
+		default:
 			delete(e.ports, key)
 			d.close()
 		}

@@ -13,6 +13,7 @@ type healthy map[string]bool
 func (h healthy) Healthy(arn string) bool { return h[arn] }
 
 func (healthy) EntryPoints(string, bool) []netip.Addr { return nil }
+func (healthy) Ports(string, string) []int32          { return nil }
 
 func TestTheEndpointOfAFlowIsChosenByHealthDialAndWeight(t *testing.T) {
 	t.Parallel()

@@ -91,6 +91,33 @@ func (s *Set) Dial(ctx context.Context, name, network string, port int32) (net.C
 	if len(reached) == 0 {
 		return nil, true, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
-	c, err := reached[s.Random()%uint64(len(reached))].Dial(ctx, network, port)
+	n := s.Random() % uint64(len(reached))
+	if at, inside := e.inside(reached[n], network, port, n); inside {
+		c, err := s.connect(ctx, network, at)
+		return c, true, err
+	}
+	c, err := reached[n].Dial(ctx, network, port)
 	return c, true, err
+}
+
+// inside is a static address of the accelerator with the port, if a listener has the port and loopback does not: see wantedPorts.
+func (e *accelerator) inside(loop flow.Address, network string, port int32, n uint64) (netip.AddrPort, bool) {
+	protocol, bound := "TCP", loop.TCP
+	if strings.HasPrefix(network, "udp") {
+		protocol, bound = "UDP", loop.UDP
+	}
+	c := e.config.Load()
+	v4 := slices.DeleteFunc(slices.Clone(c.Addresses), func(a netip.Addr) bool { return !a.Is4() })
+	if bound[port] != 0 || !c.Deployed || c.ListenerOn(protocol, port) == nil || len(v4) == 0 {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(v4[n%uint64(len(v4))], uint16(port)), true
+}
+
+// connect dials an address of the virtual network as a client from outside.
+func (s *Set) connect(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	if strings.HasPrefix(network, "udp") {
+		return s.Network.DialUDP(ctx, s.Outside, to)
+	}
+	return s.Network.DialTCP(ctx, s.Outside, to)
 }

@@ -25,6 +25,8 @@ type LoadBalancers interface {
 	Healthy(arn string) bool
 	// EntryPoints are the addresses of a load balancer at which flows enter it: of its zones in service, of an address family.
 	EntryPoints(arn string, v6 bool) []netip.Addr
+	// Ports are the ports of the listeners of an active load balancer that take flows of a network, "tcp" or "udp".
+	Ports(arn, network string) []int32
 }
 
 // Options are what a Set works with. All fields are needed.

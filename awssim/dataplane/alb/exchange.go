@@ -129,13 +129,50 @@ func (x *exchange) ready(g *targetgroup.Group, config *targetgroup.Config, targe
 	if config.ControlPort == 0 || x.snapshot.Type != stack.Application {
 		return targets
 	}
-	ready := slices.DeleteFunc(slices.Clone(targets), func(t *targetgroup.Target) bool { return !t.Controlled() })
+	ready := controlled(targets)
+	if len(ready) == 0 && x.awaitAgents(targets) {
+		ready = controlled(targets)
+	}
 	if len(ready) > 0 {
 		x.groupCounts(g).Add(counter.ControlRequestCount, 1)
 	} else {
 		x.groupCounts(g).Add(counter.ControlRejectCount, 1)
 	}
 	return ready
+}
+
+// controlled are the targets whose agents take requests.
+func controlled(targets []*targetgroup.Target) []*targetgroup.Target {
+	return slices.DeleteFunc(slices.Clone(targets), func(t *targetgroup.Target) bool { return !t.Controlled() })
+}
+
+// longestWait bounds the wait for agents, as that for a connection to a target is bounded.
+const longestWait = 10 * time.Second
+
+// awaitAgents waits while the agent of no target is known to be there or not: a request may come before the first attempts to reach the
+// agents of new targets have ended. It reports whether it has waited.
+func (x *exchange) awaitAgents(targets []*targetgroup.Target) (waited bool) {
+	limit := time.NewTimer(longestWait)
+	defer limit.Stop()
+	for _, t := range targets {
+		select {
+		case <-t.Attempted():
+			continue
+		default:
+		}
+		waited = true
+		select {
+		case <-t.Attempted():
+			if t.Controlled() {
+				return true
+			}
+		case <-x.r.Context().Done():
+			return true
+		case <-limit.C:
+			return true
+		}
+	}
+	return waited
 }
 
 func (x *exchange) scheme() string {

@@ -62,6 +62,13 @@ func (s *Set) Add(f *Flow) bool {
 	return !ended
 }
 
+// Empty reports whether no flow is in the set.
+func (s *Set) Empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.flows) == 0
+}
+
 // Remove takes a flow out of the set.
 func (s *Set) Remove(f *Flow) {
 	s.mu.Lock()

@@ -11,13 +11,27 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/dataplane/topology"
 )
 
+// leastChannelTimeout bounds an attempt to open a control channel from below: a connection that the agent's security groups admit a moment
+// later is made by a second SYN, after a second.
+const leastChannelTimeout = 2 * time.Second
+
 // control keeps the control channel to the agent of a target optimizer open: a TCP connection to the target group's control
-// port, tried again at each health check. AWS does not publish its protocol; here an agent that holds the connection
+// port, tried again beside each health check. AWS does not publish its protocol; here an agent that holds the connection
 // open takes requests.
 func (c *checker) control(config *Config, user *User, t *Target, timeout time.Duration) {
-	if config.ControlPort == 0 || user.Network || t.Controlled() {
+	if config.ControlPort == 0 || user.Network || !t.beginChannel() {
 		return
 	}
+	if !c.Spawn(func() {
+		defer t.endAttempt()
+		c.openChannel(config, user, t, max(timeout, leastChannelTimeout))
+	}) {
+		t.endAttempt()
+	}
+}
+
+// openChannel makes one attempt.
+func (c *checker) openChannel(config *Config, user *User, t *Target, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	defer cancel()
 	at := netip.AddrPortFrom(t.Spec().Address, uint16(config.ControlPort))
@@ -42,6 +56,27 @@ func (t *Target) Controlled() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.channel != nil
+}
+
+// Attempted is closed once the first attempt to reach the target's agent has ended.
+func (t *Target) Attempted() <-chan struct{} { return t.attempted }
+
+// beginChannel reports whether an attempt to open the channel is to be made: there is no channel, and no other attempt.
+func (t *Target) beginChannel() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.channel != nil || t.opening || t.ended {
+		return false
+	}
+	t.opening = true
+	return true
+}
+
+func (t *Target) endAttempt() {
+	t.mu.Lock()
+	t.opening = false
+	t.mu.Unlock()
+	t.tried()
 }
 
 // setChannel takes a control channel over; false: the target is gone.

@@ -167,6 +167,7 @@ func (c *checker) check(t *Target, ticket int) {
 	hc := config.HealthCheck
 	interval := positive(c.HealthInterval, time.Duration(hc.IntervalSeconds)*time.Second, 30*time.Second)
 	timeout := positive(c.HealthTimeout, time.Duration(hc.TimeoutSeconds)*time.Second, 5*time.Second)
+	c.control(config, user, t, timeout)
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	s := subject{t, user, config}
 	v := c.round(ctx, s)
@@ -194,7 +195,6 @@ func (c *checker) check(t *Target, ticket int) {
 	if changed {
 		c.turned(s, ticket, state, v)
 	}
-	c.control(config, user, t, timeout)
 	c.add(t, ticket, started.Add(interval))
 }
 

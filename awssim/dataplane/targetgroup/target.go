@@ -49,11 +49,16 @@ type Target struct {
 	ended     bool
 	transport *http.Transport
 	channel   net.Conn // to the agent of a target optimizer
+	opening   bool     // an attempt to open it is under way
+	tried     func()   // closes attempted
+	attempted chan struct{}
 }
 
 func newTarget(g *Group, key Key) *Target {
 	t := &Target{Group: g, Key: key, health: health{state: stateInitial}}
 	t.Gone, t.cutRequests = context.WithCancel(context.Background())
+	t.attempted = make(chan struct{})
+	t.tried = sync.OnceFunc(func() { close(t.attempted) })
 	return t
 }
 
@@ -128,6 +133,7 @@ func (t *Target) end(cut bool, delay time.Duration) {
 	t.Flows.End()
 	t.dropTransport()
 	t.closeChannel()
+	t.tried()
 	if cut {
 		t.Flows.Cut()
 	}

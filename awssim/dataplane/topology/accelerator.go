@@ -1,6 +1,9 @@
 package topology
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Accelerator is an accelerator of Global Accelerator. Its loopback addresses stay for as long as it exists.
 type Accelerator struct {
@@ -18,13 +21,18 @@ type Accelerator struct {
 type AcceleratorListener struct {
 	ARN      string
 	Protocol string          // TCP or UDP
-	Ports    []PortRange     // the lowest 256 are open on loopback; the virtual network has all
+	Ports    []PortRange     // the virtual network has all; on loopback see docs/simulator.md
 	Sticky   bool            // flows of a client go to the same endpoint
 	Groups   []EndpointGroup // the nearest first
 }
 
 // PortRange is ports from From to To.
 type PortRange struct{ From, To int32 }
+
+// Has reports whether the listener takes flows at a port.
+func (l *AcceleratorListener) Has(port int32) bool {
+	return slices.ContainsFunc(l.Ports, func(r PortRange) bool { return r.From <= port && port <= r.To })
+}
 
 // EndpointGroup is the endpoints in one region.
 type EndpointGroup struct {
@@ -47,13 +55,8 @@ type Endpoint struct {
 func (a *Accelerator) ListenerOn(protocol string, port int32) *AcceleratorListener {
 	for i := range a.Listeners {
 		l := &a.Listeners[i]
-		if l.Protocol != protocol {
-			continue
-		}
-		for _, r := range l.Ports {
-			if r.From <= port && port <= r.To {
-				return l
-			}
+		if l.Protocol == protocol && l.Has(port) {
+			return l
 		}
 	}
 	return nil

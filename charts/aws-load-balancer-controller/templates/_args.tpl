@@ -74,12 +74,23 @@
 {{- end }}
 
 {{/*
-lbc.replicas is the number of pods. They are no more with more load, since only the leader reconciles: an autoscaler has nothing to act on, so that
-autoscaling.enabled keeps the higher one of the two least numbers that are given.
+lbc.replicas is the number of pods that the values ask for. With an autoscaler it is the higher one of replicaCount, which has no other effect then, and
+minReplicas.
 */}}
 {{- define "lbc.replicas" -}}
 {{- $n := 2 -}}
 {{- if not (kindIs "invalid" .Values.replicaCount) }}{{ $n = int .Values.replicaCount }}{{ end -}}
 {{- if (.Values.autoscaling).enabled }}{{ $n = max $n (int (.Values.autoscaling.minReplicas | default 1)) }}{{ end -}}
 {{- $n -}}
+{{- end }}
+
+{{/* lbc.maxReplicas is the largest number of pods. */}}
+{{- define "lbc.maxReplicas" -}}
+{{- if not (.Values.autoscaling).enabled }}{{ include "lbc.replicas" . }}
+{{- else -}}
+{{- $least := int (.Values.autoscaling.minReplicas | default 1) -}}
+{{- $most := int (required "autoscaling.enabled needs autoscaling.maxReplicas: set the largest number of pods" .Values.autoscaling.maxReplicas) -}}
+{{- if lt $most (max 1 $least) }}{{ fail (printf "autoscaling.maxReplicas %d is less than %d, autoscaling.minReplicas: set a higher one" $most (max 1 $least)) }}{{ end -}}
+{{- $most -}}
+{{- end -}}
 {{- end }}

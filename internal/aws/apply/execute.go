@@ -24,7 +24,7 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if s.NotBefore.After(r.d.Now()) {
 		return Outcome{State: Waiting, Until: s.NotBefore, On: "the end of the time for which it is kept"}
 	}
-	ctx = awsclient.WithPriority(ctx, priorities[s.Lane])
+	ctx = awsclient.WithSubject(awsclient.WithPriority(ctx, priorities[s.Lane]), awsclient.SubjectOfStep(r.key, s))
 	if active := s.Op.Traits().Active; active != (plan.Active{}) {
 		if o, wait := r.awaitActive(ctx, s, active); wait {
 			return o

@@ -44,7 +44,7 @@ var remedies = map[diag.Code]string{
 	diag.QuotaExceeded:         "ask AWS for a higher quota, or remove what is not needed",
 	diag.RateExceeded:          "nothing to do: the controller slows down and goes on",
 	diag.CredentialsRefused:    impairment.CheckCredentials,
-	diag.NameTaken:             "choose another name, or delete what holds it",
+	diag.NameTaken:             "choose another name; the one that has it may serve others",
 	diag.CertificateNotFound:   "give the ARN of an issued certificate of the same region",
 	diag.InvalidSubnets:        "name subnets that exist in the VPC and have enough free addresses",
 	diag.SecurityGroupNotFound: "name a security group that exists in the VPC",

@@ -20,7 +20,7 @@ func TestOwnerJustWrittenIsFoundByTheIndex(t *testing.T) {
 	e.obs.LoadBalancers = []awsop.LoadBalancer{{ARN: "arn:mine"}, {ARN: "arn:foreign", Foreign: true}}
 	i.stacks[e.obs.Key] = e
 	of := func(arn string) string {
-		owner, known := i.KnownTargetGroupOwner(arn)
+		owner, known := i.KnownOwner(arn)
 		if !known {
 			return "unknown"
 		}

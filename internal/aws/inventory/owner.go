@@ -45,7 +45,7 @@ func (o Owner) BindsIn(namespace string) bool { return naming.BindsIn(o.TargetGr
 // listing shows: because none is complete, or because the target group is younger or of another VPC. An error means that AWS did not answer,
 // and nothing may be concluded.
 func (i *Inventory) TargetGroupOwner(ctx context.Context, arn string) (Owner, error) {
-	owner, known := i.KnownTargetGroupOwner(arn)
+	owner, known := i.KnownOwner(arn)
 	if known && !i.outdated(arn) {
 		return owner, nil
 	}
@@ -103,8 +103,9 @@ func (i *Inventory) outdated(arn string) bool {
 	return read && i.cfg.Now().Sub(t.at) >= foreignLifetime
 }
 
-// KnownTargetGroupOwner is TargetGroupOwner without asking AWS; known is false for a target group of which no tags were read.
-func (i *Inventory) KnownTargetGroupOwner(arn string) (owner Owner, known bool) {
+// KnownOwner returns the stack of this cluster to which a target group or a load balancer belongs, without asking AWS. known is false for a resource of
+// which no tags were read.
+func (i *Inventory) KnownOwner(arn string) (owner Owner, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if read, ok := i.tags[arn]; ok {
@@ -155,7 +156,7 @@ func (i *Inventory) ownerFacts(ctx context.Context, arns []string) (put func(*fa
 	}
 	owners := map[string]*facts.TargetGroupOwner{}
 	for _, arn := range arns {
-		owner, known := i.KnownTargetGroupOwner(arn)
+		owner, known := i.KnownOwner(arn)
 		if !known && askable.MatchString(arn) {
 			if owner, err = i.TargetGroupOwner(ctx, arn); err != nil && !settled(err) {
 				return nil, err
@@ -211,4 +212,23 @@ func (i *Inventory) LoadBalancers() int {
 		}
 	}
 	return n
+}
+
+// Holder is the stack of this cluster that has a load balancer or target group of a name, as far as that is known without asking AWS.
+func (i *Inventory) Holder(kind stack.Kind, name string) (holder stack.Key, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for key, e := range i.stacks {
+		for _, lb := range e.obs.LoadBalancers {
+			if kind == stack.KindLoadBalancer && lb.Name == name && !lb.Foreign {
+				return key, true
+			}
+		}
+		for _, tg := range e.obs.TargetGroups {
+			if kind == stack.KindTargetGroup && tg.Name == name {
+				return key, true
+			}
+		}
+	}
+	return stack.Key{}, false
 }

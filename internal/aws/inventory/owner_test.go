@@ -39,7 +39,7 @@ func TestOwnerOfTargetGroupYoungerThanListing(t *testing.T) {
 	}
 	arn := f.tagged("k8s-shop-web-0123456789", ofStack("ingress", "shop/web", "shop/web-app:80"))
 	theirs := f.tagged("theirs", nil)
-	if owner, known := f.inv.KnownTargetGroupOwner(arn); known {
+	if owner, known := f.inv.KnownOwner(arn); known {
 		t.Errorf("known to be of %+v", owner)
 	}
 	need := func(arn string) facts.Need { return facts.Need{Kind: facts.NeedTargetGroupOwner, Key: arn} }
@@ -76,7 +76,7 @@ func TestContestedTargetGroupIsNotExternal(t *testing.T) {
 	if err := f.inv.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	owner, known := f.inv.KnownTargetGroupOwner(arn)
+	owner, known := f.inv.KnownOwner(arn)
 	if !known || owner.External() || !owner.ClaimedBy("shop") || !owner.ClaimedBy("blog") || owner.ClaimedBy("evil") || owner.ClaimedBy("") {
 		t.Errorf("%+v, known %t", owner, known)
 	}

@@ -24,7 +24,11 @@ var certificateARN = regexp.MustCompile(`^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{1
 type Found struct {
 	ARNs     []string // that can serve now; the first is the default one
 	Problems diag.List
-	Needs    []facts.Need
+	// Uncovered are the hosts that no certificate of ACM covers, which is among Problems.
+	Uncovered []string
+	// Notes are about certificates that serve.
+	Notes diag.List
+	Needs []facts.Need
 	// Own are the certificates that the stack owns in ACM.
 	Own []intent.Certificate
 	// Unread reports that a look-up failed: the listener may have more certificates than ARNs has.
@@ -95,13 +99,50 @@ func (d Finder) Find(m *intent.Member, l intent.Listener) (out Found) {
 		return out
 	}
 	found, uncovered := facts.DiscoverCertificates(d.Facts, l.DiscoverHosts, d.Authorities)
-	if len(uncovered) > 0 {
+	if out.Uncovered = uncovered; len(uncovered) > 0 {
 		out.Problems = append(out.Problems, diag.New(o, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)), diag.CertificateNotFound,
-			"no certificate found for host: "+strings.Join(uncovered, ", "),
+			NotFound(uncovered),
 			"request or import a certificate that covers it in ACM, in the load balancer's region, or "+Naming(d.Stack.Owner)))
 	}
 	out.ARNs = append(out.ARNs, found...)
+	if len(found) > 1 {
+		d.noteSeveral(&out, m, l)
+	}
 	return out
+}
+
+// NotFound says that no certificate covers hosts.
+func NotFound(hosts []string) string {
+	return "no certificate found for host: " + strings.Join(hosts, ", ")
+}
+
+// noteSeveral notes a host that several found certificates cover.
+func (d Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
+	f := d.Facts
+	if f.Index == nil {
+		f.Index = facts.IndexCertificates(f.Certificates)
+	}
+	first, covering, more := "", []string(nil), 0
+	for _, host := range Unique(l.DiscoverHosts) {
+		found, _ := facts.DiscoverCertificates(f, []string{host}, d.Authorities)
+		switch {
+		case len(found) < 2:
+		case first == "":
+			first, covering = host, found
+		default:
+			more++
+		}
+	}
+	if first == "" {
+		return
+	}
+	text := fmt.Sprintf("%d certificates cover %s", len(covering), first)
+	if more > 0 {
+		text = fmt.Sprintf("several certificates cover %s and %d more hosts", first, more)
+	}
+	text += fmt.Sprintf(": all are attached, and AWS chooses for each client. Those for %s are %s", first, strings.Join(covering, ", "))
+	out.Notes = append(out.Notes, diag.New(m.Object, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)), diag.SeveralCertificates, text,
+		Naming(d.Stack.Owner)+" to have one, or delete what is not needed in ACM").In(diag.Certificate))
 }
 
 // Naming is how users name certificates.

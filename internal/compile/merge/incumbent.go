@@ -202,6 +202,9 @@ func (g *Group) senior(among []int) int {
 	return slices.MinFunc(among, g.bySeniority)
 }
 
+// Senior reports whether member i joined the group before member j, as far as that is known.
+func (g *Group) Senior(i, j int) bool { return g.bySeniority(i, j) < 0 }
+
 // bySeniority orders members by when they joined the group. Members for which that is not known come last, by age and name.
 func (g *Group) bySeniority(i, j int) int {
 	x, y := &g.Members[i], &g.Members[j]

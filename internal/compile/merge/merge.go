@@ -158,13 +158,14 @@ func newConflict[T any](setting string, among []int, values []Owned[T], text fun
 	return q
 }
 
-// First is the index of the value that comes first where all are used, so that there is no conflict: the one in effect, else the first in
-// the list.
-func First(g *Group, values []Owned[string], setting string, among []int) int {
+// First is the index of the value that comes first where all are used, so that there is no conflict: the one in effect, else the one that
+// AWS has in front, else the first in the list.
+func First(g *Group, values []Owned[string], setting string, among []int, exists func(value string) bool) int {
 	if len(values) == 0 {
 		return 0
 	}
 	q := newConflict(setting, among, values, func(s string) string { return s })
+	q.exists, q.byDefault = func(at int) bool { return exists(values[at].Value) }, func() bool { return false }
 	r := g.resolve(q)
 	if !r.incumbent && (!r.reserved || r.winner < 0) {
 		r.winner = 0

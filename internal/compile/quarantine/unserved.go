@@ -105,6 +105,9 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	}
 	one := u.Route
 	switch {
+	case len(one.Conditions) == 0 && len(u.Stand) > 0:
+		one.Conditions, one.Failing = u.Stand, true
+		r.report(u, "; its requests get an error")
 	case len(one.Conditions) == 0:
 		r.report(u, "; the rule is left out")
 		return nil

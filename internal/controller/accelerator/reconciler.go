@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,6 +31,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/check"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
@@ -64,6 +66,8 @@ type Reconciler struct {
 	Holds       *hold.Book     // nil = nothing is held
 	Waiting     *waiting.Board // nil = deletions that wait are not counted
 	Now         func() time.Time
+	// OnPlan is called with each plan that was carried out; nil = no call.
+	OnPlan func(o metav1.Object, began time.Time, p *plan.Plan, r account.Result)
 
 	Index *reads.Index[types.NamespacedName]
 	Waker queue.Waker[reconcile.Request]
@@ -257,9 +261,19 @@ func (p *pass) deploy(ctx context.Context, d accelerator.Declared) (accelerator.
 	}
 	p.memory.polls, p.memory.polled = 0, p.Now()
 	p.Metrics.CountSteps(accelerator.Owner, &plan)
-	result := p.Account.Run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
+	result := p.run(ctx, plan, func(made accelerator.Observed) { p.shown(ctx, made) })
 	o, err = p.Account.Observe(ctx, p.key, "")
 	return o, result, err
+}
+
+// run carries a plan out.
+func (p *pass) run(ctx context.Context, of plan.Plan, created func(accelerator.Observed)) account.Result {
+	began := p.Now()
+	result := p.Account.Run(ctx, of, created)
+	if p.OnPlan != nil && !of.Empty() {
+		p.OnPlan(p.ga, began, &of, result)
+	}
+	return result
 }
 
 // invalid reports whether the object declares what AWS does not admit.

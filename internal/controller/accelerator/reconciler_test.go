@@ -20,8 +20,10 @@ import (
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
 	simaccount "github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
 // example is the object of chapter 60, 15, with its Service.
@@ -667,5 +669,24 @@ func TestOnlyObjectsThatEndpointsNameQueueAnAccelerator(t *testing.T) {
 		if got := w.r.Index.Affected(objects.ChangeOf(c.kind, nil, c.of)); len(got) != c.want {
 			t.Errorf("%s %s/%s queues %v, want %d", c.kind, c.of.GetNamespace(), c.of.GetName(), got, c.want)
 		}
+	}
+}
+
+func TestEachPlanIsReported(t *testing.T) {
+	t.Parallel()
+	w := example(t)
+	var plans []string
+	w.r.OnPlan = func(o metav1.Object, began time.Time, p *plan.Plan, r account.Result) {
+		if began.IsZero() || !r.Complete() && r.Done == 0 {
+			t.Errorf("plan of %s began at %s with result %+v", o.GetName(), began, r)
+		}
+		plans = append(plans, o.GetName()+" "+p.Key.String()+" "+string(p.Steps[0].Action))
+	}
+	w.settle()
+	w.must(w.client.Delete(t.Context(), w.get()))
+	w.settle()
+	of := name.Name + " aga.k8s.aws:default/" + name.Name
+	if len(plans) < 2 || plans[0] != of+" create" || plans[len(plans)-1] != of+" delete" {
+		t.Errorf("plans: %q", plans)
 	}
 }

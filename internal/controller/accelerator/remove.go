@@ -64,7 +64,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 			p.memory.polls, p.memory.polled = 0, p.Now()
 		}
 		p.Metrics.CountSteps(accelerator.Owner, &plan)
-		result := p.Account.Run(ctx, plan, nil)
+		result := p.run(ctx, plan, nil)
 		for _, problem := range result.Problems {
 			problem.Object, problem.Phase = p.object, diag.Deploying
 			p.found = append(p.found, problem)

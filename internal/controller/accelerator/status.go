@@ -70,9 +70,9 @@ func statusOf(ga *agav1beta1.GlobalAccelerator, o accelerator.Observed, absent b
 	}
 }
 
-// set sets a condition. A condition that differs in its generation only stays as it is.
+// set sets a condition, unless it says the same of this or a newer generation.
 func set(conditions *[]metav1.Condition, c metav1.Condition) {
-	if before := meta.FindStatusCondition(*conditions, c.Type); before != nil && before.Status == c.Status && before.Reason == c.Reason && before.Message == c.Message {
+	if before := meta.FindStatusCondition(*conditions, c.Type); before != nil && before.Status == c.Status && before.Reason == c.Reason && before.Message == c.Message && before.ObservedGeneration >= c.ObservedGeneration {
 		return
 	}
 	meta.SetStatusCondition(conditions, c)
@@ -115,10 +115,11 @@ func removing(generation int64, c metav1.Condition, isDisabling bool) func(*agav
 	return func(ga *agav1beta1.GlobalAccelerator) bool {
 		before := ga.Status.DeepCopy()
 		ga.Status.ObservedGeneration = ptr.To(generation)
+		c.ObservedGeneration = generation
 		set(&ga.Status.Conditions, c)
 		if isDisabling {
 			ga.Status.Status = ptr.To(deleting)
-			set(&ga.Status.Conditions, metav1.Condition{Type: disabling, Status: metav1.ConditionTrue, Reason: disabling, Message: "Waiting for accelerator to be disabled before deletion"})
+			set(&ga.Status.Conditions, metav1.Condition{Type: disabling, Status: metav1.ConditionTrue, Reason: disabling, ObservedGeneration: generation, Message: "Waiting for accelerator to be disabled before deletion"})
 		} else {
 			meta.RemoveStatusCondition(&ga.Status.Conditions, disabling)
 		}

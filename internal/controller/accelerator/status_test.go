@@ -37,6 +37,9 @@ func TestAStatusThatIsTrueStillIsNotWritten(t *testing.T) {
 	if !statusOf(ga, deployed, false, "", nil)(ga) || *ga.Status.ObservedGeneration != 2 || !ga.Status.Conditions[0].LastTransitionTime.Equal(&before.Status.Conditions[0].LastTransitionTime) {
 		t.Errorf("of another generation: %+v", ga.Status)
 	}
+	if got := ga.Status.Conditions[0].ObservedGeneration; got != 2 {
+		t.Errorf("condition Ready is of generation %d", got)
+	}
 }
 
 func TestTheStatusLosesWhatAWSHasNoMore(t *testing.T) {
@@ -53,6 +56,17 @@ func TestTheStatusLosesWhatAWSHasNoMore(t *testing.T) {
 	statusOf(ga, accelerator.Observed{}, true, reasonDeployment, nil)(ga)
 	if s := ga.Status; s.AcceleratorARN != nil || s.DNSName != nil || s.Status != nil || len(s.IPSets) > 0 || s.ObservedGeneration == nil || len(s.Conditions) == 0 {
 		t.Errorf("of an accelerator that does not exist: %+v", s)
+	}
+}
+
+func TestConditionsOfDeletedAcceleratorAreOfItsGeneration(t *testing.T) {
+	t.Parallel()
+	ga := shown()
+	removing(7, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "AcceleratorDeleting"}, true)(ga)
+	for _, c := range ga.Status.Conditions {
+		if c.ObservedGeneration != 7 {
+			t.Errorf("condition %s is of generation %d", c.Type, c.ObservedGeneration)
+		}
 	}
 }
 

@@ -99,6 +99,9 @@ func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBi
 		return nil, nil, false, err
 	}
 	wanted, found, known = nodes.Instances(o, port)
+	found = append(found, nodes.None(o, func() []diag.Object {
+		return append(b.about(ctx, o), b.declaring(ctx, o)...)
+	})...)
 	return wanted, found, known, nil
 }
 

@@ -126,6 +126,6 @@ func (b *Reconciler) mayServe(ctx context.Context, o *v1beta1.TargetGroupBinding
 	if _, complete := b.OtherNamespaces.List(ctx); complete {
 		return false, true
 	}
-	owner, known := b.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	owner, known := b.Inventory.KnownOwner(o.Spec.TargetGroupARN)
 	return !owner.BindsIn(o.Namespace), known
 }

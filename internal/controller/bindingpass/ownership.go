@@ -33,7 +33,7 @@ func (w *ownership) assumed() bool { return w.binding.Spec.IamRoleArnToAssume !=
 
 // known is the owner as far as it is known without a call to AWS.
 func (w *ownership) known() (inventory.Owner, bool) {
-	return w.inventory.KnownTargetGroupOwner(w.binding.Spec.TargetGroupARN)
+	return w.inventory.KnownOwner(w.binding.Spec.TargetGroupARN)
 }
 
 // ask is the owner as AWS says.

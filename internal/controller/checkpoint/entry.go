@@ -26,8 +26,9 @@ const (
 	Orphans    Kind = "orphans"    // for how long stacks have been without an owner, by stack
 	Preceding  Kind = "preceding"  // the targets that were registered before a TargetGroupBinding came, by its namespace and name
 	Holds      Kind = "holds"      // the holds of administrators as they were last readable, in one entry
+	History    Kind = "history"    // what was done lately, by stack or binding, for lbc timeline; in the ConfigMaps of Memory
 	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
-	Journal    Kind = "journal"    // the newest entries of kinds Memory and Observed; see journal
+	Journal    Kind = "journal"    // the newest entries of kinds Memory, Observed and History; see journal
 )
 
 // HoldsName is the name of the entry of kind Holds.
@@ -70,9 +71,18 @@ func allShards() []shardID {
 	return out
 }
 
+// home is the kind whose ConfigMaps have the entries of a kind. History has none of its own: a role that names the ConfigMaps which the controller
+// may write need not be changed for it.
+func home(k Kind) Kind {
+	if k == History {
+		return Memory
+	}
+	return k
+}
+
 func shardOf(id ID) shardID {
 	for _, k := range shardCounts {
-		if k.kind == id.Kind {
+		if k.kind == home(id.Kind) {
 			h := fnv.New32a()
 			_, _ = h.Write([]byte(id.Name))                          // never fails
 			return shardID{k.kind, int(h.Sum32() % uint32(k.count))} //nolint:gosec // counts are small
@@ -83,7 +93,11 @@ func shardOf(id ID) shardID {
 
 // dataKey is the key of an entry in its ConfigMap, where keys have no slashes.
 func dataKey(id ID) string {
-	sum := sha256.Sum256([]byte(id.Name))
+	name := id.Name
+	if home(id.Kind) != id.Kind {
+		name = string(id.Kind) + "\x00" + name
+	}
+	sum := sha256.Sum256([]byte(name))
 	return hex.EncodeToString(sum[:12])
 }
 
@@ -151,7 +165,7 @@ func unpack(from shardID, key string, packed []byte) (id ID, value json.RawMessa
 	if err != nil {
 		return id, nil, sum, err
 	}
-	if id.Kind != from.kind || shardOf(id) != from || dataKey(id) != key {
+	if home(id.Kind) != from.kind || shardOf(id) != from || dataKey(id) != key {
 		return id, nil, sum, errDamaged
 	}
 	return id, value, sum, nil

@@ -261,7 +261,7 @@ func (s *Store) Close(ctx context.Context) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.fold() // an earlier version reads no journal
-	if err := s.flush(ctx); err != nil {
+	if err := s.flush(ctx, true); err != nil {
 		return err
 	}
 	if !s.opened() {
@@ -317,16 +317,23 @@ func (s *Store) object(id shardID) (m *corev1.ConfigMap, left int) {
 	type item struct {
 		key    string
 		packed []byte
+		last   bool // left out before all others: nothing rests on it
 	}
 	var items []item
 	s.mu.Lock()
 	for of, e := range s.entries {
 		if e.packed != nil && shardOf(of) == id {
-			items = append(items, item{dataKey(of), e.packed})
+			items = append(items, item{dataKey(of), e.packed, of.Kind == History})
 		}
 	}
 	s.mu.Unlock()
 	sorting.By(items, func(a, b item) int {
+		switch {
+		case a.last && !b.last:
+			return 1
+		case b.last && !a.last:
+			return -1
+		}
 		return cmp.Or(cmp.Compare(len(a.packed), len(b.packed)), cmp.Compare(a.key, b.key))
 	})
 	size := 0

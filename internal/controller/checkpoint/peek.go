@@ -19,7 +19,7 @@ func Peek(ctx context.Context, c client.Reader, key client.ObjectKey, kind Kind)
 	shards := map[shardID]*corev1.ConfigMap{}
 	var journal []*corev1.ConfigMap
 	for _, id := range allShards() {
-		if id.kind != kind && (id.kind != Journal || !journalled(kind)) {
+		if id.kind != home(kind) && (id.kind != Journal || !journalled(kind)) {
 			continue
 		}
 		m := &corev1.ConfigMap{}
@@ -34,11 +34,11 @@ func Peek(ctx context.Context, c client.Reader, key client.ObjectKey, kind Kind)
 		default:
 			shards[id] = m
 		}
-		if id.kind != kind {
+		if id.kind != home(kind) {
 			continue
 		}
 		for at, packed := range m.BinaryData {
-			if of, value, _, err := unpack(id, at, packed); err == nil {
+			if of, value, _, err := unpack(id, at, packed); err == nil && of.Kind == kind {
 				out[of.Name] = value
 			}
 		}

@@ -86,8 +86,11 @@ type entry struct {
 	value   any  // the newest value, if it is pending; nil = the entry is to be removed
 	pending bool // value is not encoded yet
 	touched bool // by this process
-	packed  []byte
-	sum     [32]byte // of the JSON text in packed
+	// later: the newest value may wait for the write of another one, since this time; see PutLater.
+	later  bool
+	since  time.Time
+	packed []byte
+	sum    [32]byte // of the JSON text in packed
 }
 
 // shard is one ConfigMap.
@@ -118,26 +121,14 @@ func (s *Store) whileOpening(progress func()) {
 }
 
 // Put replaces an entry. The value must not be modified afterwards: Flush encodes it later.
-func (s *Store) Put(id ID, value any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == off {
-		return
-	}
-	e := s.entries[id]
-	if e == nil {
-		e = &entry{}
-		s.entries[id] = e
-	}
-	e.value, e.pending, e.touched = value, true, true
-}
+func (s *Store) Put(id ID, value any) { s.enter(id, value, false) }
 
 // Delete removes an entry.
 func (s *Store) Delete(id ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e := s.entries[id]; e != nil {
-		e.value, e.pending, e.touched = nil, true, true
+		e.value, e.pending, e.touched, e.later = nil, true, true, false
 	}
 }
 
@@ -188,7 +179,7 @@ func (s *Store) dropUntouched() {
 	defer s.mu.Unlock()
 	for _, e := range s.entries {
 		if !e.touched {
-			e.pending, e.touched = true, true
+			e.pending, e.touched, e.later = true, true, false
 		}
 	}
 }
@@ -211,10 +202,11 @@ func (s *Store) Rewrite() {
 func (s *Store) Flush(ctx context.Context) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.flush(ctx)
+	return s.flush(ctx, false)
 }
 
-func (s *Store) flush(ctx context.Context) error {
+// flush is Flush; all: also values that may wait.
+func (s *Store) flush(ctx context.Context, all bool) error {
 	if !s.opened() {
 		return nil
 	}
@@ -222,7 +214,7 @@ func (s *Store) flush(ctx context.Context) error {
 		s.began = time.Time{}
 		s.dropUntouched()
 	}
-	s.note(s.encode())
+	s.note(s.encode(all))
 	err := s.writeDirty(ctx, func(k Kind) bool { return k != Journal })
 	if err == nil {
 		s.folded()
@@ -255,18 +247,8 @@ func (s *Store) writeDirty(ctx context.Context, of func(Kind) bool) error {
 	return errors.Join(errs...)
 }
 
-// encode encodes the pending values. It returns the changes for the journal, and marks the shards of other kinds that differ from what was
-// written last.
-func (s *Store) encode() (changes []record) {
-	pending := map[ID]any{}
-	s.mu.Lock()
-	for id, e := range s.entries {
-		if e.pending {
-			pending[id] = e.value
-			e.value, e.pending = nil, false
-		}
-	}
-	s.mu.Unlock()
+// encodeAll encodes values. It returns the changes for the journal, and marks the shards of other kinds that differ from what was written last.
+func (s *Store) encodeAll(pending map[ID]any) (changes []record) {
 	for id, value := range pending {
 		var packed []byte
 		var sum [32]byte

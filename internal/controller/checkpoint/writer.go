@@ -89,6 +89,13 @@ func (w *Writer) Put(kind Kind, name string, value any) {
 	}
 }
 
+// PutLater replaces an entry that is not worth a write of its own.
+func (w *Writer) PutLater(kind Kind, name string, value any) {
+	if w != nil {
+		w.Store.PutLater(ID{Kind: kind, Name: name}, value)
+	}
+}
+
 // Delete removes an entry.
 func (w *Writer) Delete(kind Kind, name string) {
 	if w != nil {

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -149,12 +150,16 @@ func TestTheUnitWithTheHighestPriorityIsNextWhenAWorkerIsFree(t *testing.T) {
 	}
 }
 
+// panics counts the controllers of TestAPassThatPanicsOrFailsIsRepeatedAndCounted, each of which has metrics of its own.
+var panics atomic.Int32
+
 func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
 	t.Parallel()
+	name := fmt.Sprint("panics-", panics.Add(1))
 	var w Waker[int]
 	passes := make(chan int, 10)
 	var n atomic.Int32
-	start(t, Options[int]{Name: "panics", Workers: 1, Reconciler: reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
+	start(t, Options[int]{Name: name, Workers: 1, Reconciler: reconcile.TypedFunc[int](func(context.Context, int) (reconcile.Result, error) {
 		defer func() { passes <- 1 }()
 		switch n.Add(1) {
 		case 1:
@@ -170,7 +175,7 @@ func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
 	for range 4 {
 		<-passes
 	}
-	await.Until(t, "the last pass is counted", func() bool { return counted(t, "panics", "controller_runtime_reconcile_total", "success") >= 1 })
+	await.Until(t, "the last pass is counted", func() bool { return counted(t, name, "controller_runtime_reconcile_total", "success") >= 1 })
 	for _, c := range []struct {
 		metric, result string
 		want           float64
@@ -185,7 +190,7 @@ func TestAPassThatPanicsOrFailsIsRepeatedAndCounted(t *testing.T) {
 		{"controller_runtime_active_workers", "", 0},
 		{"controller_runtime_max_concurrent_reconciles", "", 17},
 	} {
-		if got := counted(t, "panics", c.metric, c.result); got != c.want {
+		if got := counted(t, name, c.metric, c.result); got != c.want {
 			t.Errorf("%s %s is %v, want %v", c.metric, c.result, got, c.want)
 		}
 	}

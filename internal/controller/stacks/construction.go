@@ -33,7 +33,7 @@ func (s *Reconciler) constructed(ctx context.Context, view *objects.View, key st
 		return w, false, err
 	}
 	now := front.ObservedConstruction(key, o, &s.Compile)
-	if now == derived {
+	if now == "" && derived != rule.Compatible || now == derived {
 		return w, false, nil
 	}
 	return f.BuildingAs(now).Load(view, key.ID), true, nil

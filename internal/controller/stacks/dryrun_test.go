@@ -110,6 +110,8 @@ func TestAGatewayUnderDryRunGetsItsPlanAndNothingElse(t *testing.T) {
 		got := storedGateway(t, s.Client)
 		if p := got.Annotations[string(annotation.GatewayDryRunPlan)]; !strings.HasPrefix(p, `{"id":"shop/web","resources":{"AWS::EC2::SecurityGroup"`) || !strings.Contains(p, c.resource) {
 			t.Errorf("%s: the plan: %s", c.protocol, p)
+		} else if strings.Contains(p, "/stack") || strings.Contains(p, "/cluster") || strings.Contains(p, "/resource\"") {
+			t.Errorf("%s: the plan has tags or labels that are added when it is deployed: %s", c.protocol, p)
 		}
 		if len(got.Finalizers) > 0 || got.Annotations[gateway.ConstructionAnnotation] != "" {
 			t.Errorf("%s: it was prepared for a deployment: %+v", c.protocol, got.ObjectMeta)

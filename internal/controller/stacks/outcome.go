@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -27,16 +28,17 @@ type outcome struct {
 	retry   time.Time // the earliest time at which a failed step is worth another attempt that is not sent again before
 	err     error     // other failures that a retry may cure
 	refused bool
-	vital   bool          // a step that is not cosmetic did not get done
+	vital   bool          // a step that holds up the release of objects that leave did not get done
 	waiting []diag.Object // members whose resources, or those of all, did not get done
 }
 
-func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input) outcome {
+func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.Ref]compile.Origin, w front.Input, before *awsop.Observed) outcome {
 	var v outcome
+	release := holds{w, origins, before}
 	for _, step := range p.Steps {
 		o := r.Outcomes[step.ID]
 		if o.State != apply.Done && step.Lane != plan.Cosmetic {
-			v.vital = true
+			v.vital = v.vital || release.by(&step)
 			v.waiting = append(v.waiting, membersOf(step, origins, w)...)
 		}
 		switch o.State {
@@ -45,6 +47,7 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 				v.wait = o.Until
 			}
 		case apply.Failed:
+			o.Problem.Text += unprotected(p, step)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
 			switch {
 			case o.Until.IsZero():
@@ -53,12 +56,26 @@ func (s *Reconciler) summarize(p *plan.Plan, r apply.Result, origins map[stack.R
 				v.retry = o.Until
 			}
 		case apply.Refused:
+			o.Problem.Text += unprotected(p, step)
 			v.found = append(v.found, s.attribute(o.Problem, origins, step, w)...)
 			v.refused = v.refused || o.Problem.Code != diag.DuplicateResource // which waits for an edit
 		case apply.Done, apply.Blocked:
 		}
 	}
 	return v
+}
+
+// unprotected says what it means that a step failed which protects a load balancer; empty for other steps.
+func unprotected(p *plan.Plan, step plan.Step) string {
+	if !awsop.Protects(step.Op) {
+		return ""
+	}
+	for _, other := range p.Steps {
+		if _, opens := other.Op.(awsop.CreateListener); opens && slices.Contains(other.Needs, step.ID) {
+			return "; the load balancer is not opened, because it would serve unprotected"
+		}
+	}
+	return "; the load balancer serves as before, without this protection"
 }
 
 // settingOfCode names the setting that a refusal of this code is about, whatever the operation.
@@ -84,6 +101,9 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 	if d.Code == diag.PlanNotApproved || d.Code == diag.TakeoverNotApproved {
 		d.Phase = diag.Deploying
 		return w.ToApprovers(s.Front.Owner(), d, objects)
+	}
+	if d.Code == diag.NameTaken && s.Inventory != nil {
+		d.Text += s.holder(step)
 	}
 	d.Phase, d.Port = diag.Deploying, portOf(subject(step))
 	var out diag.List
@@ -112,6 +132,22 @@ func (s *Reconciler) attribute(d diag.Diagnostic, origins map[stack.Ref]compile.
 		}
 	}
 	return out
+}
+
+// holder names the object of this cluster that has the name that a step would give; empty if none is known to have it.
+func (s *Reconciler) holder(step plan.Step) string {
+	name := ""
+	switch op := step.Op.(type) {
+	case awsop.CreateLoadBalancer:
+		name = op.LoadBalancer.Name
+	case awsop.CreateTargetGroup:
+		name = op.TargetGroup.Name
+	}
+	key, known := s.Inventory.Holder(step.Resource.Kind, name)
+	if name == "" || !known {
+		return ""
+	}
+	return fmt.Sprintf("; %s belongs to %s", name, owner.Named(key))
 }
 
 // subject is the resource for whose sake a step is carried out: of a listener aside, the listener that is to change its protocol.

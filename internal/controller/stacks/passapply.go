@@ -42,6 +42,7 @@ func (p *pass) apply(ctx context.Context) exit {
 		if slices.ContainsFunc(p.plan.Steps, func(step plan.Step) bool { return step.Guard == nil }) {
 			s.Status.Writes(p.key)
 		}
+		p.report.began = s.Now()
 		applying, trace := tracing.Start(ctx, "apply")
 		p.result = apply.Run(applying, p.plan, apply.Deps{
 			Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,
@@ -64,7 +65,7 @@ func (p *pass) settle(ctx context.Context) exit {
 	s := p.reconciler
 	s.noteUnfinished(p.key, &p.plan, p.result)
 	s.settle(p.key, p.compiled, p.observed, &p.plan, p.result)
-	p.outcome = s.summarize(&p.plan, p.result, p.compiled.Origins, p.input)
+	p.outcome = s.summarize(&p.plan, p.result, p.compiled.Origins, p.input, &p.observed)
 	if p.observes { // objects that leave do not wait for what is not to be done
 		p.outcome.vital = false
 	}

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"slices"
+	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
 	"github.com/k8s-lbc/lbc/internal/compile"
@@ -23,6 +24,7 @@ type Passed struct {
 	Compiled compile.Result  // without Stack if it cannot be built or, of a partial pass, was not built
 	Observed *awsop.Observed // after the plan; nil = not known
 	Plan     *plan.Plan      // nil = none was made
+	Began    time.Time       // when the controller began to carry the plan out; zero = it has no steps
 	Result   apply.Result    // of the plan
 	Found    diag.List
 }
@@ -33,7 +35,7 @@ func (s *Reconciler) notePassed(t passReport) {
 		return
 	}
 	s.OnPassed(Passed{
-		Key: t.key, Input: t.input, Partial: t.partial, Compiled: t.compiled, Observed: t.observed, Plan: t.plan, Result: t.result, Found: slices.Clone(t.found),
+		Key: t.key, Input: t.input, Partial: t.partial, Compiled: t.compiled, Observed: t.observed, Plan: t.plan, Began: t.began, Result: t.result, Found: slices.Clone(t.found),
 	})
 }
 

@@ -222,7 +222,7 @@ func planAnnotations(o metav1.Object, keys owner.DryRun, desired *stack.Stack) (
 	if desired == nil {
 		return nil, nil, nil
 	}
-	text, err := planjson.Marshal(desired)
+	text, err := planjson.Marshal(naming.Untracked(desired))
 	if err != nil {
 		return nil, nil, err
 	}

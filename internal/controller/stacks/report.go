@@ -29,6 +29,7 @@ type passReport struct {
 	observed *awsop.Observed // nil = not known
 	ready    bool            // one that takes the place of another load balancer can be shown
 	plan     *plan.Plan      // nil = none was made
+	began    time.Time       // when the plan began to be carried out
 	result   apply.Result
 	found    diag.List
 	changed  bool // something was changed, and all of it succeeded

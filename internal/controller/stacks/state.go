@@ -32,7 +32,7 @@ type stackState struct {
 	decided    uint64       // hash of what the last plan wanted by AWS's answers; see decidedBy
 	applied    bool         // a pass of this process came to its end
 	marked     []mark       // members that got our finalizer lately
-	inUse      inUse        // target groups that AWS does not delete, as others forward to them
+	inUse      inUse        // resources that AWS does not delete, as others use them
 }
 
 // state is that of a stack; s.mu is held.
@@ -139,7 +139,7 @@ func (s *Reconciler) Restore(restored checkpoint.Restored) {
 			if st := s.states[key]; (st == nil || st.duplicates == nil) && json.Unmarshal(text, &d) == nil {
 				s.state(key).duplicates = d
 			}
-		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding, checkpoint.Holds, checkpoint.Journal:
+		case checkpoint.Observed, checkpoint.Targets, checkpoint.Orphans, checkpoint.Foreign, checkpoint.Preceding, checkpoint.Holds, checkpoint.Journal, checkpoint.History:
 		}
 	}
 }

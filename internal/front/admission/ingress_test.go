@@ -188,3 +188,13 @@ func TestAnIngressThatItsGroupDoesNotAdmitIsRefusedAndOneThatIsInItAlreadyIsNot(
 		}
 	}
 }
+
+func TestIngressIsWarnedOfARuleThatAWSRefuses(t *testing.T) {
+	t.Parallel()
+	i := ing("alb")
+	i.Spec.Rules[0].HTTP.Paths[0].Path = "/files|old"
+	r := Ingress(view(t, ""), IngressConfig{}, nil, i)
+	if all := strings.Join(r.Warnings, "\n"); r.Denied != "" || !strings.Contains(all, `path "/files|old" has a character`) || !strings.Contains(all, "spec.rules[0].http.paths[0]") {
+		t.Errorf("%+v", r)
+	}
+}

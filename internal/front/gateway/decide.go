@@ -85,15 +85,15 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 	if l.Class != nil {
 		d.controller = l.Class.Spec.ControllerName
 	}
-	t.rules = t.construction(exists, d)
-	d.construction, d.defaults = t.rules, l.defaults
+	d.construction, d.defaults = t.construction(exists, d), l.defaults
+	t.rules = d.construction.Rules()
 	t.attach()
 	t.contest(d)
 	own := t.member(d)
 	out := t.loadBalancer()
 	out.Members = append(make([]intent.Member, 0, 1+len(t.routes)), own) // they are large
 	in := route.Input{
-		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Defaults: l.defaults, Listeners: t.servedListeners(),
+		View: v, Config: cfg.Route, Gateway: l.Gateway, Family: l.Family, Construction: t.rules, Hosts: d.construction, Defaults: l.defaults, Listeners: t.servedListeners(),
 		Stickiness: t.stickiness, QUIC: t.quic,
 	}
 	d.routes = make([]decidedRoute, 0, len(t.routes))
@@ -174,20 +174,36 @@ func (t *translation) servedListeners() *attachment.Listeners {
 	return &out
 }
 
-// construction is how rules are made: as the annotation says, else as the existing controller makes them if AWS holds a load balancer of the
-// Gateway, which is recorded.
+// construction is how rules are made: as the annotation says, else as fallback says, which is recorded.
 func (t *translation) construction(exists bool, d *Decisions) rule.Construction {
-	fallback := rule.Standard
-	if exists || t.config.CompatibleRules {
-		fallback = rule.Compatible
-	}
-	switch c := rule.Construction(t.Gateway.Annotations[ConstructionAnnotation]); c {
-	case rule.Compatible, rule.Standard:
+	c := rule.Construction(t.Gateway.Annotations[ConstructionAnnotation])
+	if c.Valid() {
 		return c
-	case "":
+	}
+	fallback := t.fallback(exists)
+	if c == "" {
 		d.Annotations = map[string]string{ConstructionAnnotation: string(fallback)}
-	default:
-		t.report(t.here("metadata.annotations["+ConstructionAnnotation+"]"), diag.InvalidAnnotation, fmt.Sprintf("rule construction %q is neither compatible nor standard", c), "write one of them, or remove the annotation")
+	} else {
+		t.report(t.here("metadata.annotations["+ConstructionAnnotation+"]"), diag.InvalidAnnotation, fmt.Sprintf("rule construction %q is neither compatible nor standard nor plain-hosts", c), "write one of them, or remove the annotation")
 	}
 	return fallback
+}
+
+// fallback is how rules of a Gateway are made that does not say it: like those that are there, as the existing controller makes them if AWS holds a
+// load balancer of the Gateway, as its class says, else with plain hosts.
+func (t *translation) fallback(exists bool) rule.Construction {
+	switch {
+	case t.config.Rules != "":
+		return t.config.Rules
+	case exists || t.config.CompatibleRules:
+		return rule.Compatible
+	case t.Class != nil && t.Class.Annotations[ConstructionAnnotation] != "":
+		c := rule.Construction(t.Class.Annotations[ConstructionAnnotation])
+		if c.Valid() {
+			return c
+		}
+		t.ignored(t.here("spec.gatewayClassName"), fmt.Sprintf("rule construction %q of GatewayClass %s is neither compatible nor standard nor plain-hosts", c, t.Class.Name),
+			"write one of them into annotation "+ConstructionAnnotation+" of the GatewayClass, or remove it")
+	}
+	return rule.PlainHosts
 }

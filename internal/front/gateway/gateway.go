@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/route"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
@@ -33,6 +34,8 @@ type Config struct {
 	Route route.Config
 	// CompatibleRules has rules of new Gateways made as the existing controller makes them.
 	CompatibleRules bool
+	// Rules is how rules are made of Gateways that do not say it, where that is known from the rules that are there; empty = it is not.
+	Rules rule.Construction
 	// IncludeDryRun plans Gateways under dry run as if they were not.
 	IncludeDryRun bool
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.

@@ -439,7 +439,7 @@ func TestTheConstructionOfRulesIsRecordedOnce(t *testing.T) {
 		record     string
 		finding    bool
 	}{
-		{"", false, "standard", false}, {"", true, "compatible", false},
+		{"", false, "plain-hosts", false}, {"", true, "compatible", false}, {ConstructionAnnotation + ": plain-hosts", true, "", false},
 		{ConstructionAnnotation + ": standard", true, "", false}, {ConstructionAnnotation + ": compatible", false, "", false},
 		{ConstructionAnnotation + ": other", false, "", true},
 	} {

@@ -3,6 +3,7 @@ package ingress
 import (
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -100,5 +101,12 @@ func Examine(v *objects.View, cfg Config, ing *networkingv1.Ingress) (Class, dia
 		m.found = append(m.found, *d)
 	}
 	m.order = order
-	return class, translate(v, cfg, m).Diagnostics
+	out := translate(v, cfg, m)
+	for i := range out.Routes {
+		r := &out.Routes[i]
+		if problem := quarantine.Refused(r); problem != "" { // as the compiler finds it
+			out.Diagnostics = append(out.Diagnostics, diag.New(Object(ing), r.Source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").In(diag.Rule))
+		}
+	}
+	return class, out.Diagnostics
 }

@@ -62,7 +62,7 @@ func Unserved(cfg Config, svc *corev1.Service) *diag.Diagnostic {
 			"write ip or instance")
 	case !balancer:
 		return nil
-	case class != nil && (strings.HasPrefix(*class, classPrefix) || annotated(svc)):
+	case class != nil && (strings.HasPrefix(*class, classPrefix) || annotation.OfService(svc.Annotations)):
 		return note("spec.loadBalancerClass", fmt.Sprintf("this controller serves Services of class %s and leaves this one, of class %s, to another controller", ours, *class),
 			"if it is meant for this controller, delete the Service and create it with that class")
 	case class == nil && !typed && !svc.CreationTimestamp.IsZero():
@@ -76,16 +76,6 @@ const (
 	cloudProviderFinalizer = "service.kubernetes.io/load-balancer-cleanup"
 	classPrefix            = "service.k8s.aws/"
 )
-
-// annotated reports whether a Service has annotations for its load balancer that this controller reads.
-func annotated(svc *corev1.Service) bool {
-	for k := range svc.Annotations {
-		if strings.HasPrefix(k, string(annotation.ServicePrefix)+"aws-load-balancer-") {
-			return true
-		}
-	}
-	return false
-}
 
 // known are the valid values of the type annotation, of this controller and of the cloud provider's own.
 var known = []string{"nlb-ip", "external", "nlb", "clb"}

@@ -42,7 +42,7 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, port corev1
 	g := &intent.TargetGroup{
 		ID: id, Object: owner.Object(t.service), ServiceNamespace: svc.Namespace, ServiceName: svc.Name, ServiceUID: string(svc.UID),
 		ServicePort: strconv.Itoa(int(port.Port)), TargetType: targetType, Protocol: protocol,
-		Attributes:   t.targetGroupAttributes(port.Port),
+		Attributes: t.targetGroupAttributes(port.Port), AttributesSource: t.read.Attributes(annotation.ServiceTGAttributes).Source,
 		Tags:         nonEmptyMap(t.read.Map(annotation.ServiceTags).Value),
 		MultiCluster: t.read.Bool(annotation.ServiceMultiCluster).Value,
 		Source:       t.here(at),

@@ -261,6 +261,20 @@ func (r Row) CommandFor(resource, namespace, name string) string {
 	return strings.ReplaceAll(command, " -n  ", " ") // of objects without a namespace
 }
 
+// Retagged lists the listeners with rules that the existing controller tags again, as the tag has the number of the rule. tags are those of the rules of each
+// listener, "<port>:<n>", by number; one without is of others.
+func Retagged(tags map[string]map[int32]string) (listeners []string) {
+	for _, listener := range slices.Sorted(maps.Keys(tags)) {
+		for number, tag := range tags[listener] {
+			if tag != "" && !strings.HasSuffix(tag, fmt.Sprintf(":%d", number)) {
+				listeners = append(listeners, listener)
+				break
+			}
+		}
+	}
+	return listeners
+}
+
 // Renumbered lists the listeners whose rules the existing controller numbers again: it gives the rules of each listener the numbers from 1 on, without gaps.
 func Renumbered(priorities map[string][]int32) (listeners []string) {
 	for _, listener := range slices.Sorted(maps.Keys(priorities)) {

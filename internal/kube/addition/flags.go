@@ -29,7 +29,7 @@ func flags() (out []Row) {
 		{"alb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/alb are not looked after, and stay Terminating once they are deleted."},
 		{"nlb-gateway-controller-name", "Gateways of a class with another controller name than gateway.k8s.aws/nlb are not looked after, and stay Terminating once they are deleted."},
 		{"auto-gateway-controller-name", "Gateways of the class are not looked after, and stay Terminating once they are deleted."},
-		{"enable-checkpoints", "The ConfigMaps of the checkpoints stay, and nobody reads them."},
+		{"enable-checkpoints", "The ConfigMaps of the checkpoints stay, with the record for lbc timeline, and nobody writes them."},
 		{"drift-check-interval", "Changes made by hand are found at edits and at the resync only."},
 		{"drift-policy", "The existing controller undoes what was changed in AWS by hand."},
 		{"replacement-policy", "An edit that needs another load balancer replaces it."},

@@ -78,9 +78,16 @@ func elsewhere(on Scope) string {
 }
 
 // OfIngress reports whether an object has an annotation with the prefix of those of Ingresses.
-func OfIngress(annotations map[string]string) bool {
+func OfIngress(annotations map[string]string) bool { return anyBegins(annotations, IngressPrefix) }
+
+// OfService reports whether an object has an annotation with the prefix of those for load balancers of Services.
+func OfService(annotations map[string]string) bool {
+	return anyBegins(annotations, serviceLoadBalancerPrefix)
+}
+
+func anyBegins(annotations map[string]string, prefix string) bool {
 	for k := range annotations {
-		if strings.HasPrefix(k, IngressPrefix) {
+		if strings.HasPrefix(k, prefix) {
 			return true
 		}
 	}

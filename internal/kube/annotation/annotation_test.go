@@ -363,3 +363,12 @@ func FuzzListsAndAdviceNeverPanic(f *testing.F) {
 		}
 	})
 }
+
+func TestFormerNamesAreAdvised(t *testing.T) {
+	t.Parallel()
+	f := &Findings{}
+	Check(f, diag.Object{Kind: "Ingress", Namespace: "shop", Name: "web"}, OnIngress, map[string]string{"alb.ingress.kubernetes.io/attributes": "idle_timeout.timeout_seconds=60"})
+	if found := f.List(); len(found) != 1 || !strings.Contains(found[0].Text+found[0].Remedy, "did you mean alb.ingress.kubernetes.io/load-balancer-attributes?") {
+		t.Errorf("%v", found)
+	}
+}

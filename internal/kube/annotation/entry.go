@@ -124,9 +124,9 @@ func gatewayEntries() []Entry {
 			Doc: "Stack of the Gateway under dry run. Not read."},
 		{Key: GatewayDryRunPlanGzip, Syntax: String, Scope: Written, Costs: diag.LoadBalancer, Example: "H4sIAAAAAAAA/6quBQQAAP//Q7+mowIAAAA=",
 			Doc: "The same, compressed with gzip and in base64, if it is too large for an annotation. Not read."},
-		{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard"}, Complaint: "unknown rule construction", Scope: OnGateway, Costs: diag.Route, Example: "standard",
-			Default: "compatible, if AWS held a load balancer of the Gateway when it was first seen, else standard",
-			Doc:     "How rules are made of routes: as the AWS Load Balancer Controller makes them, or as the Gateway API defines. The controller records its choice here; write the other one to change over."},
+		{Key: GatewayRuleConstruction, Syntax: String, Values: []string{"compatible", "standard", "plain-hosts"}, Complaint: "unknown rule construction", Scope: OnGateway, Costs: diag.Route, Example: "standard",
+			Default: "compatible, if AWS held a load balancer of the Gateway when it was first seen, else that of the annotation of the same name of its GatewayClass, else plain-hosts",
+			Doc:     "How rules are made of routes: as the AWS Load Balancer Controller makes them (compatible), as the Gateway API defines (standard), or so but with plain values for hosts on ports 80 and 443, where a Host with a port matches no rule (plain-hosts). The controller records its choice here; write another one to change over."},
 		{Key: GatewaySettingsNamespaces, Syntax: List, Scope: OnGateway, Costs: diag.AddOn, Example: "platform,team-a", Default: "only the namespace of the Gateway",
 			Doc: "Namespaces whose ListenerSets may take hostnames and ports that routes of other namespaces already serve at the Gateway. ListenerSets of other namespaces lose such a hostname ([decision 2](decisions/0002-quarantine.md#listenersets-of-other-namespaces))."},
 	}

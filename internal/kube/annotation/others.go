@@ -1,6 +1,7 @@
 package annotation
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -235,9 +236,12 @@ var meantAttribute = []struct{ words, attribute string }{
 	{"http2", "routing.http2.enabled=true"},
 }
 
+// formerNames are keys of the ALB ingress controller v1, and before, that stand for another one than the nearest.
+var formerNames = map[Key]Key{IngressPrefix + "attributes": LoadBalancerAttributes}
+
 // suggestion is what an unknown key probably stands for, as a remedy; empty if nothing is near. Unlike Nearest, it decides nothing.
 func suggestion(k Key) string {
-	if best := Nearest(k); best != "" {
+	if best := cmp.Or(formerNames[k], Nearest(k)); best != "" {
 		return fmt.Sprintf("did you mean %s?", best)
 	}
 	name := strings.TrimPrefix(suffix(k), "aws-load-balancer-")

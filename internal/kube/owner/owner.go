@@ -4,6 +4,8 @@
 package owner
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -149,6 +151,15 @@ func Of(o stack.Owner) Kind {
 		}
 	}
 	return Kind{}
+}
+
+// Named names what a stack is of: an object, or a group of them.
+func Named(key stack.Key) string {
+	kind := Of(key.Owner).Kind
+	if key.ID.Namespace == "" {
+		return fmt.Sprintf("group %s of %s", key.ID.Name, diag.Plural(kind))
+	}
+	return fmt.Sprintf("%s %s/%s", kind, key.ID.Namespace, key.ID.Name)
 }
 
 // Is reports whether an object is of the Kubernetes kind.

@@ -27,7 +27,7 @@ func (p *bindingPlanner) resolve(ctx context.Context, b *plannedBinding) error {
 	}
 	o := b.Object
 	others := p.others(b)
-	of, known := p.Inventory.KnownTargetGroupOwner(o.Spec.TargetGroupARN)
+	of, known := p.Inventory.KnownOwner(o.Spec.TargetGroupARN)
 	if len(others) > 0 && !known {
 		var err error
 		if of, err = p.Inventory.TargetGroupOwner(ctx, o.Spec.TargetGroupARN); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -32,6 +33,8 @@ type Account interface {
 	front.FactSource
 	Observed(ctx context.Context, key stack.Key, desired *stack.Stack) (awsop.Observed, error)
 	Registered(ctx context.Context, targetGroup string) ([]awsop.Target, error)
+	// Holder is the stack of the cluster that has a load balancer or target group of a name.
+	Holder(kind stack.Kind, name string) (holder stack.Key, known bool)
 }
 
 // Cluster is what a cluster holds of stacks that the objects of a view do not show.
@@ -102,6 +105,7 @@ func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key
 			out = append(out, result)
 		}
 	}
+	refuseTakenNames(out, p.Account)
 	return Outcome{out, broken}, nil
 }
 
@@ -229,7 +233,7 @@ func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error)
 	if err != nil {
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
-	if now := front.ObservedConstruction(key, o, &s.compile); now != derived {
+	if now := front.ObservedConstruction(key, o, &s.compile); now != derived && (now != "" || derived == rule.Compatible) {
 		w = g.BuildingAs(now).Load(s.view, key.ID).Governed(key, nil)
 	}
 	return w, nil

@@ -69,6 +69,8 @@ const (
 	InvalidSubnets         Code = "InvalidSubnets"
 	SecurityGroupNotFound  Code = "SecurityGroupNotFound"
 	CertificateNotFound    Code = "CertificateNotFound"
+	HostWithoutCertificate Code = "HostWithoutCertificate"
+	SeveralCertificates    Code = "SeveralCertificates"
 	CertificatePending     Code = "CertificatePending"
 	CertificateFailed      Code = "CertificateFailed"
 	ImportsHeld            Code = "ImportsHeld"
@@ -79,6 +81,7 @@ const (
 	RefNotPermitted        Code = "RefNotPermitted"
 	TargetGroupNotAllowed  Code = "TargetGroupNotAllowed"
 	TargetGroupInUse       Code = "TargetGroupInUse"
+	ResourceInUse          Code = "ResourceInUse"
 	TargetsKept            Code = "TargetsKept"
 	PortTaken              Code = "PortTaken"
 	ListenerTaken          Code = "ListenerTaken"
@@ -148,6 +151,7 @@ const (
 	TargetsStranded        Code = "TargetsStranded"
 	SecretNotFound         Code = "SecretNotFound"
 	SecretRefused          Code = "SecretRefused"
+	CertificateRefused     Code = "CertificateRefused"
 	InvalidSecret          Code = "InvalidSecret"
 	InvalidCACertificate   Code = "InvalidCACertificate"
 	CACertificateUnread    Code = "CACertificateUnread"
@@ -205,6 +209,8 @@ var table = map[Code]Info{
 	InvalidSubnets:         {Invalid, FailedBuildModel, "the subnets that were named cannot carry the load balancer"},
 	SecurityGroupNotFound:  {NotFound, FailedBuildModel, "a security group that was named does not exist in the VPC"},
 	CertificateNotFound:    {NotFound, FailedBuildModel, "a certificate does not exist, is not issued, or none covers a host"},
+	HostWithoutCertificate: {Note, NoteReason, "routes of a Gateway have hosts that no certificate of its listener covers, so that clients of these hosts get the certificate of another host; each route says which"},
+	SeveralCertificates:    {Note, NoteReason, "several certificates of ACM that were found cover one host: all are attached, and AWS chooses for each client"},
 	CertificatePending:     {Note, NoteReason, "a certificate is requested and not issued yet; its listener is created or changed once the certificate is issued"},
 	CertificateFailed:      {NotFound, FailedDeployModel, "ACM did not issue a certificate that was requested"},
 	ImportsHeld:            {Quota, FailedDeployModel, "a Secret of spec.tls changes so often that its next import into ACM waits; the certificate that was imported last keeps serving"},
@@ -223,6 +229,7 @@ var table = map[Code]Info{
 	RefNotPermitted:        {Invalid, FailedBuildModel, "an object names a target group of another namespace, and no ReferenceGrant there permits it, or one that is not of this cluster and that --external-target-groups does not allow; the rule answers 503"},
 	TargetGroupNotAllowed:  {Invalid, FailedReconcile, "--bindable-target-groups does not let the TargetGroupBindings of the namespace name this target group"},
 	TargetGroupInUse:       {Note, NoteReason, "the object is deleted, and a target group of it stays in AWS without targets, as a load balancer of others forwards to it"},
+	ResourceInUse:          {Note, NoteReason, "the object is deleted, and a security group or a certificate of it stays in AWS, as something that is not its own uses it"},
 	TargetsKept:            {Note, NoteReason, "targets that were registered before a TargetGroupBinding came stay registered in its target group"},
 	WebACLNotFound:         {NotFound, FailedBuildModel, "a web ACL that was named does not exist in the account and region; an object that serves keeps the one that AWS has, and one that is new is not opened"},
 	NotSubscribed:          {NotFound, FailedDeployModel, "the account does not subscribe to Shield Advanced, so it cannot protect anything"},
@@ -255,7 +262,7 @@ var table = map[Code]Info{
 	AWSUnavailable:         {Transient, FailedDeployModel, "AWS did not answer, or answered with a server error"},
 	PolicyDenied:           {Denied, FailedDeployModel, "a policy, webhook or quota of the cluster refuses a write of the controller to the API server: a TargetGroupBinding, a finalizer, a status, a checkpoint; the message names both"},
 	DeletionWaits:          {Transient, FailedDeployModel, "the deletion of an object has waited for AWS for minutes; the object, and its namespace, stay until it is done"},
-	NoTargets:              {Note, NoteReason, "a target group can have no targets, because its Service is of a type without endpoints; its requests get 503"},
+	NoTargets:              {Note, NoteReason, "a target group has no targets, because its Service is of a type without endpoints, or no node has the labels that it asks for; its requests get no answer, or 503"},
 	NoHealthyTargets:       {Note, UnhealthyTargets, "no target of a target group passes its health check"},
 	VerifyingListeners:     {Note, NoteReason, "more listeners of a Gateway verify clients than AWS admits of one load balancer by default"},
 	UnusableReadinessProbe: {Note, NoteReason, "the health check is to be that of the readiness probe of the pods, and no check of AWS does the same; the usual one takes its place"},
@@ -285,6 +292,7 @@ var table = map[Code]Info{
 	TargetsStranded:        {Note, NoteReason, "a TargetGroupBinding goes whose role cannot be assumed any more: what it registered in the other account stays registered"},
 	BindingNotCompleted:    {Transient, FailedReconcile, "the API server did not accept the fields of a TargetGroupBinding that are completed from its target group; nothing is registered before it does"},
 	SecretNotFound:         {NotFound, FailedBuildModel, "a Secret does not exist: of an identity provider's client, so that existing rules keep their login and new ones answer 503, or of spec.tls, so that the certificate imported before stays in use"},
+	CertificateRefused:     {Invalid, FailedBuildModel, "a certificate from a Secret or a private authority names a host that an older member of the group, of another namespace, serves; it is not used, and what was imported before stays"},
 	SecretRefused:          {Denied, FailedBuildModel, "the controller may not read a Secret, by Kubernetes' permissions or by --required-secrets-label; what it was used for before stays, new rules with login answer 503"},
 	InvalidCACertificate:   {Invalid, FailedBuildModel, "a reference of spec.tls.frontend of a Gateway leads to no certificates of authorities; if none of a port does, its HTTPS listeners are not accepted"},
 	CACertificateUnread:    {Transient, FailedBuildModel, "the API server did not return a ConfigMap with certificates of authorities, or the controller may not read it; an existing trust store stays as it is, and a listener that needs a new one waits"},

@@ -101,7 +101,7 @@ func (d Diagnostic) Severity() Severity {
 	switch {
 	case d.Class != Note:
 		return Error
-	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets:
+	case d.Code == UnknownAnnotation, d.Code == EndedSupport, d.Code == GuardNotApplied, d.Code == NoTargets, d.Code == HostWithoutCertificate:
 		return Warning
 	}
 	return Remark

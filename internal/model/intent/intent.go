@@ -246,13 +246,15 @@ type Listener struct {
 	DiscoverFirst []string
 	// DiscoverHosts are the hosts for which compile finds certificates if Certificates is not set.
 	DiscoverHosts []string
-	SSLPolicy     Field[string]
-	Mutual        Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
-	ALPN          Field[string]
-	InboundCIDRs  Field[[]string]
-	NoRanges      bool // InboundCIDRs is set to no range: only PrefixLists are admitted
-	PrefixLists   Field[[]string]
-	Attributes    map[string]Field[string]
+	// Hosts are those that a route serves on a secure port, whose certificates are found for the listener of its Gateway.
+	Hosts        []string
+	SSLPolicy    Field[string]
+	Mutual       Field[stack.MutualAuthentication] // HTTPS; the trust store by ARN, name, or identity of one of the member's own
+	ALPN         Field[string]
+	InboundCIDRs Field[[]string]
+	NoRanges     bool // InboundCIDRs is set to no range: only PrefixLists are admitted
+	PrefixLists  Field[[]string]
+	Attributes   map[string]Field[string]
 	// Default is the default action; empty = 404 (ALB). For an NLB it is the forward to the port's target group.
 	Default       []Action
 	DefaultSource Source
@@ -271,6 +273,8 @@ type Unserved struct {
 	Route Route
 	// Before is the index in Member.Routes of the route that follows in rule order.
 	Before int
+	// Stand are conditions for the same requests in the place of declared ones that AWS refuses, where no earlier version served any.
+	Stand []stack.Condition `json:",omitempty"`
 	// Path, Text and Remedy are the finding.
 	Path, Text, Remedy string
 }
@@ -342,14 +346,16 @@ type TargetGroup struct {
 	IPv4             bool `json:",omitempty"` // the Service has IPv4 addresses, too, which a load balancer without IPv6 uses
 	IPv4First        bool `json:",omitempty"` // of the two, IPv4 is used where the load balancer admits both
 	// Beside is the identity of the target group that is the first of the same forward, of which AWS demands one family; empty = there is none.
-	Beside          string `json:",omitempty"`
-	ControlPort     int32
-	HealthCheck     stack.HealthCheck
-	Attributes      map[string]string
-	Tags            map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
-	NodeLabels      map[string]string
-	NodeExpressions []stack.NodeExpression `json:",omitempty"`
-	MultiCluster    bool
+	Beside      string `json:",omitempty"`
+	ControlPort int32
+	HealthCheck stack.HealthCheck
+	Attributes  map[string]string
+	// AttributesSource is where they are declared; its path is empty where that is not known.
+	AttributesSource Source            `json:",omitzero"`
+	Tags             map[string]string // member's tags under Service's tags (tracking and default tags are added by compile)
+	NodeLabels       map[string]string
+	NodeExpressions  []stack.NodeExpression `json:",omitempty"`
+	MultiCluster     bool
 	// Balancer is the ARN of the application load balancer that is the only target, of target type alb; then there is no Service.
 	Balancer string `json:",omitempty"`
 	Source   Source

@@ -6,6 +6,7 @@ package stack
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -193,9 +194,24 @@ type Keep struct {
 	// SeenNamespace is that of all objects that the stack was made of, where those of other namespaces cannot be seen: only rules and target
 	// groups that are known to be of its objects go. Empty = all objects were seen. It needs Settings.
 	SeenNamespace string `json:"seenNamespace,omitempty"`
-	// Departed are namespaces all of whose objects leave the group while nothing can be built of those that stay: only listeners, rules and target
-	// groups that are known to be of their objects go. It needs Settings.
-	Departed []string `json:"departed,omitempty"`
+	// Departed are the objects that leave the group. The listeners, rules and target groups that are known to be of these objects are deleted, also
+	// on ports of which the stack has no listener. It needs Settings.
+	Departed Departed `json:"departed,omitzero"`
+}
+
+// Departed are objects by the identities of their target groups: those that begin with one of the prefixes, and with none of Except.
+type Departed struct {
+	Prefixes []string `json:"prefixes,omitempty"`
+	Except   []string `json:"except,omitempty"`
+}
+
+// Any reports whether there are such objects.
+func (d Departed) Any() bool { return len(d.Prefixes) > 0 }
+
+// Made reports whether a target group was made for one of the objects, by its identity.
+func (d Departed) Made(id string) bool {
+	begins := func(p string) bool { return strings.HasPrefix(id, p) }
+	return slices.ContainsFunc(d.Prefixes, begins) && !slices.ContainsFunc(d.Except, begins)
 }
 
 // BroughtCertificate is a certificate of the listener on a port with the namespaces whose objects declare it, or did.

@@ -133,3 +133,12 @@ func NoAddOns() stack.AddOns {
 	}
 	return out
 }
+
+// Protects reports whether an operation gives a load balancer something that protects it.
+func Protects(op plan.Operation) bool {
+	switch op.(type) {
+	case AssociateWebACL, CreateProtection:
+		return true
+	}
+	return false
+}

@@ -26,7 +26,7 @@ func operationsOf(p plan.Plan) []string {
 	return out
 }
 
-func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
+func TestNewLoadBalancerIsOpenedWithItsProtection(t *testing.T) {
 	t.Parallel()
 	f := newFake(testKey())
 	p := Stack(guarded(), stack.Keep{}, f.obs, Options{})
@@ -46,16 +46,39 @@ func TestANewLoadBalancerGetsItsAddOnsAndNothingWaitsForThem(t *testing.T) {
 	if len(addOns) != 3 {
 		t.Errorf("add-ons %v of %v", addOns, operationsOf(p))
 	}
+	waits := map[plan.StepID]bool{}
 	for _, s := range p.Steps {
 		for _, n := range slices.Concat(s.Needs, s.After) {
-			if addOns[n] {
+			_, opens := s.Op.(awsop.CreateListener)
+			if by, _ := p.Step(n); opens && awsop.Protects(by.Op) {
+				waits[n] = true
+			} else if addOns[n] {
 				t.Errorf("%s waits for %s", s.ID, n)
 			}
 		}
 	}
+	if len(waits) != 2 {
+		t.Errorf("listeners wait for %v", waits)
+	}
 	f.run(t, p)
 	if again := Stack(guarded(), stack.Keep{}, f.obs, Options{}); !again.Empty() {
 		t.Error(again.Text(plan.TextOptions{}))
+	}
+}
+
+// TestServingLoadBalancerDoesNotWaitForProtection has one that has a listener get a web ACL and another listener.
+func TestServingLoadBalancerDoesNotWaitForProtection(t *testing.T) {
+	t.Parallel()
+	f := newFake(testKey())
+	f.run(t, Stack(testStack("/a"), stack.Keep{}, f.obs, Options{}))
+	want := guarded()
+	more := want.Listeners[0]
+	more.ID, more.Port = "8443", 8443
+	want.Listeners = append(want.Listeners, more)
+	for _, s := range Stack(want, stack.Keep{}, f.obs, Options{}).Steps {
+		if _, opens := s.Op.(awsop.CreateListener); opens && slices.ContainsFunc(s.Needs, func(n plan.StepID) bool { return n != "" }) {
+			t.Errorf("%s needs %v", s.ID, s.Needs)
+		}
 	}
 }
 

@@ -154,7 +154,7 @@ func (d *differ) deleteCertificates() {
 	}
 	for i := range d.obs.Certificates {
 		c := &d.obs.Certificates[i]
-		if d.ownCertificates[c.ARN] || d.inUse(c.ARN) {
+		if d.ownCertificates[c.ARN] || d.inUse(c.ARN) || d.opt.InUse[c.ARN] {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindCertificate, ID: c.ID, Literal: c.ARN}

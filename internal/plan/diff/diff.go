@@ -46,8 +46,8 @@ type Options struct {
 	// Foreign is how many targets of other clusters are registered in target groups that clusters share, by ARN. Such a group is not deleted:
 	// it loses the tags of the stack, and its binding goes.
 	Foreign map[string]int
-	// InUse are the target groups to which listeners of other load balancers forward, by ARN. AWS does not delete them: they stay, and nothing
-	// waits for their deletion.
+	// InUse are the target groups, security groups and certificates that others use, by ARN or id. AWS does not delete them: they stay, and
+	// nothing waits for their deletion.
 	InUse       map[string]bool
 	Replacement Replacement
 	// Arriving reports that hosts of the load balancer are served by another one until this one can serve them.
@@ -96,9 +96,15 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	d.matchTargetGroups()
 
 	d.securityGroups()
+	d.first = d.mayBeTaken()
+	if d.first {
+		d.loadBalancers()
+	}
 	d.targetGroups()
 	d.bindings()
-	d.loadBalancers()
+	if !d.first {
+		d.loadBalancers()
+	}
 	d.refuseReplacements(refused)
 	d.closePorts()
 	d.leaveOthers()
@@ -197,6 +203,8 @@ type differ struct {
 	opt   Options
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
+
+	first bool // the load balancer is created before its target groups, because AWS may refuse its name
 
 	known map[stack.Ref]string      // references that AWS holds and that stay
 	made  map[stack.Ref]plan.StepID // references that a step produces

@@ -44,9 +44,9 @@ func TestAChangeCostsTheWritesThatItNeeds(t *testing.T) {
 			s.LoadBalancers[0].Attributes = map[string]string{"idle_timeout.timeout_seconds": "60", "routing.http2.enabled": "true"}
 		}, writes: map[string]int{}},
 		{name: "a path in front", from: []string{"/b"}, to: []string{"/a", "/b"},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
 		{name: "a path in between", from: []string{"/a", "/c"}, to: []string{"/a", "/b", "/c"},
-			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
+			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1, "SetRulePriorities": 1}},
 		{name: "a path behind", from: []string{"/a"}, to: []string{"/a", "/b"},
 			writes: map[string]int{"CreateTargetGroup": 1, "CreateBinding": 1, "CreateRule": 1}},
 		{name: "one member moved", from: []string{"/a", "/b", "/c", "/d"}, to: []string{"/d", "/a", "/b", "/c"},

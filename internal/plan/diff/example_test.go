@@ -10,7 +10,7 @@ import (
 )
 
 // Two rules of a listener change places. Rules are recognised by what they match and do, so none is created or deleted: one atomic call
-// moves them. No number is free before 1, therefore both get new ones, with gaps in which later rules find room.
+// moves them. They change numbers.
 func ExampleStack() {
 	answer := func(path, text string) stack.Rule {
 		return stack.Rule{
@@ -54,8 +54,8 @@ func ExampleStack() {
 	}
 	// Output:
 	// ingress.k8s.aws:shop/web:
-	//   ~ Listener 80  SetRulePriorities  path /* → fixed response 200 "shop" 2 → 100
-	//                                     path /cart/* → fixed response 200 "cart" 1 → 200
+	//   ~ Listener 80  SetRulePriorities  path /* → fixed response 200 "shop" 2 → 1
+	//                                     path /cart/* → fixed response 200 "cart" 1 → 2
 	// 0 to create, 1 to change, 0 to replace, 0 to delete
-	// SetRulePriorities 80: {Listener:{Kind:Listener ID:80 Literal:} Priorities:[{Rule:{Kind:Rule ID: Literal:arn:rule/2} Priority:100} {Rule:{Kind:Rule ID: Literal:arn:rule/1} Priority:200}]}
+	// SetRulePriorities 80: {Listener:{Kind:Listener ID:80 Literal:} Priorities:[{Rule:{Kind:Rule ID: Literal:arn:rule/2} Priority:1} {Rule:{Kind:Rule ID: Literal:arn:rule/1} Priority:2}]}
 }

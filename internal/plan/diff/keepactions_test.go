@@ -31,7 +31,7 @@ func TestARuleThatIsToStayAsItStandsKeepsItsTargetGroupAndBinding(t *testing.T) 
 		writes map[string]int
 	}{
 		"nothing else changes": {testStack("/a", "/b"), map[string]int{}},
-		"others come":          {testStack("/a", "/c", "/b"), map[string]int{"CreateTargetGroup": 1, "CreateRule": 1, "CreateBinding": 1}},
+		"others come":          {testStack("/a", "/c", "/b"), map[string]int{"CreateTargetGroup": 1, "CreateRule": 1, "SetRulePriorities": 1, "CreateBinding": 1}},
 		"others go":            {testStack("/b"), map[string]int{"DeleteRule": 1, "DeleteTargetGroup": 1, "DeleteBinding": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,7 +47,11 @@ func (d *differ) listeners() {
 				continue
 			}
 			if arn == "" || old == nil {
-				fresh[w.ID] = append(fresh[w.ID], d.createListener(l, rules[listenerRef(l.ID)]))
+				id := d.createListener(l, rules[listenerRef(l.ID)])
+				if len(have[arn]) == 0 {
+					d.openProtected(w.ID, id)
+				}
+				fresh[w.ID] = append(fresh[w.ID], id)
 				continue
 			}
 			d.updateListener(old, l, rules[listenerRef(l.ID)])
@@ -60,6 +64,20 @@ func (d *differ) listeners() {
 	for _, w := range slices.Backward(d.want.LoadBalancers) { // a frontend lets go of what is behind it
 		if arn := d.known[loadBalancerRef(w.ID)]; arn != "" {
 			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
+		}
+	}
+}
+
+// openProtected has a first listener wait for what is to protect its load balancer: without that it must not be opened. A load balancer that has
+// listeners already goes on.
+func (d *differ) openProtected(balancer string, listener plan.StepID) {
+	at := slices.IndexFunc(d.steps, func(s *plan.Step) bool { return s.ID == listener })
+	if at < 0 {
+		return
+	}
+	for _, s := range d.steps {
+		if s.Resource == loadBalancerRef(balancer) && awsop.Protects(s.Op) {
+			d.steps[at].Need(s.ID)
 		}
 	}
 }

@@ -58,6 +58,14 @@ func (d *differ) loadBalancers() {
 	}
 }
 
+// mayBeTaken reports whether a first load balancer is to have a name that somebody chose. Another one may have that name, and without a load
+// balancer target groups and their targets would be of no use.
+func (d *differ) mayBeTaken() bool {
+	return len(d.obs.LoadBalancers) == 0 && slices.ContainsFunc(d.want.LoadBalancers, func(w stack.LoadBalancer) bool {
+		return w.ID == stack.LoadBalancerIdentity && w.ARN == "" && !naming.Generated(w.Name)
+	})
+}
+
 func (d *differ) createLoadBalancer(w stack.LoadBalancer) {
 	r := loadBalancerRef(w.ID)
 	a, why := plan.Create, reasons{w.Name}

@@ -13,7 +13,7 @@ import (
 
 // transition computes how the rules of a listener become the wanted ones, and keeps what stays. l is nil for a new listener.
 func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack.Rule) []transition.Phase {
-	in.Targets, in.Stays = d.forwards, map[string]bool{}
+	in.Targets, in.Stays, in.Held = d.forwards, map[string]bool{}, map[string]bool{}
 	for i := range d.obs.Rules {
 		switch r := &d.obs.Rules[i]; {
 		case l == nil || r.Listener.Literal != l.ARN:
@@ -32,7 +32,8 @@ func (d *differ) transition(in transition.Input, l *awsop.Listener, want []stack
 	d.settleRules(in.Want, in.Observed)
 	tagged, keep := d.rulesTagged(in.Want), d.keep.Rules[in.Listener.ID]
 	for _, r := range in.Observed {
-		in.Stays[r.ARN] = d.keepsRule(keep, r) || l.Tags != nil && tagged && !d.ours(r.Tags)
+		kept, others := d.keepsRule(keep, r), l.Tags != nil && tagged && !d.ours(r.Tags)
+		in.Stays[r.ARN], in.Held[r.ARN] = kept || others, kept && !others
 	}
 	t := transition.Compute(in)
 	for _, r := range t.Stay {

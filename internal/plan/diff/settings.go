@@ -30,9 +30,9 @@ func keepSettings(want *stack.Stack, keep stack.Keep, obs *awsop.Observed) (_ *s
 	s.SecurityGroups = slices.DeleteFunc(slices.Clone(want.SecurityGroups), func(w stack.SecurityGroup) bool {
 		return !w.Shared && !slices.ContainsFunc(obs.SecurityGroups, func(g awsop.SecurityGroup) bool { return g.ID == w.ID })
 	})
-	listeners, defaults := keepListeners(&s, keep, obs, lb)
-	keep.Resources = slices.Concat(keep.Resources, also, listeners, unseen(judged(keep), &s, obs))
-	keep.Actions = slices.Concat(keep.Actions, defaults)
+	of := keepListeners(&s, keep, obs, lb)
+	keep.Resources = slices.Concat(keep.Resources, also, of.untouched, unseen(keep.SeenNamespace, &s, obs), staying(keep.Departed, len(want.Listeners) == 0, of.memberless, obs))
+	keep.Actions = slices.Concat(keep.Actions, of.defaults)
 	keepTargetGroups(&s, obs)
 	keepBindings(&s, obs)
 	// An import of new content changes no listener; a new certificate waits for one that takes it.
@@ -70,10 +70,17 @@ func keptBalancer(want *stack.Stack, obs *awsop.Observed) (lb *awsop.LoadBalance
 	return obs.LoadBalancer(w), true
 }
 
-// keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules. It
-// returns the listeners that must not be touched, rules included: those that are not wanted, and those that redirect in AWS or are
-// wanted to, or have another protocol, because rules mean another thing there. defaults are those whose default actions stay.
-func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer) (untouched, defaults []stack.Ref) {
+// keptListeners are listeners that stay although the settings of a stack are not known.
+type keptListeners struct {
+	// untouched are not changed, and keep their rules: those that are not wanted, and those that redirect in AWS or are wanted to, or have another
+	// protocol, because rules mean another thing there.
+	untouched  []stack.Ref
+	defaults   []stack.Ref // their default actions stay
+	memberless []string    // ARNs of those that are not wanted, and lose what objects that leave have there
+}
+
+// keepListeners gives each wanted listener that AWS holds the settings that it has there, and leaves out the others with their rules.
+func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *awsop.LoadBalancer) (out keptListeners) {
 	wanted, rules := s.Listeners, s.Rules
 	s.Listeners, s.Rules = nil, nil
 	for i := range obs.Listeners {
@@ -82,20 +89,21 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 			continue
 		}
 		n := slices.IndexFunc(wanted, func(w stack.Listener) bool { return w.Port == have.Port && w.LoadBalancer == loadBalancerRef(lb.ID) })
-		if n < 0 && len(wanted) == 0 && len(judged(keep)) > 0 {
-			defaults = append(defaults, keepMemberless(s, keep, obs, lb, have)...)
+		if n < 0 && (keep.Departed.Any() || keep.SeenNamespace != "" && len(wanted) == 0) {
+			out.memberless = append(out.memberless, have.ARN)
+			out.defaults = append(out.defaults, keepMemberless(s, keep, obs, lb, have)...)
 			continue
 		}
 		if n < 0 {
-			untouched = append(untouched, stack.Literal(stack.KindListener, have.ARN))
+			out.untouched = append(out.untouched, stack.Literal(stack.KindListener, have.ARN))
 			continue
 		}
 		w, l := wanted[n], have.Listener
 		l.ID, l.LoadBalancer, l.Attributes, l.Mutual, l.Tags = w.ID, w.LoadBalancer, nil, nil, nil
 		at := listenerRef(l.ID)
-		s.Listeners, defaults = append(s.Listeners, l), append(defaults, at)
+		s.Listeners, out.defaults = append(s.Listeners, l), append(out.defaults, at)
 		if w.Protocol != have.Protocol || redirects(w.DefaultActions) != redirects(have.DefaultActions) {
-			untouched = append(untouched, stack.Literal(stack.KindListener, have.ARN))
+			out.untouched = append(out.untouched, stack.Literal(stack.KindListener, have.ARN))
 			s.Rules = append(s.Rules, existingRules(obs, have.ARN, at)...)
 			continue
 		}
@@ -105,7 +113,7 @@ func keepListeners(s *stack.Stack, keep stack.Keep, obs *awsop.Observed, lb *aws
 			}
 		}
 	}
-	return untouched, defaults
+	return out
 }
 
 // existingRules are the rules that AWS holds of a listener, as those of a stack.

@@ -142,7 +142,10 @@ func (d *differ) targetGroups() {
 			op.TargetGroup.Attributes = nil
 			op.TargetGroup.Tags = d.successorTags(w)
 			d.names[w.ID] = op.TargetGroup.Name
-			d.made[r] = d.step(a, r, plan.Vital, op, why).ID
+			s := d.step(a, r, plan.Vital, op, why)
+			if d.made[r] = s.ID; d.first {
+				s.Need(d.made[loadBalancerRef(stack.LoadBalancerIdentity)])
+			}
 			d.targetGroupAttributes(plan.Create, r, w, nil, def)
 			continue
 		}

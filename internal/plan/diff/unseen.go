@@ -11,31 +11,63 @@ import (
 )
 
 // unseen are the rules and target groups of a load balancer that must not be touched because objects which cannot be seen may
-// have made them: what is not known to be of the namespace that is seen. A rule that forwards to no target group of ours shows by itself
-// nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
+// have made them: what is not known to be of the namespace that is seen; "" = all are seen. A rule that forwards to no target group of ours shows by
+// itself nothing of whose it is; it is taken for that of the wanted rule that does the same. If no member is left, the listeners stay, for the
 // rules of others.
-func unseen(namespaces []string, s *stack.Stack, obs *awsop.Observed) (keep []stack.Ref) {
-	if len(namespaces) == 0 {
+func unseen(namespace string, s *stack.Stack, obs *awsop.Observed) []stack.Ref {
+	if namespace == "" {
 		return nil
 	}
-	identities := map[string]string{}
+	seen := func(id string) bool { return strings.HasPrefix(id, namespace+"/") }
+	return append(groupsExcept(obs, seen), rulesExcept(obs, seen, func(r *awsop.Rule, ours bool) bool {
+		return ours || slices.ContainsFunc(s.Rules, func(w stack.Rule) bool {
+			return canonical.Conditions(w.Conditions) == canonical.Conditions(r.Conditions) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms) && canonical.SameActions(w.Actions, r.Actions, canonical.Literal)
+		})
+	})...)
+}
+
+// staying are the rules of listeners that no member of a stack wants, without those of objects that leave; with the target groups if the stack has
+// no listener.
+func staying(departed stack.Departed, nothing bool, listeners []string, obs *awsop.Observed) (keep []stack.Ref) {
+	if !departed.Any() {
+		return nil
+	}
+	if nothing {
+		keep = groupsExcept(obs, departed.Made)
+	}
+	for _, arn := range listeners {
+		of := awsop.Observed{TargetGroups: obs.TargetGroups, Rules: slices.DeleteFunc(slices.Clone(obs.Rules), func(r awsop.Rule) bool { return r.Listener.Literal != arn })}
+		keep = append(keep, rulesExcept(&of, departed.Made, func(_ *awsop.Rule, ours bool) bool { return ours })...)
+	}
+	return keep
+}
+
+// groupsExcept are the target groups of other objects than those that may lose theirs.
+func groupsExcept(obs *awsop.Observed, mayGo func(id string) bool) (keep []stack.Ref) {
 	for _, tg := range obs.TargetGroups {
-		identities[tg.ARN] = tg.ID
-		if !madeIn(namespaces, tg.ID) {
+		if !mayGo(tg.ID) {
 			keep = append(keep, stack.Literal(stack.KindTargetGroup, tg.ARN))
 		}
 	}
+	return keep
+}
+
+// rulesExcept are the rules that forward to a target group of other objects than those that may lose theirs, and those of which known is false. ours
+// is false for a rule that forwards to no target group of the stack.
+func rulesExcept(obs *awsop.Observed, mayGo func(id string) bool, known func(r *awsop.Rule, ours bool) bool) (keep []stack.Ref) {
+	identities := map[string]string{}
+	for _, tg := range obs.TargetGroups {
+		identities[tg.ARN] = tg.ID
+	}
 	for i := range obs.Rules {
 		r := &obs.Rules[i]
-		seen, ours := true, false
+		all, ours := true, false
 		for _, ref := range awsop.TargetGroupsOf(r.Actions) {
 			id := identities[ref.Literal]
 			ours = ours || id != ""
-			seen = seen && (id == "" || madeIn(namespaces, id))
+			all = all && (id == "" || mayGo(id))
 		}
-		if !seen || !ours && !slices.ContainsFunc(s.Rules, func(w stack.Rule) bool {
-			return canonical.Conditions(w.Conditions) == canonical.Conditions(r.Conditions) && canonical.Transforms(w.Transforms) == canonical.Transforms(r.Transforms) && canonical.SameActions(w.Actions, r.Actions, canonical.Literal)
-		}) {
+		if !all || !known(r, ours) {
 			keep = append(keep, stack.Literal(stack.KindRule, r.ARN))
 		}
 	}
@@ -66,24 +98,11 @@ func memberless(have *awsop.Listener, balancer string) stack.Listener {
 	return l
 }
 
-// madeIn reports whether a target group was made for an object of one of the namespaces.
-func madeIn(namespaces []string, id string) bool {
-	return slices.ContainsFunc(namespaces, func(n string) bool { return strings.HasPrefix(id, n+"/") })
-}
-
-// judged are the namespaces of which alone anything is deleted; none = all.
-func judged(keep stack.Keep) []string {
-	if keep.SeenNamespace != "" {
-		return []string{keep.SeenNamespace}
-	}
-	return keep.Departed
-}
-
 // ofDeparted reports whether a listener forwards to target groups, all of which are of objects that leave.
 func ofDeparted(keep stack.Keep, obs *awsop.Observed, l *awsop.Listener) bool {
 	refs := awsop.TargetGroupsOf(l.DefaultActions)
 	return len(refs) > 0 && !slices.ContainsFunc(refs, func(r stack.Ref) bool {
 		tg := obs.TargetGroup(r.Literal)
-		return tg == nil || !madeIn(keep.Departed, tg.ID)
+		return tg == nil || !keep.Departed.Made(tg.ID)
 	})
 }

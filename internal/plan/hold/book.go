@@ -107,8 +107,8 @@ func (b *Book) Restore(holds []Kept) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, k := range holds {
-		if _, err := scopeOf(k.Key); err == nil {
-			k.Hold.Scope, _ = scopeOf(k.Key)
+		if _, err := ParseKey(k.Key); err == nil {
+			k.Hold.Scope, _ = ParseKey(k.Key)
 			b.earlier[k.Key] = k.Hold
 		}
 	}

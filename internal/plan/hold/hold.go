@@ -73,8 +73,8 @@ func (s Scope) Key() string {
 	return "stack." + s.Kind + "." + s.Namespace + "." + s.Name
 }
 
-// scopeOf is the scope of a key. Namespaces have no dots; names may have some.
-func scopeOf(key string) (Scope, error) {
+// ParseKey is the scope of a key of the ConfigMap. Namespaces have no dots; names may have some.
+func ParseKey(key string) (Scope, error) {
 	kind, rest, _ := strings.Cut(key, ".")
 	switch {
 	case key == "all":
@@ -155,7 +155,7 @@ func Parse(data map[string]string) (holds []Hold, problems []Problem) {
 }
 
 func parse(key, value string) (Hold, error) {
-	scope, err := scopeOf(key)
+	scope, err := ParseKey(key)
 	if err != nil {
 		return Hold{}, err
 	}

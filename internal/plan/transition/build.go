@@ -17,6 +17,7 @@ type builder struct {
 	*Input
 	decision
 	reroutes bool // the default actions change
+	shared   bool // rules are of several namespaces
 	out      Transition
 	last     ID
 
@@ -121,10 +122,11 @@ func (b *builder) modifyListener(now bool) {
 
 func (b *builder) aside() stack.Ref { return stack.Ref{Kind: stack.KindListener, ID: b.Aside.ID} }
 
-// room moves observed rules only if all priorities behind them are taken.
+// room moves observed rules if new ones belong between them and no priority is free there, or if the order changes and all priorities behind
+// them are taken.
 func (b *builder) room() {
-	if moves, why := b.makeRoom(); len(moves) > 0 {
-		b.roomMade = b.setPriorities(moves, Change{Why: []string{why}})
+	if moves, why := b.makeRoom(b.Targets.Labels); len(moves) > 0 {
+		b.roomMade = b.setPriorities(moves, Change{Why: why})
 	}
 }
 
@@ -138,7 +140,10 @@ func (b *builder) prewarm() {
 		}
 		var staged ID
 		s := b.Targets.prewarm(p.Have.Actions, p.Want.Actions)
-		if p.awaits = s.awaited(); s.first != nil {
+		if p.awaits = s.awaited(); len(b.moves) > 0 && b.shared && b.moment(i) == beforeMove && !b.mayFollow(p) {
+			p.awaits = s.cold // the moves need the rule: its targets serve behind one in front of it already
+		}
+		if s.first != nil {
 			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(s.first)
 			staged = b.modifyRule(p, stack.Rule{Actions: s.first, Transforms: p.Have.Transforms}, Change{Why: []string{why}})
 		}
@@ -181,7 +186,7 @@ func (b *builder) create(p *Pair, observed []*awsop.Rule, order *overlapping) {
 	}
 	d := done{b.add(Change{
 		Action: plan.Create, Resource: p.ref(), Op: awsop.CreateRule{Rule: rule, Priority: p.at}, Sets: rule.Actions,
-		Why: []string{fmt.Sprintf("at %d: %s", p.at, b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
+		Why: []string{fmt.Sprintf("at %s: %s", p.placeText(), b.Targets.Labels.Rule(rule))}, Needs: []ID{b.roomMade}, After: order.sharing(rule.Conditions),
 	}), p}
 	order.add(d.id, rule.Conditions)
 	b.fresh = append(b.fresh, d)
@@ -226,7 +231,9 @@ func (b *builder) move() {
 		c.After = append(c.After, f.id)
 	}
 	for _, m := range b.modified {
-		c.Needs = append(c.Needs, m.id)
+		if !b.mayFollow(m.Pair) {
+			c.Needs = append(c.Needs, m.id)
+		}
 	}
 	c.Needs = append(c.Needs, b.roomMade)
 	b.moved = b.setPriorities(moves, c)
@@ -266,25 +273,36 @@ func (b *builder) tag() {
 func (b *builder) delete() {
 	var order overlapping
 	for _, old := range slices.Backward(b.surplus) {
+		of := b.Targets.namespaces(old.Actions)
 		c := Change{
 			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{Rule: ruleAt(old)},
-			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: order.sharing(old.Conditions), Releases: old.Actions,
+			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
 		}
-		if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
-			c.Needs = append(c.Needs, b.rerouted)
+		if b.shared && !b.succeeded(old, of) {
+			c.After = nil
 		}
-		for _, f := range b.fresh {
-			if !traffic.Disjoint(f.Want.Conditions, old.Conditions) {
-				c.Needs = append(c.Needs, f.id)
-			}
-		}
-		for _, m := range b.modified {
-			if m.Have.Priority > old.Priority && !traffic.Disjoint(m.Have.Conditions, old.Conditions) {
-				c.Needs = append(c.Needs, m.id)
-			}
-		}
+		c.Needs = append(c.Needs, b.before(old, of)...)
 		order.add(b.add(c), old.Conditions)
 	}
+}
+
+// before are the changes that must have succeeded before a rule goes, by the namespaces of its target groups: those that may take its requests.
+func (b *builder) before(old *awsop.Rule, of []string) (needs []ID) {
+	if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
+		needs = append(needs, b.rerouted)
+	}
+	takes := func(d *done) bool { return !b.shared || !apart(of, b.Targets.namespaces(d.Want.Actions)) }
+	for _, f := range b.fresh {
+		if !traffic.Disjoint(f.Want.Conditions, old.Conditions) && takes(&f) {
+			needs = append(needs, f.id)
+		}
+	}
+	for _, m := range b.modified {
+		if m.Have.Priority > old.Priority && !traffic.Disjoint(m.Have.Conditions, old.Conditions) && takes(&m) {
+			needs = append(needs, m.id)
+		}
+	}
+	return needs
 }
 
 // takesOver reports whether default actions answer the requests of a rule that goes: they give the same answer, or redirect every request.

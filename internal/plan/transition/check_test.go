@@ -25,6 +25,8 @@ type listener struct {
 	obs     awsop.Observed
 	pass    int             // tells rules apart that are created with the same identity
 	foreign map[string]bool // ARNs of rules that are not deleted
+	wanted  []string        // identities of target groups; others go
+	held    map[string]bool // those of them that may move
 }
 
 const listenerARN = "arn:listener"
@@ -44,8 +46,11 @@ func (l *listener) resolve(r stack.Ref) string {
 // input is what leads from the listener as it is to the wanted rules and default actions.
 func (l *listener) input(want []stack.Rule, defaults []stack.Action) Input {
 	in := Input{
-		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want), Stays: l.foreign, Default: l.obs.Listeners[0].DefaultActions,
+		Listener: stack.Ref{Kind: stack.KindListener, ID: "80"}, Application: true, Want: slices.Clone(want), Stays: l.foreign, Held: l.held, Default: l.obs.Listeners[0].DefaultActions,
 		Targets: &Targets{Resolve: l.resolve, Labels: stack.Labels{"arn:x": "x", "arn:y": "y"}, Observed: &l.obs, Uses: Uses(&l.obs, nil)},
+	}
+	for _, id := range l.wanted {
+		in.Targets.Wanted = append(in.Targets.Wanted, stack.TargetGroup{ID: id})
 	}
 	for i := range l.obs.Rules {
 		in.Observed = append(in.Observed, &l.obs.Rules[i])
@@ -180,7 +185,7 @@ func (l *listener) text() string {
 // draw draws rules over few hosts, paths and methods, so that many share requests, and default actions.
 func draw(t *rapid.T, label string) (rules []stack.Rule, defaults []stack.Action) {
 	answer := func() []stack.Action {
-		to := rapid.SampledFrom([]string{"200", "404", "x", "y", "z"}).Draw(t, label+" answer")
+		to := rapid.SampledFrom([]string{"200", "404", "x", "shop/y", "mal/z", "mal/w"}).Draw(t, label+" answer")
 		return answerWith(to)
 	}
 	for i := range rapid.IntRange(0, 5).Draw(t, label+" rules") {
@@ -209,7 +214,10 @@ func answerWith(to string) []stack.Action {
 
 // newListener holds rules at priorities from one on, so far apart.
 func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
-	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}}
+	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}, held: map[string]bool{}}
+	for _, id := range []string{"shop/y", "mal/z", "mal/w"} { // those of several namespaces
+		l.obs.TargetGroups = append(l.obs.TargetGroups, awsop.TargetGroup{ARN: "arn:" + id, TargetGroup: stack.TargetGroup{ID: id}})
+	}
 	l.obs = awsop.Advance(l.obs, awsop.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, awsop.Output{}, l.resolve)
 	for i, r := range rules {
 		arn := "arn:" + r.ID
@@ -225,18 +233,35 @@ func (l *listener) addForeign(priority int32) {
 	l.foreign["arn:theirs"] = true
 }
 
+// addHeld adds a rule that stays although it is not wanted, for some of requests, at a free priority from one on.
+func (l *listener) addHeld(path string, priority int32) {
+	for slices.ContainsFunc(l.obs.Rules, func(r awsop.Rule) bool { return r.Priority == priority }) {
+		priority++
+	}
+	r := stack.Rule{ID: "held", Conditions: []stack.Condition{{Field: stack.PathPattern, Values: []string{path}}}, Actions: answerWith("403")}
+	l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: priority}, awsop.Output{ID: "arn:held"}, l.resolve)
+	l.foreign["arn:held"], l.held["arn:held"] = true, true
+}
+
+// earlierDistance is how far apart earlier versions put the rules of a new listener.
+const earlierDistance = 100
+
 func TestARequestWithTheSameAnswerBeforeAndAfterGetsItInEveryOrderThatDependenciesAllow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		rules, defaults := draw(rt, "before")
-		from := rapid.SampledFrom([]int32{1, prioritySpacing, maxPriority - int32(max(len(rules), 1)) + 1}).Draw(rt, "first priority")
+		from := rapid.SampledFrom([]int32{1, earlierDistance, maxPriority - int32(max(len(rules), 1)) + 1}).Draw(rt, "first priority")
 		apart := int32(1)
-		if from == prioritySpacing {
-			apart = prioritySpacing
+		if from == earlierDistance {
+			apart = earlierDistance
 		}
 		l := newListener(rules, defaults, from, apart)
 		if from > 2 {
 			l.addForeign(from - 1 - rapid.Int32Range(0, 1).Draw(rt, "gap"))
+		}
+		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"shop/y", "mal/z", "mal/w"}), func(id string) string { return id }).Draw(rt, "wanted target groups")
+		if path := rapid.SampledFrom([]string{"", "/a/*", "/*"}).Draw(rt, "held"); path != "" && from < maxPriority-10 {
+			l.addHeld(path, rapid.Int32Range(1, 5*apart).Draw(rt, "held at"))
 		}
 		before := l.answers(rt)
 		want, wantDefaults := draw(rt, "after")
@@ -284,6 +309,20 @@ func TestTransitionsReadAsTheGoldenFile(t *testing.T) {
 		after, afterElse   string
 		from, apart        int32
 	}{
+		{"rules of a new listener", "", "404", "/a→200 /b→201 /*→202", "404", 1, 1},
+		{"a rule comes in front of others", "/b→200 /c→201", "404", "/a→202 /b→200 /c→201", "404", 1, 1},
+		{"a rule comes between others", "/a→200 /b→201 /*→202", "404", "/a→200 /b→201 /c→203 /*→202", "404", 1, 1},
+		{"two rules come in front of others", "/b→200 /d→201", "404", "/a→202 /b→200 /c→203 /d→201", "404", 1, 1},
+		{"a rule comes behind others", "/a→200 /b→201", "404", "/a→200 /b→201 /*→202", "404", 1, 1},
+		{"a rule goes", "/a→200 /b→201 /*→202", "404", "/a→200 /*→202", "404", 1, 1},
+		{"the last rule becomes the first", "/a→200 /b→201 /*→202", "404", "/*→202 /a→200 /b→201", "404", 1, 1},
+		{"the first rule becomes the last", "/a→200 /b→201 /*→202", "404", "/b→201 /*→202 /a→200", "404", 1, 1},
+		{"a rule comes in front of many", "/1→200 /2→200 /3→200 /4→200 /5→200 /6→200 /7→200", "404", "/0→201 /1→200 /2→200 /3→200 /4→200 /5→200 /6→200 /7→200", "404", 1, 1},
+		{"a rule comes and another goes", "/a→200 /b→201 /*→202", "404", "/c→203 /a→200 /*→202", "404", 1, 1},
+		{"a rule comes between those of an earlier version", "/a→200 /*→201", "404", "/a→200 /b→202 /*→201", "404", 100, 100},
+		{"a rule comes behind those of an earlier version", "/a→200 /b→201", "404", "/a→200 /b→201 /*→202", "404", 100, 100},
+		{"the first rule of an earlier version becomes the last", "/a→200 /b→201 /*→202", "404", "/b→201 /*→202 /a→200", "404", 100, 100},
+		{"a path comes in front of another, to targets of its own, and none is free", "/*→x", "404", "/a→y /*→x", "404", 1, 1},
 		{"nothing changes", "/a→x /*→y", "404", "/a→x /*→y", "404", 100, 100},
 		{"a path comes in front of another, to targets of its own", "/*→x", "404", "/a→y /*→x", "404", 100, 100},
 		{"a rule gets other targets", "/a→x", "404", "/a→y", "404", 100, 100},
@@ -324,9 +363,9 @@ func TestRulesThatFillTheEndBehindOneThatStaysPassItToMakeRoom(t *testing.T) {
 	const want = `make room
    1 SetRulePriorities 80: gather rules in front of one that stays, so that new rules find room behind them
 create and modify
-   2 CreateRule 80:2, needs 1: at 200: path /new → fixed response 202
+   2 CreateRule 80:2, needs 1: at 3, then 2: path /new → fixed response 202
 move
-   3 SetRulePriorities 80, needs 1, after 2: path /b → fixed response 201 50000 → 100; path /a → fixed response 200 49999 → 300
+   3 SetRulePriorities 80, needs 2 1: path /b → fixed response 201 50000 → 1; path /a → fixed response 200 49999 → 3
 `
 	if diff := gocmp.Diff(want, tr.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

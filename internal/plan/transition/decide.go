@@ -12,9 +12,18 @@ import (
 type decision struct {
 	pairs   []Pair        // in the wanted order
 	surplus []*awsop.Rule // to be deleted, by priority
+	held    []*awsop.Rule // that stay, though not wanted, and may move, by priority
+	shifted []shifted     // those of held that move
 	taken   map[int32]bool
-	moves   []awsop.RulePriority // of observed rules
+	room    []awsop.RulePriority // moves that keep the order, so that new rules find room
+	moves   []awsop.RulePriority // of observed rules, which change their order
 	floor   int32                // they belong behind this priority
+}
+
+// shifted is a rule that stays, and moves as another needs its priority.
+type shifted struct {
+	*awsop.Rule
+	at int32
 }
 
 // decide settles which rules are modified and which recreated, and the priorities. Without rename no rule gets other conditions than it has.
@@ -46,16 +55,19 @@ func (d decision) renamed(t *Targets) decision {
 			continue
 		}
 		old := p.Have.Conditions
-		apart := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
+		alone := !slices.ContainsFunc(d.surplus, func(s *awsop.Rule) bool { return s != p.Have && !traffic.Disjoint(s.Conditions, old) })
 		for j := range d.pairs {
 			o := &d.pairs[j]
 			changes := o.Have == nil || o.modify
-			apart = apart && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
+			alone = alone && (j == i || !changes || traffic.Disjoint(o.Want.Conditions, old))
 		}
 		if s := t.prewarm(p.Have.Actions, p.Want.Actions); len(s.cold) > 0 && !traffic.Disjoint(p.Want.Conditions, old) {
-			apart = false // what it answered before it answers on, until its new targets are healthy
+			alone = false // what it answered before it answers on, until its new targets are healthy
 		}
-		if !apart {
+		if apart(t.namespaces(p.Have.Actions), t.namespaces(p.Want.Actions)) {
+			alone = false // the end of a rule of one namespace must not fail with the new one of another
+		}
+		if !alone {
 			out.surplus = append(out.surplus, p.Have)
 			p.Have, p.modify = nil, false
 		}
@@ -66,7 +78,7 @@ func (d decision) renamed(t *Targets) decision {
 
 // inPlace pairs rules that are not wanted with new ones between the same neighbours.
 func (d decision) inPlace() decision {
-	out := decision{pairs: slices.Clone(d.pairs), taken: d.taken, floor: d.floor}
+	out := decision{pairs: slices.Clone(d.pairs), held: d.held, taken: d.taken, floor: d.floor}
 	stay(out.pairs, d.floor)
 	left := d.surplus
 	for _, s := range stretches(out.pairs, d.floor, maxPriority+1) {

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/transition"
 )
 
-// A path comes in front of another, and no priority is free there. Its requests get its own answer from the move on, and not before; what
+// A path comes in front of another, and no priority is free there. The others move on first, which no request notices; what
 // is not wanted any more goes last.
 func ExampleCompute() {
 	answer := func(id, path, text string) stack.Rule {
@@ -31,10 +31,10 @@ func ExampleCompute() {
 	})
 	fmt.Print(t)
 	// Output:
+	// make room
+	//    1 SetRulePriorities 80: path /* → fixed response 201 1 → 2; 1 to be deleted
 	// create and modify
-	//    1 CreateRule 80:1: at 100: path /cart/* → fixed response 200
-	// move
-	//    2 SetRulePriorities 80, after 1: path /* → fixed response 201 1 → 200; 1 to be deleted behind all others
+	//    2 CreateRule 80:1, needs 1: at 1: path /cart/* → fixed response 200
 	// delete
-	//    3 DeleteRule 80:2, needs 2: path /old → fixed response 202 is not wanted any more
+	//    3 DeleteRule 80:2, after 1: path /old → fixed response 202 is not wanted any more
 }

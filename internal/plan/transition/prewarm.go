@@ -83,6 +83,9 @@ func (t *Targets) stage(have, want []stack.Action) (s staging) {
 		return staging{}
 	}
 	staged, alive := standing(from)
+	if t.abandoned(alive, want) {
+		return staging{}
+	}
 	fresh := 0
 	for _, g := range to.TargetGroups {
 		if g.Weight != nil && *g.Weight == 0 && len(to.TargetGroups) > 1 {

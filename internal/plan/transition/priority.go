@@ -9,11 +9,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Rule priorities. A listener's rules need the right order, not particular numbers; gaps leave room for insertion, so that
-// a path in front of another costs one CreateRule.
+// Rule priorities. The rules of a new listener have the numbers 1, 2, 3, … in the order in which they are evaluated, as the existing controller
+// gives them. A rule that comes between others takes a number that is free there. If none is, one call moves those behind it that are in its way.
 const (
-	maxPriority     = 50000
-	prioritySpacing = 100
+	maxPriority = 50000
+	// besideOthers is the distance of rules that stand behind rules of others, who may add some.
+	besideOthers = 100
 )
 
 // stretch is a run of pairs between two fixed ones, or the ends.
@@ -34,13 +35,9 @@ func stretches(pairs []Pair, behind, end int32) (out []stretch) {
 	return append(out, stretch{pairs[from:], lo, end})
 }
 
-// spread gives the pairs free priorities: at the usual spacing at most if the end is open, evenly otherwise. It reports false if they do
-// not suffice.
-func (s stretch) spread(open bool, taken map[int32]bool) bool {
-	step := float64(s.hi-s.lo) / float64(len(s.pairs)+1)
-	if open && step > prioritySpacing {
-		step = prioritySpacing
-	}
+// spread gives the pairs free priorities, evenly, but at most so far apart. It reports false if they do not suffice.
+func (s stretch) spread(apart float64, taken map[int32]bool) bool {
+	step := min(float64(s.hi-s.lo)/float64(len(s.pairs)+1), apart)
 	last := s.lo
 	for i := range s.pairs {
 		p := max(s.lo+int32(step*float64(i+1)), last+1)
@@ -71,9 +68,20 @@ func (s stretch) spreadTight(taken map[int32]bool) bool {
 	return true
 }
 
-// arrange gives the pairs ascending priorities more than behind and less than end, none of taken. It reports false if there are too few between fixed ones.
-func arrange(pairs []Pair, taken map[int32]bool, behind, end int32) bool {
-	return !slices.ContainsFunc(stretches(pairs, behind, end), func(s stretch) bool { return !s.spread(s.hi == end, taken) })
+// arrange gives the pairs ascending priorities behind the floor, none of taken: between fixed ones evenly, behind the last one in a row. It
+// reports false if there are too few between fixed ones.
+func (d *decision) arrange(taken map[int32]bool) bool {
+	const end = maxPriority + 1
+	return !slices.ContainsFunc(stretches(d.pairs, d.floor, end), func(s stretch) bool {
+		apart := float64(end)
+		switch {
+		case s.hi == end && d.floor > 0:
+			apart = besideOthers
+		case s.hi == end:
+			apart = 1
+		}
+		return !s.spread(apart, taken)
+	})
 }
 
 // takeUpTo keeps rules behind a priority, or behind the last one that leaves room for all of them twice, as they may have to move.
@@ -127,22 +135,110 @@ func (d *decision) position() bool {
 	for _, r := range d.surplus {
 		taken[r.Priority] = true
 	}
-	if arrange(d.pairs, taken, d.floor, maxPriority+1) {
-		if !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed }) {
-			d.moves = nil
-			return true
-		}
-		if d.listMoves(false) {
-			return false
-		}
+	d.shifted, d.room = nil, nil
+	ordered := !slices.ContainsFunc(d.pairs, func(p Pair) bool { return p.Have != nil && !p.fixed })
+	switch fits := d.arrange(taken); {
+	case ordered && fits:
+		d.moves = nil
+		return true
+	case ordered:
+		d.makeWay()
+		return true
+	case fits && !d.trails() && d.listMoves(false):
+		return false
 	}
-	// No room where it is needed: give all of them new numbers, and leave some behind for what goes away.
-	for i := range d.pairs {
-		d.pairs[i].fixed = false
+	if d.shift(false, d.held) && d.listMoves(false) {
+		return false
 	}
-	arrange(d.pairs, d.taken, d.floor, maxPriority+1-int32(len(d.surplus)))
+	d.shift(true, d.held) // leaves room at the end for what goes away
 	d.listMoves(false)
 	return len(d.moves) == 0
+}
+
+// makeWay gives new rules numbers between others that keep their order: those in their way move on, also those that are to be deleted. As no
+// request notices that, it comes first, and no new rule waits for another one.
+func (d *decision) makeWay() {
+	along := slices.Concat(d.held, d.surplus)
+	sortByPriority(along)
+	if !d.shift(false, along) {
+		d.shift(true, along)
+	}
+	d.moves = nil
+	for _, p := range d.pairs {
+		if p.Have != nil && p.give != p.Have.Priority {
+			d.room = append(d.room, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
+		}
+	}
+	for _, s := range d.shifted {
+		d.room = append(d.room, awsop.RulePriority{Rule: ruleAt(s.Rule), Priority: s.at})
+	}
+}
+
+// trails reports whether an observed rule moves behind all that keep their priorities. The last number would then grow with each change
+// of the order, and the first ones be lost.
+func (d *decision) trails() bool {
+	for _, p := range slices.Backward(d.pairs) {
+		switch {
+		case p.fixed:
+			return false
+		case p.Have != nil:
+			return d.floor == 0
+		}
+	}
+	return false
+}
+
+// shift gives the pairs the priorities that the observed ones of them have, in the wanted order, and new ones the next free ones. Those in
+// whose way they are get the next ones, and so on, until none is in the way. Other rules that move along stay between the same neighbours.
+// If closed, all get the first free priorities. It reports false if there are too few.
+func (d *decision) shift(closed bool, along []*awsop.Rule) bool {
+	var numbers []int32 // of observed rules, in order
+	for _, p := range d.pairs {
+		if p.Have != nil && p.Have.Priority > d.floor {
+			numbers = append(numbers, p.Have.Priority)
+		}
+	}
+	slices.Sort(numbers)
+	last, taken, held := d.floor, maps.Clone(d.taken), make([]*awsop.Rule, 0, len(along))
+	for _, r := range along {
+		if r.Priority > d.floor {
+			delete(taken, r.Priority)
+			held = append(held, r)
+		}
+	}
+	next := func(from int32) int32 {
+		if last++; !closed {
+			last = max(last, from)
+		}
+		for taken[last] {
+			last++
+		}
+		return last
+	}
+	d.shifted = nil
+	pass := func(before int32) {
+		for ; len(held) > 0 && held[0].Priority < before; held = held[1:] {
+			if at := next(held[0].Priority); at != held[0].Priority {
+				d.shifted = append(d.shifted, shifted{held[0], at})
+			}
+		}
+	}
+	for i := range d.pairs {
+		p, own := &d.pairs[i], int32(0)
+		if p.Have != nil && p.Have.Priority > d.floor {
+			own, numbers = numbers[0], numbers[1:]
+			pass(own)
+		} else {
+			end := last + 2 // one that has the very next number stays in front of a new rule
+			if len(numbers) > 0 {
+				end = min(end, numbers[0])
+			}
+			pass(end)
+		}
+		p.give = next(own)
+	}
+	pass(maxPriority + 1)
+	return last <= maxPriority
 }
 
 // listMoves lists the moves that bring observed rules to their priorities, and those that are about to be deleted behind all others in their
@@ -152,6 +248,9 @@ func (d *decision) listMoves(all bool) (room bool) {
 	end, at := int32(0), int32(maxPriority)
 	for i := range d.pairs {
 		end = max(end, d.pairs[i].give)
+	}
+	for _, s := range d.shifted {
+		end = max(end, s.at)
 	}
 	d.moves, room = nil, true
 	for _, r := range slices.Backward(d.surplus) {
@@ -173,13 +272,16 @@ func (d *decision) listMoves(all bool) (room bool) {
 			d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(p.Have), Priority: p.give})
 		}
 	}
+	for _, s := range d.shifted {
+		d.moves = append(d.moves, awsop.RulePriority{Rule: ruleAt(s.Rule), Priority: s.at})
+	}
 	return room
 }
 
 // makeRoom chooses the priorities at which new rules are created: where they belong, or behind all others if others move. If the end is
 // taken, it returns the moves that close the gaps between observed rules before, which no request notices, or that gather these rules where
 // there is room for all, and why.
-func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
+func (d *decision) makeRoom(l stack.Labels) (room []awsop.RulePriority, why []string) {
 	var fresh []*Pair
 	for i := range d.pairs {
 		if p := &d.pairs[i]; p.Have == nil {
@@ -188,17 +290,20 @@ func (d *decision) makeRoom() (room []awsop.RulePriority, why string) {
 		}
 	}
 	if len(d.moves) == 0 || len(fresh) == 0 {
-		return nil, ""
+		return d.room, d.movesText(l)
 	}
-	existing := d.existing()
-	free := d.behind(existing[len(existing)-1].Priority, len(fresh))
+	existing, last := d.existing(), d.floor
+	if len(existing) > 0 {
+		last = existing[len(existing)-1].Priority
+	}
+	free := d.behind(last, len(fresh))
 	if free == nil {
 		var end int32
 		room, end = d.closeGaps(existing)
-		why = "close gaps, so that new rules find room behind all others"
+		why = []string{"close gaps, so that new rules find room behind all others"}
 		if free = d.behind(end, len(fresh)); free == nil {
 			room, end = d.gather(existing)
-			why = "gather rules in front of one that stays, so that new rules find room behind them"
+			why = []string{"gather rules in front of one that stays, so that new rules find room behind them"}
 			free = d.behind(end, len(fresh))
 		}
 		d.listMoves(true)
@@ -272,7 +377,8 @@ func (d *decision) gather(existing []*awsop.Rule) (moves []awsop.RulePriority, a
 		moves = append(moves, awsop.RulePriority{Rule: ruleAt(r), Priority: at})
 	}
 	widest.hi -= int32(len(d.surplus))
-	widest.spread(true, nil)
+	widest.spread(1, nil)
+	d.shifted = nil
 	return moves, at
 }
 

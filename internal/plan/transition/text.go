@@ -32,12 +32,41 @@ func (t *Targets) changes(p *Pair) (why []string) {
 	return why
 }
 
+// placeText says where a new rule is created, and where it moves.
+func (p *Pair) placeText() string {
+	if p.at == p.give {
+		return fmt.Sprint(p.at)
+	}
+	return fmt.Sprintf("%d, then %d", p.at, p.give)
+}
+
 // movesText says which observed rules get other priorities.
 func (d *decision) movesText(l stack.Labels) (why []string) {
-	for _, p := range d.pairs {
-		if p.Have != nil && p.give != p.Have.Priority {
-			why = append(why, fmt.Sprintf("%s %d → %d", l.Rule(*p.Want), p.Have.Priority, p.give))
+	for i := 0; i < len(d.pairs); {
+		p := &d.pairs[i]
+		if i++; p.Have == nil || p.give == p.Have.Priority {
+			continue
 		}
+		text := fmt.Sprintf("%s %d → %d", l.Rule(*p.Want), p.Have.Priority, p.give)
+		like := 0
+		for ; i+like < len(d.pairs) && alike(p, &d.pairs[i+like]); like++ {
+		}
+		if like >= mostListed {
+			text, i = fmt.Sprintf("%s, and %d rules behind it likewise", text, like), i+like
+		}
+		why = append(why, text)
+	}
+	staying := 0
+	for _, s := range d.shifted {
+		if !slices.Contains(d.surplus, s.Rule) {
+			staying++
+		}
+	}
+	if staying > 0 {
+		why = append(why, fmt.Sprintf("%d that stay", staying))
+	}
+	if n := len(d.shifted) - staying; n > 0 {
+		why = append(why, fmt.Sprintf("%d to be deleted", n))
 	}
 	behind := 0
 	for _, r := range d.surplus {
@@ -49,4 +78,12 @@ func (d *decision) movesText(l stack.Labels) (why []string) {
 		why = append(why, fmt.Sprintf("%d to be deleted behind all others", behind))
 	}
 	return why
+}
+
+// mostListed is how many rules that move as the one in front of them does are listed.
+const mostListed = 4
+
+// alike reports whether two observed rules move as far.
+func alike(a, b *Pair) bool {
+	return b.Have != nil && b.give-b.Have.Priority == a.give-a.Have.Priority
 }

@@ -1,17 +1,19 @@
 // Package transition computes how the rules and the default actions of one listener get from what is observed to what is wanted, such that a
 // request that gets the same answer before and after gets it all the time. Compute is pure: it returns phases of changes, with what each change
 // depends on, as a value to be checked; package diff turns them into steps. Which rules are wanted, which may be deleted, and tags
-// are decided there. It imports only the standard library, plan, stack, traffic, and canonical and elb of plan.
+// are decided there. It imports only the standard library, naming, plan, stack, traffic, and awsop and canonical of plan.
 //
 // Whatever order the dependencies leave open, no request notices the way, because:
 //
 //   - A rule's successor is there before the rule goes. New rules are created first to last where they share requests, so that none of them
 //     is met by what belongs to one in front of it.
+//   - If a new rule belongs where no priority is free, one atomic call moves those behind it on, in their order, before it is created.
 //   - If the order changes, new rules are created behind all others, where they take no requests, and one atomic call then puts everything
 //     in place, what is to be deleted behind all. Only if a rule that stays leaves no priorities behind the others do these pass it.
 //   - A rule is modified only where no request can notice: see moment and renamed. Else it is recreated.
 //   - What goes away goes last to first where it shares requests, after the default actions became what they shall be.
 //   - Requests get new targets only once these are healthy, as far as weights allow for it: see Targets.prewarm.
+//   - No change waits for targets of another namespace, see tenants.go.
 package transition
 
 import (
@@ -29,6 +31,7 @@ type Input struct {
 	Want     []stack.Rule    // in the order in which they are evaluated
 	Observed []*awsop.Rule   // those that may become wanted ones, by priority
 	Stays    map[string]bool // ARNs of those that are not deleted if they become none
+	Held     map[string]bool // ARNs of those of Stays that are ours: they move where another rule needs their priority
 	Taken    []int32         // priorities of further rules
 	Behind   int32           // the rules belong behind this priority, as far as there is room; 0 = anywhere
 
@@ -61,7 +64,7 @@ type Name string
 // The phases in their order.
 const (
 	ModifyListener  Name = "modify the listener"        // unless rules must be there first
-	MakeRoom        Name = "make room"                  // behind all rules, where new ones are created if the order changes
+	MakeRoom        Name = "make room"                  // between rules, or behind all of them if the order changes
 	Prewarm         Name = "prewarm"                    // the targets of rules that change
 	CreateAndModify Name = "create and modify"          // first to last
 	Move            Name = "move"                       // at once
@@ -102,11 +105,15 @@ func Compute(in Input) Transition {
 		if in.Stays[r.ARN] {
 			d.taken[r.Priority] = true
 			b.out.Stay = append(b.out.Stay, r)
+			if in.Held[r.ARN] {
+				d.held = append(d.held, r)
+			}
 		} else {
 			d.surplus = append(d.surplus, r)
 		}
 	}
 	d.takeUpTo(in.Behind)
+	b.shared = in.isShared()
 	b.reroutes = in.Modify != nil && !canonical.SameActions(in.Modify.Listener.DefaultActions, in.Default, in.Targets.Resolve)
 	b.decision = decide(d, in.Targets, !b.reroutes)
 	b.build()

@@ -10,6 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -203,13 +204,43 @@ func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.
 type Nodes struct {
 	serving []registrar.Endpoint // sorted, without port
 	skipped []registrar.Skipped
-	err     error // the selector is invalid
+	none    string // why there are none although the selector asks for some; empty = there are, or there is no selector
+	err     error  // the selector is invalid
 }
 
 // ChooseNodes chooses among nodes; a nil selector chooses all.
 func ChooseNodes(nodes []*corev1.Node, selector *metav1.LabelSelector, failOpen bool) (n Nodes) {
 	n.serving, n.skipped, n.err = registrar.NodeEndpoints(nodes, selector, 0, failOpen)
+	if n.err == nil && len(n.serving) == 0 && selector != nil {
+		n.none = whyNone(nodes, selector)
+	}
 	return n
+}
+
+// whyNone says why a selector chooses no node.
+func whyNone(nodes []*corev1.Node, selector *metav1.LabelSelector) string {
+	text := metav1.FormatLabelSelector(selector)
+	chosen, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil || !slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return chosen.Matches(labels.Set(n.Labels)) }) {
+		return "no node has the labels " + text
+	}
+	return "no node with the labels " + text + " is ready and may be a target"
+}
+
+// None are the findings that a target group is empty because of the node selector of its binding.
+func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (found diag.List) {
+	if n.none == "" {
+		return nil
+	}
+	text := fmt.Sprintf("target group %s has no targets, so its requests get no answer: %s", naming.OfTargetGroup(o.Spec.TargetGroupARN), n.none)
+	for _, x := range about() {
+		path, remedy := "", "label the nodes that are to be targets, or correct the labels that this object asks for"
+		if x.Kind == "TargetGroupBinding" {
+			path = "spec.nodeSelector"
+		}
+		found = append(found, diag.New(x, path, diag.NoTargets, text, remedy))
+	}
+	return found
 }
 
 // Instances are the targets of a binding at a node port.

@@ -106,3 +106,29 @@ func TestAFindingNamesAFewEndpoints(t *testing.T) {
 		t.Errorf("%d wanted, told %v", len(wanted), about)
 	}
 }
+
+func TestSelectorThatChoosesNoNodeIsReported(t *testing.T) {
+	t.Parallel()
+	labelled := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"pool": "web"}}}
+	selector := func(value string) *metav1.LabelSelector {
+		return &metav1.LabelSelector{MatchLabels: map[string]string{"pool": value}}
+	}
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	about := func() []diag.Object {
+		return []diag.Object{{Kind: "TargetGroupBinding", Namespace: "shop", Name: "web"}, {Kind: "Ingress", Namespace: "shop", Name: "web"}}
+	}
+	for name, c := range map[string]struct {
+		selector *metav1.LabelSelector
+		want     string
+	}{
+		"no selector":        {nil, ""},
+		"labels of no node":  {selector("api"), "no node has the labels pool=api"},
+		"a node not ready":   {selector("web"), "no node with the labels pool=web is ready and may be a target"},
+		"selector of nobody": {&metav1.LabelSelector{}, "no node with the labels <none> is ready and may be a target"},
+	} {
+		found := ChooseNodes([]*corev1.Node{labelled}, c.selector, false).None(o, about)
+		if c.want == "" && len(found) > 0 || c.want != "" && (len(found) != 2 || !strings.Contains(found[1].Text, c.want) || found[0].Path != "spec.nodeSelector") {
+			t.Errorf("%s: %v", name, found)
+		}
+	}
+}

@@ -48,14 +48,18 @@ func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, end
 	unclear = append(unclear, undecided...)
 	found = NetworkProblem(o, diag.EndpointNotResolved, err)
 	found = append(append(found, exceeding...), where.doubtful()...)
+	told := map[Mistake]bool{}
 	for _, m := range mistakes {
-		d := diag.New(bindingobject.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy)
-		if !slices.Contains(found, d) {
-			found = append(found, d)
+		if !told[m] && len(told) < mostMistakes {
+			told[m] = true
+			found = append(found, diag.New(bindingobject.BindingObject(o), m.Path, diag.InvalidNetworking, m.Text, m.Remedy))
 		}
 	}
 	return need, unclear, found, err == nil && len(undecided) == 0 && !slices.ContainsFunc(mistakes, func(m Mistake) bool { return !m.Read })
 }
+
+// mostMistakes is how many mistakes of one binding are told.
+const mostMistakes = 50
 
 // ofPodsAndNodes leaves out the endpoints without Pod of a binding of addresses. Whoever may write EndpointSlices names them, and their security groups are
 // the matter of whoever runs what is there.
@@ -100,6 +104,10 @@ func JoinOnce(errs []error) error {
 // Permissions are the rules that the binding's networking asks of one group, for the endpoints behind it. Of what is not known,
 // because of a mistake or as the port is one by name and no endpoint is known, unclear are all rules that it may stand for.
 func (n *Networks) Permissions(ctx context.Context, o *v1beta1.TargetGroupBinding, members []registrar.Endpoint) (perms, unclear []stack.Permission, mistakes []Mistake) {
+	if text, remedy := sgsync.TooMany(o.Spec.Networking); text != "" {
+		every := []sgsync.Ports{{From: 0, To: 65535}}
+		return nil, slices.Concat(fromAnywhere("tcp", every), fromAnywhere("udp", every)), []Mistake{{"spec.networking.ingress", text, remedy, false}}
+	}
 	for i, rule := range o.Spec.Networking.Ingress {
 		at := fmt.Sprintf("spec.networking.ingress[%d]", i)
 		if len(rule.From) == 0 {

@@ -36,6 +36,24 @@ func NameWithoutPods(b *v1beta1.TargetGroupBinding, p v1beta1.NetworkingPort) (t
 	return fmt.Sprintf("named ports can only be used with pod endpoints: %q", p.Port.StrVal), "write the number of the node port"
 }
 
+// mostPermissions is how many pairs of a peer and a port the networking of a binding may have. AWS admits 1,000 rules of a security group at
+// most; ports that follow each other are one rule.
+const mostPermissions = 20_000
+
+// TooMany is what is wrong with networking that has more peers times ports than any security group admits; empty if nothing is. They are
+// counted before they are multiplied.
+func TooMany(networking *v1beta1.TargetGroupBindingNetworking) (text, remedy string) {
+	total := 0
+	for _, rule := range networking.Ingress {
+		total += max(1, len(rule.From)) * max(1, len(rule.Ports))
+	}
+	if total <= mostPermissions {
+		return "", ""
+	}
+	return fmt.Sprintf("the networking has %d pairs of a peer and a port, and at most %d are admitted", total, mostPermissions),
+		"name fewer peers, or wider ranges, or fewer ports"
+}
+
 // Mistakes are what of the networking of a binding means nothing, whatever its pods and security groups are.
 func Mistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
 	if b.Spec.Networking == nil {
@@ -43,6 +61,10 @@ func Mistakes(b *v1beta1.TargetGroupBinding) (found diag.List) {
 	}
 	note := func(path, text, remedy string) {
 		found = append(found, diag.New(bindingobject.BindingObject(b), path, diag.InvalidNetworking, text, remedy))
+	}
+	if text, remedy := TooMany(b.Spec.Networking); text != "" {
+		note("spec.networking.ingress", text, remedy)
+		return found
 	}
 	for i, rule := range b.Spec.Networking.Ingress {
 		if len(rule.From) == 0 {

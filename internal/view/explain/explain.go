@@ -309,6 +309,37 @@ func (x *explainer) tags(o compile.Origin, tags map[string]string) []Field {
 	return out
 }
 
+// certificates are those of a listener in AWS's order: one field for all, or one for each where members of a group brought them.
+func certificates(o compile.Origin, l stack.Listener) (out []Field) {
+	var all []string
+	from := map[intent.Source]bool{}
+	for _, c := range slices.Concat(l.Certificates, l.SNI) {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+			from[o.Fields["Certificates["+c+"]"]] = true
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if len(from) < 2 {
+		return []Field{field("certificates", strings.Join(all, ", "), source(o, "Certificates"))}
+	}
+	for n, c := range all {
+		name := "certificate"
+		if n == 0 {
+			name = "default certificate"
+		}
+		s := o.Fields["Certificates["+c+"]"]
+		f := field("certificates", c, written(s))
+		if f.Name = name; f.Source == "" && s != (intent.Source{}) {
+			f.Default = "found in ACM for the hosts of " + s.Object().String()
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
 func (x *explainer) listener(l stack.Listener) Listener {
 	o := x.origin(stack.KindListener, l.ID)
 	out := Listener{Port: l.Port, Protocol: l.Protocol, Frontend: l.LoadBalancer.ID == stack.FrontendIdentity, Default: stack.Labels{}.Actions(l.DefaultActions)}
@@ -323,13 +354,7 @@ func (x *explainer) listener(l stack.Listener) Listener {
 			out.Fields = append(out.Fields, field(name, value, source(o, key)))
 		}
 	}
-	var all []string
-	for _, c := range slices.Concat(l.Certificates, l.SNI) {
-		if !slices.Contains(all, c) {
-			all = append(all, c)
-		}
-	}
-	add("certificates", strings.Join(all, ", "), "Certificates")
+	out.Fields = append(out.Fields, certificates(o, l)...)
 	add("TLS policy", l.SSLPolicy, "SSLPolicy")
 	add("ALPN", l.ALPN, "ALPN")
 	if m := l.Mutual; m != nil {

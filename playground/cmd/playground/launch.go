@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-lbc/lbc/playground/cluster"
 	"github.com/k8s-lbc/lbc/playground/environment"
 	"github.com/k8s-lbc/lbc/playground/manifest"
+	"github.com/k8s-lbc/lbc/playground/node"
 	"github.com/k8s-lbc/lbc/playground/repository"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
@@ -36,6 +37,7 @@ type launch struct {
 	noGatewayAPI   bool
 	accelerators   bool
 	families       string
+	images         string
 	manifests      []string
 	from           string
 	values         []string
@@ -60,6 +62,7 @@ func (l *launch) addFlags(c *cobra.Command) {
 	f.BoolVar(&l.noGatewayAPI, "without-gateway-api", false, "start a cluster without the Gateway API: no definitions of its kinds and of the controller's for it, no GatewayClasses")
 	f.BoolVar(&l.accelerators, "global-accelerator", false, "install the definition of GlobalAccelerators, and have the controller serve them")
 	f.StringVar(&l.families, "ip-families", "ipv4", "IP families of nodes, pods and Services: ipv4, or ipv4,ipv6")
+	f.StringVar(&l.images, "images", "", "YAML file that says which images serve what: patterns with ports, texts and protocols (docs/tasks/foreign-suites.md)")
 	f.StringVar(&l.listen, "aws-listen", "", "address of the simulated AWS API (default: a free port of 127.0.0.1)")
 	f.DurationVar(&l.startTimeout, "start-timeout", 2*time.Minute, "maximum time for the start")
 }
@@ -71,14 +74,13 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 	if _, err := cluster.ReadManifests(l.manifests...); err != nil {
 		return o, fmt.Errorf("--install: %w", err)
 	}
-	switch l.families {
-	case "", "ipv4":
-	case "ipv4,ipv6":
-		o.DualStack = true
-	default:
-		return o, fmt.Errorf("--ip-families %q is not ipv4 or ipv4,ipv6", l.families)
-	}
 	var err error
+	if o.DualStack, err = dualStack(l.families); err != nil {
+		return o, err
+	}
+	if o.StandIns, err = l.standIns(); err != nil {
+		return o, err
+	}
 	if o.Release, err = l.release(); err != nil {
 		return o, err
 	}
@@ -123,6 +125,33 @@ func (l *launch) options(dir state.Dir, root repository.Root) (environment.Optio
 		o.Account = &file
 	}
 	return o, nil
+}
+
+// dualStack reads --ip-families.
+func dualStack(families string) (bool, error) {
+	switch families {
+	case "", "ipv4":
+		return false, nil
+	case "ipv4,ipv6":
+		return true, nil
+	}
+	return false, fmt.Errorf("--ip-families %q is not ipv4 or ipv4,ipv6", families)
+}
+
+// standIns reads the file of --images.
+func (l *launch) standIns() ([]node.StandIn, error) {
+	if l.images == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(l.images)
+	if err != nil {
+		return nil, fmt.Errorf("--images: %w", err)
+	}
+	list, err := node.ParseStandIns(l.images, content)
+	if err != nil {
+		return nil, fmt.Errorf("--images: %w", err)
+	}
+	return list, nil
 }
 
 // release is what --from and --values describe; nil without them.

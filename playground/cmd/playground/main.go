@@ -14,12 +14,16 @@ import (
 
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/sandbox"
 )
 
 // version is set by the linker.
 var version = "v0.0.0-dev"
 
 func main() {
+	if sandbox.Inside() {
+		os.Exit(sandbox.Main())
+	}
 	dropForeignFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once; the controller goes with it

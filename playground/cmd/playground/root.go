@@ -32,6 +32,7 @@ Without a command it runs "up".`,
 		Example: `  playground up                            start, apply an example, stay until Ctrl-C
   playground kubectl get ingress -A        in another terminal: the cluster,
   playground curl http://NAME/             a load balancer by its DNS name,
+  playground exec -- go test ./e2e/...     a program that resolves names by itself,
   playground aws resources                 the account
   playground controller restart            the controller alone
   playground fault add CreateRule --kind throttled   AWS refuses
@@ -45,7 +46,7 @@ Without a command it runs "up".`,
 	root.PersistentFlags().StringVar(&s.stateDir, "state-dir", "", "directory of the running playground's state (default $XDG_STATE_HOME/lbc-playground, or below ~/.local/state)")
 	root.PersistentFlags().StringVar(&s.repo, "repo", "", "checkout of the repository with config/crd and examples (default: the one around the working directory or the binary)")
 	root.Flags().AddFlagSet(up.Flags())
-	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newAWS(s), newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s))
+	root.AddCommand(up, newDown(s), newStatus(s), newEnv(s), newApply(s), newKubectl(s), newCurl(s), newExec(s), newAWS(s), newLogs(s), newController(s), newAPIServer(s), newNode(s), newFault(s), newClock(s), newRun(s), newBench(s))
 	return root
 }
 

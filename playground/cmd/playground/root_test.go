@@ -15,10 +15,14 @@ import (
 
 	"github.com/k8s-lbc/lbc/playground/curl"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/sandbox"
 	"github.com/k8s-lbc/lbc/playground/state"
 )
 
 func TestMain(m *testing.M) {
+	if sandbox.Inside() {
+		os.Exit(sandbox.Main())
+	}
 	dropForeignFlags()
 	os.Exit(m.Run())
 }
@@ -58,7 +62,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 func TestErrorsWithoutAPlaygroundNameTheCommandThatStartsOne(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"apply", "-f", "x.yaml"}, {"logs"},
+		{"status"}, {"down"}, {"kubectl", "get", "pods"}, {"curl", "http://example.com"}, {"aws", "resources"}, {"aws", "calls"}, {"exec", "--", "true"}, {"apply", "-f", "x.yaml"}, {"logs"},
 		{"controller", "stop"}, {"controller", "start"}, {"controller", "restart", "--controller-arg=--log-level=debug"},
 		{"controller", "kill"}, {"controller", "upgrade", "x"}, {"apiserver", "restart"}, {"apiserver", "pause"}, {"apiserver", "resume"},
 		{"apiserver", "cut"}, {"apiserver", "snapshot"}, {"apiserver", "restore"},
@@ -99,6 +103,7 @@ func TestMistakesAreReportedWithTheirRemedy(t *testing.T) {
 		"open " + missing:                                          {"up", "-f", missing, "--controller", binary},
 		"document 1: error converting YAML":                        {"up", "-f", broken, "--controller", binary},
 		"is not json":                                              {"aws", "resources", "-o", "wide"},
+		"needs a command":                                          {"exec"},
 		"needs one URL":                                            {"curl"},
 		`not also ["b"]`:                                           {"curl", "a", "b"},
 		"needs a file with manifests":                              {"run", "--once"},
@@ -107,6 +112,8 @@ func TestMistakesAreReportedWithTheirRemedy(t *testing.T) {
 		`"playground controller", did you mean restart?`:           {"controller", "restrat"},
 		"--replicas 0 is not a positive number":                    {"up", "--replicas", "0", "--no-controller"},
 		"--replicas and --no-controller":                           {"up", "--replicas", "2", "--no-controller"},
+		"--images: ":                                               {"up", "--images", missing, "--controller", binary},
+		"--images: " + broken + ": line 1: ":                       {"up", "--images", broken, "--controller", binary},
 		"--install: ":                                              {"up", "--install", missing, "--controller", binary},
 		"--install: " + broken:                                     {"up", "--install", broken, "--controller", binary},
 	} {
@@ -123,6 +130,8 @@ func TestCompletionHasKubectlsWordsAndOurValues(t *testing.T) {
 		"--show-ev": {"kubectl", "describe", "--show-e"},
 		"instant":   {"up", "--profile", ""},
 		"wide":      {"aws", "calls", "-o", ""},
+		"--names":   {"exec", "--na"},
+		"none":      {"exec", "--names", ""},
 		"restart":   {"controller", "re"},
 		"upgrade":   {"controller", "up"},
 		"throttled": {"fault", "add", "CreateRule", "--kind", ""},

@@ -170,8 +170,8 @@ func member(namespace, name, path, order string) string {
 }
 
 // TestRulesOfAGroupChangeTheirOrderInPlace shows that requests get the answers of the new order of
-// a group after at most one call that moves rules. This is case 17. Rules are numbered with gaps,
-// so that a new first member moves no other rule; a member that changes its place does, in one call
+// a group after at most one call that moves rules. This is case 17. Rules are numbered 1, 2, 3, …
+// after each change: a new first member, and one that changes its place, move the others in one call
 // for all.
 func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 	t.Parallel()
@@ -181,8 +181,8 @@ func TestRulesOfAGroupChangeTheirOrderInPlace(t *testing.T) {
 	lb := check(t, c, ns, "ing-z", balancer{})
 	// rules are the paths of the rules in order, and their ARNs.
 	rules := func() (paths, arns []string) {
-		for _, r := range c.LoadBalancer(t, lb.Name).Listeners[0].Rules {
-			if r.Priority != "default" {
+		for i, r := range c.LoadBalancer(t, lb.Name).Listeners[0].Rules {
+			if r.Priority == fmt.Sprint(i+1) {
 				paths = append(paths, r.Conditions[0].Values...)
 				arns = append(arns, r.ARN)
 			}

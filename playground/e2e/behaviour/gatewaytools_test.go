@@ -141,8 +141,8 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 	if out := planOfFile(""); !strings.Contains(out, "gateway.k8s.aws.alb:"+ns+"/web: nothing to do\n") {
 		t.Errorf("the plan of the manifest as it was applied:\n%s", out)
 	}
-	out = planOfFile("gateway.k8s.aws/rule-construction: compatible")
-	if !strings.Contains(out, `matches host regex ^shop\.example\.com(:[0-9]+)?$, path /* → host shop.example.com, path /*`) || !strings.Contains(out, "0 to create, 1 to change, 0 to replace, 0 to delete") {
+	out = planOfFile("gateway.k8s.aws/rule-construction: standard")
+	if !strings.Contains(out, `matches host shop.example.com, path /* → host regex ^shop\.example\.com(:[0-9]+)?$, path /*`) || !strings.Contains(out, "0 to create, 1 to change, 0 to replace, 0 to delete") {
 		t.Errorf("the plan of the other construction:\n%s", out)
 	}
 }

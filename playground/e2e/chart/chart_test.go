@@ -186,6 +186,9 @@ func TestTheAPIServerAcceptsEachObjectOfTheChart(t *testing.T) {
 			"objectSelector": map[string]any{"matchExpressions": []any{map[string]any{"key": "a", "operator": "Exists"}}, "matchLabels": map[string]any{"b": "c"}},
 			"updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxUnavailable": 1}}, "clusterSecretsPermissions": map[string]any{"allowAllSecrets": true},
 		},
+		"scaled": {"annotations": map[string]any{"a": "b"}, "autoscaling": map[string]any{
+			"enabled": true, "minReplicas": 2, "autoscaleBehavior": map[string]any{"scaleDown": map[string]any{"stabilizationWindowSeconds": 600}},
+		}},
 		"watched": {"ingressClass": "", "metricsBindAddr": "0", "replicaCount": 1, "rbac": map[string]any{"create": true}, "serviceAccount": map[string]any{"create": false}},
 	} {
 		of["clusterName"], of["nameOverride"] = "demo-cluster", "another" // the names of the running release have other owners

@@ -22,21 +22,28 @@ import (
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/hack/pages"
 	"github.com/k8s-lbc/lbc/playground/curl"
+	"github.com/k8s-lbc/lbc/playground/foreign"
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/kubectl"
+	"github.com/k8s-lbc/lbc/playground/sandbox"
+	"github.com/k8s-lbc/lbc/playground/state"
 )
 
-// Variables by which this test binary is one of the tools that the pages use: kubectl and curl of the playground.
+// Variables by which this test binary is one of the tools that the pages use: kubectl, curl and exec of the playground.
 const (
 	toolVariable      = "LBC_TASKS_TOOL"
 	simulatorVariable = "LBC_TASKS_SIMULATOR"
 )
 
 func TestMain(m *testing.M) {
+	if sandbox.Inside() {
+		os.Exit(sandbox.Main())
+	}
 	if tool := os.Getenv(toolVariable); tool != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		status := runTool(ctx, tool, os.Args[1:])
@@ -50,13 +57,19 @@ func TestMain(m *testing.M) {
 func runTool(ctx context.Context, tool string, args []string) int {
 	var err error
 	status := 1
-	if tool == "kubectl" {
+	switch tool {
+	case "playground":
+		if status, err = runExec(ctx, args); err == nil {
+			return status
+		}
+		status = 1
+	case "kubectl":
 		streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 		err = kubectl.Run(ctx, os.Getenv("KUBECONFIG"), filepath.Join(os.TempDir(), "kubectl"), streams, args...)
 		if exit := new(kubectl.ExitError); errors.As(err, &exit) {
 			status = exit.Code
 		}
-	} else {
+	default:
 		err = runCurl(ctx, args)
 		if exit := new(curl.ExitError); errors.As(err, &exit) {
 			status = exit.Code
@@ -67,6 +80,32 @@ func runTool(ctx context.Context, tool string, args []string) int {
 		return status
 	}
 	return 0
+}
+
+// runExec does what "playground exec -- COMMAND" does, for the playground of the variables. Where no network of its own is permitted, the command has the
+// variables only; curl of this test finds load balancers all the same.
+func runExec(ctx context.Context, args []string) (int, error) {
+	if len(args) < 3 || args[0] != "exec" || args[1] != "--" {
+		return 0, fmt.Errorf("playground %q is not known here: only exec -- COMMAND", args)
+	}
+	e := state.Endpoints{
+		Kubeconfig: os.Getenv("KUBECONFIG"), Simulator: os.Getenv("AWS_ENDPOINT_URL"), Region: os.Getenv("AWS_REGION"), VPC: os.Getenv("VPC_ID"), Cluster: os.Getenv("CLUSTER_NAME"),
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", e.Kubeconfig)
+	if err != nil {
+		return 0, err
+	}
+	e.APIServer = config.Host
+	settings, err := simclient.New(e.Simulator, nil).Settings(ctx)
+	if err != nil {
+		return 0, err
+	}
+	e.DNS = settings.DNS
+	status, err := foreign.Run(ctx, e, os.Environ(), args[2:])
+	if not := new(sandbox.NotPermittedError); errors.As(err, &not) {
+		return foreign.RunWithVariables(ctx, e, os.Environ(), args[2:])
+	}
+	return status, err
 }
 
 func runCurl(ctx context.Context, args []string) error {
@@ -99,7 +138,7 @@ func newReader(t *testing.T, c *harness.Cluster) *reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tool := range []string{"kubectl", "curl"} {
+	for _, tool := range []string{"kubectl", "curl", "playground"} {
 		script := fmt.Sprintf("#!/bin/sh\n%s=%s exec %q \"$@\"\n", toolVariable, tool, self)
 		if err := os.WriteFile(filepath.Join(bin, tool), []byte(script), 0o700); err != nil { //nolint:gosec // a program
 			t.Fatal(err)

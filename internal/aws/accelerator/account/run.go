@@ -58,7 +58,7 @@ func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator
 			out.Blocked++
 			continue
 		}
-		answer, err := a.write(ctx, p.Key, op, resolve)
+		answer, err := a.write(awsclient.WithSubject(ctx, awsclient.SubjectOfStep(p.Key, s)), p.Key, op, resolve)
 		if err != nil {
 			failed[s.ID] = true
 			a.judge(p.Key, s, err, &out)

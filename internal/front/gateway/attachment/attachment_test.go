@@ -73,6 +73,7 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 		{"a protocol twice that the port does not have", Application, "{name: a, port: 80, protocol: HTTP, hostname: a.com}, {name: b, port: 80, protocol: TCP}, {name: c, port: 80, protocol: TCP}", "a: valid, b: ProtocolConflict, c: ProtocolConflict"},
 		{"a kind of the other family at a protocol of the other family", Application, "{name: a, port: 443, protocol: TLS, allowedRoutes: {kinds: [{kind: HTTPRoute}]}}", "a: InvalidRouteKinds"},
 		{"TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}}", "a: InvalidRouteKinds"},
+		{"only TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}]}}", "a: valid"},
 		{"one mode of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Passthrough}}", "a: valid, b: valid"},
 	} {
 		if got := Judge(gateway(t, c.listeners), nil, c.family, noNamespaces).text(); got != c.want {
@@ -95,7 +96,9 @@ func TestSupportedKindsAreThoseAskedForThatTheListenerCanHave(t *testing.T) {
 		{Network, "protocol: TCP", "TCPRoute"},
 		{Network, "protocol: UDP", "UDPRoute"},
 		{Network, "protocol: TLS", "TLSRoute TCPRoute"},
-		{Network, "protocol: TLS, tls: {mode: Passthrough}", "TLSRoute"},
+		{Network, "protocol: TLS, tls: {mode: Passthrough}", "TLSRoute TCPRoute"},
+		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}]}", "TCPRoute"},
+		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: UDPRoute}]}", ""},
 		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: HTTPRoute}, {kind: HTTPRoute}, {kind: Nonsense}]}", "HTTPRoute"},
 		{Application, "protocol: HTTP, allowedRoutes: {kinds: [{kind: Nonsense}]}", ""},
 		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TLSRoute"},

@@ -350,7 +350,7 @@ func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatew
 	}
 	if l.AllowedRoutes == nil || len(l.AllowedRoutes.Kinds) == 0 {
 		for _, k := range known.kinds {
-			if known.family == family && (k != "TCPRoute" || !l.Passthrough()) {
+			if known.family == family {
 				add(k)
 			}
 		}
@@ -370,10 +370,16 @@ func (l *Listener) supportedKinds(family Family, known protocol, fail func(gatew
 }
 
 // admits reports whether a listener can have routes of a kind: one of the Gateway's family, and of that of the listener's protocol. TLS that passes
-// through is for TLSRoutes.
+// through is for TLSRoutes, and for TCPRoutes unless allowedRoutes names both: a port has one route, and the Gateway API's is the TLSRoute.
 func (l *Listener) admits(kind gatewayv1.Kind, family Family, known protocol) bool {
 	if !slices.Contains(routeKinds[family], kind) || known.family != "" && !slices.Contains(routeKinds[known.family], kind) {
 		return false
 	}
-	return l.mode() != string(gatewayv1.TLSModePassthrough) || kind == "TLSRoute"
+	switch {
+	case l.mode() != string(gatewayv1.TLSModePassthrough), kind == "TLSRoute":
+		return true
+	case kind == "TCPRoute":
+		return !slices.ContainsFunc(l.AllowedRoutes.Kinds, func(k gatewayv1.RouteGroupKind) bool { return k.Kind == "TLSRoute" })
+	}
+	return false
 }

@@ -93,7 +93,7 @@ func (t *translation) application(sites []site) {
 	t.noteLost()
 	places := t.places(sites)
 	for i := range places {
-		t.listen(places[i].port, places[i].protocol)
+		t.noteHosts(t.listen(places[i].port, places[i].protocol))
 		t.http = t.http || places[i].protocol != protocolHTTPS
 	}
 	rules := t.rules()
@@ -194,7 +194,7 @@ func (t *translation) unit(r *routeRule, j int, p *place, h placedHost) *unit {
 	}
 	conditions := m.conditions
 	if h.Name != "" {
-		conditions = append(append(make([]stack.Condition, 0, len(conditions)+1), c.Host(h.Name)), conditions...)
+		conditions = append(append(make([]stack.Condition, 0, len(conditions)+1), t.in.host(p.site, h.Name)), conditions...)
 	}
 	u := &unit{position: position, route: intent.Route{
 		Source: t.source(r.at), Ports: []int32{p.port}, Precedence: c.Precedence(position), Verbatim: c == rule.Compatible, Conditions: conditions,

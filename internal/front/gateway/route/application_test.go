@@ -365,7 +365,17 @@ spec: {parentRefs: [{name: gw, sectionName: wild}], rules: [{matches: [{path: {v
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	in.Construction = rule.Compatible
+	in.Hosts = rule.PlainHosts
+	e = loadBalancer(in, Translate(in))
+	got = nil
+	for _, m := range e.Members {
+		got = append(got, routesText(m)...)
+	}
+	want = []string{`80 host*.example.com → 404`, `80 hosta.example.com → 404`, `80 hostc.org path/* → any=1`, `80 host*.example.com path/w|/w/* → wild=1`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("with plain hosts:", diff)
+	}
+	in.Construction, in.Hosts = rule.Compatible, ""
 	if own := Isolation(in); own != nil {
 		t.Error(own)
 	}

@@ -45,9 +45,18 @@ func (in *Input) oldest(sites []site) map[int32]int {
 	return out
 }
 
-// compareAt orders routes of a port: the one that came to it first. A route that only a ListenerSet of another namespace than the Gateway's
+// compareAt orders routes of a port: the one that came to it first. Where TLS passes through, TLSRoutes come before TCPRoutes, which earlier versions
+// did not attach there. A route that only a ListenerSet of another namespace than the Gateway's
 // brings to the port came with that, and of the same age it comes behind.
 func (in *Input) compareAt(s *site, a, b int) int {
+	if first := s.firstKind(); first != "" {
+		if x, y := in.Routes[a].Route.Kind == first, in.Routes[b].Route.Kind == first; x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+	}
 	at, guest := in.arrival(s, a)
 	other, otherGuest := in.arrival(s, b)
 	if n := at.Compare(other); n != 0 {
@@ -60,6 +69,14 @@ func (in *Input) compareAt(s *site, a, b int) int {
 		return -1
 	}
 	return Compare(in.Routes[a], in.Routes[b])
+}
+
+// firstKind is the kind whose routes come first at a port; empty = all are equal.
+func (s *site) firstKind() gatewayv1.Kind {
+	if slices.ContainsFunc(s.listeners, func(i int) bool { return s.all[i].Passthrough() }) {
+		return "TLSRoute"
+	}
+	return ""
 }
 
 // arrival is when a route came to a port.
@@ -95,12 +112,16 @@ func (t *translation) network(sites []site, instead func(port int32) *Attached) 
 		if !s.on(t.route) {
 			continue
 		}
-		t.listen(s.port, s.protocol)
+		t.noteHosts(t.listen(s.port, s.protocol))
 		backends, ok := t.targets(t.networkRefs(), place{site: s}, "spec.rules")
 		if other := instead(s.port); other != nil {
 			t.effective = true // it is accepted
-			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, which is older: a network load balancer has one route for a port",
-				s.port, other.Route.Kind, other.Route.Namespace, other.Route.Name), "use another port, or have the other route deleted")
+			why := "which is older"
+			if first := s.firstKind(); other.Route.Kind == first && t.route.Route.Kind != first {
+				why = "which comes first where TLS passes through"
+			}
+			t.ignored("spec.parentRefs", fmt.Sprintf("port %d is served by %s %s/%s, %s: a network load balancer has one route for a port",
+				s.port, other.Route.Kind, other.Route.Namespace, other.Route.Name, why), "use another port, or have the other route deleted")
 			continue
 		}
 		t.hostless(s)

@@ -78,6 +78,7 @@ func TestRoutesOfNetworkLoadBalancers(t *testing.T) {
 		"TLS that ends":               {networkRoute("TLSRoute", "r", "ends", backs(db)), "443 TLS → db:ip:TLS=1", "", ""},
 		"TLS that ends with a Secret": {networkRoute("TLSRoute", "r", "ends-here", backs(db)), "444 TLS → db:ip:TCP=1", "", ""},
 		"TLS that passes":             {networkRoute("TLSRoute", "r", "passes", backs(db)), "445 TCP → db:ip:TCP=1", "", ""},
+		"TCP where TLS passes":        {networkRoute("TCPRoute", "r", "passes", backs(db)), "445 TCP → db:ip:TCP=1", "", ""},
 		"a chained Gateway":           {networkRoute("TCPRoute", "r", "tcp", backs("{kind: Gateway, group: gateway.networking.k8s.io, name: ready, port: 443}")), "5432 TCP → ready:alb:TCP=1", "", ""},
 		"one that is not ready":       {networkRoute("TCPRoute", "r", "tcp", backs("{kind: Gateway, group: gateway.networking.k8s.io, name: waiting, port: 443}, "+db)), "5432 TCP → db:ip:TCP=1", "", "BackendNotFound: Gateway (shop:waiting) is not usable yet, LB ARN is not provisioned)"},
 		"one that does not exist":     {networkRoute("TCPRoute", "r", "tcp", backs("{kind: Gateway, group: gateway.networking.k8s.io, name: gone, port: 443}")), "5432 TCP →", "", "BackendNotFound: Gateway (shop:gone) not found)"},
@@ -120,6 +121,22 @@ func TestTheOldestRouteServesAPort(t *testing.T) {
 	s, _ := built(t, in)
 	if len(s.Listeners) != 1 || s.Listeners[0].Port != 5432 {
 		t.Errorf("listeners of ports without routes are built: %+v", s.Listeners)
+	}
+}
+
+// TestTLSRouteComesFirstWhereTLSPasses has an older TCPRoute at the port, as one without sectionName is. Earlier versions attached only the TLSRoute.
+func TestTLSRouteComesFirstWhereTLSPasses(t *testing.T) {
+	t.Parallel()
+	old := networkRoute("TCPRoute", "a", "passes", backs("{name: dns, port: 53}"))
+	old = strings.Replace(old, "{name: a}", `{name: a, creationTimestamp: "2020-01-01T00:00:00Z"}`, 1)
+	young := strings.Replace(networkRoute("TLSRoute", "b", "passes", backs("{name: db, port: 5432}")), "{name: b}", `{name: b, creationTimestamp: "2021-01-01T00:00:00Z"}`, 1)
+	decided := Translate(input(t, rule.Standard, decode(t, aroundNetwork+old+young)))
+	if got := listenersText(decided[1]); got != "445 TCP → db:ip:TCP=1" {
+		t.Error(got)
+	}
+	d := decided[0]
+	if d.Refused != nil || len(d.Found) != 1 || !strings.Contains(d.Found[0].Text, "port 445 is served by TLSRoute shop/b, which comes first where TLS passes through") {
+		t.Error(d.Refused, d.Found)
 	}
 }
 

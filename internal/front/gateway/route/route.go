@@ -34,7 +34,8 @@ type Input struct {
 	Config       Config
 	Gateway      *gatewayv1.Gateway
 	Family       attachment.Family // Application or Network
-	Construction rule.Construction
+	Construction rule.Construction // Standard or Compatible
+	Hosts        rule.Construction // of hosts; empty = Construction
 	Defaults     configuration.Defaults
 	Listeners    *attachment.Listeners
 	Routes       []Attached
@@ -113,7 +114,12 @@ func Isolation(in Input) []intent.Route {
 	if in.Family == attachment.Network {
 		return nil
 	}
-	return isolation(sitesOf(in.Listeners, in.QUIC), in.Construction, ObjectOf(in.Gateway, "Gateway"))
+	return in.isolation(sitesOf(in.Listeners, in.QUIC))
+}
+
+// host is the condition of a hostname at a port.
+func (in *Input) host(s *site, name string) stack.Condition {
+	return cmp.Or(in.Hosts, in.Construction).At(s.protocol, s.port).Host(name)
 }
 
 // ObjectOf names an object of a kind in diagnostics.

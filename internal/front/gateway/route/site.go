@@ -8,7 +8,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/lib/sorting"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
@@ -132,7 +131,8 @@ func (s *site) owned(own, host string) bool {
 }
 
 // isolation are the rules of Isolation.
-func isolation(sites []site, c rule.Construction, gateway diag.Object) (out []intent.Route) {
+func (in *Input) isolation(sites []site) (out []intent.Route) {
+	c, gateway := in.Construction, ObjectOf(in.Gateway, "Gateway")
 	for i := range sites {
 		s := &sites[i]
 		hosts, done := s.hostnames(), map[string]bool{}
@@ -147,7 +147,7 @@ func isolation(sites []site, c rule.Construction, gateway diag.Object) (out []in
 			p := rule.Position{Listener: h, Host: attachment.Hostname{Name: h}, Last: true}
 			out = append(out, intent.Route{
 				Source: intent.At(gateway, fmt.Sprintf("hostname %s of listeners", h)), Ports: []int32{s.port},
-				Precedence: c.Precedence(p), Conditions: []stack.Condition{c.Host(h)}, Actions: fixed("404"),
+				Precedence: c.Precedence(p), Conditions: []stack.Condition{in.host(s, h)}, Actions: fixed("404"),
 			})
 		}
 	}
@@ -169,6 +169,25 @@ type placedHost struct {
 	attachment.Hostname
 	listener string // hostname of the listener, or of a claim
 	wide     string // in the compatible construction, the hostname that the rules at a claim are for otherwise
+}
+
+// noteHosts records the hosts that the route serves on a secure port, for which certificates are found.
+func (t *translation) noteHosts(l *intent.Listener) {
+	if l.Protocol != protocolHTTPS && l.Protocol != protocolTLS {
+		return
+	}
+	for _, d := range t.route.Decisions {
+		for _, a := range d.Attached {
+			if t.in.Listeners.All[a.Listener].Port != l.Port {
+				continue
+			}
+			for _, h := range a.Hostnames {
+				if !slices.Contains(l.Hosts, h.Name) {
+					l.Hosts = append(l.Hosts, h.Name)
+				}
+			}
+		}
+	}
 }
 
 // places are the ports that a route is attached to. In the standard construction each hostname is served at each listener that has it; in

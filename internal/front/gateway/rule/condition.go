@@ -22,7 +22,32 @@ const (
 	Compatible Construction = "compatible"
 	// Standard makes rules that match what the Gateway API says: hosts with a port, and wildcard characters as what they are.
 	Standard Construction = "standard"
+	// PlainHosts is Standard with plain values for hosts on the ports of HTTP and HTTPS, 80 and 443, to which clients send no port. They do not match a
+	// host with a port.
+	PlainHosts Construction = "plain-hosts"
 )
+
+// Valid reports whether a text names a construction.
+func (c Construction) Valid() bool { return c == Compatible || c == Standard || c == PlainHosts }
+
+// At is the construction of hosts at a port, by the protocol of its listeners.
+func (c Construction) At(protocol string, port int32) Construction {
+	switch {
+	case c != PlainHosts:
+		return c
+	case protocol == "HTTP" && port == 80, protocol == "HTTPS" && port == 443:
+		return Compatible
+	}
+	return Standard
+}
+
+// Rules is the construction of everything but hosts.
+func (c Construction) Rules() Construction {
+	if c == PlainHosts {
+		return Standard
+	}
+	return c
+}
 
 // maxValue is the longest value of a condition, in characters.
 const maxValue = 128

@@ -135,6 +135,24 @@ func TestHostsAreMatchedWithAPortInTheStandardConstruction(t *testing.T) {
 	}
 }
 
+func TestPlainHostsAreOnDefaultPortsOnly(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		protocol string
+		port     int32
+		want     Construction
+	}{
+		{"HTTP", 80, Compatible}, {"HTTPS", 443, Compatible}, {"HTTP", 443, Standard}, {"HTTPS", 80, Standard}, {"HTTP", 8080, Standard}, {"HTTPS", 8443, Standard},
+	} {
+		if got := PlainHosts.At(c.protocol, c.port); got != c.want {
+			t.Errorf("%s %d: %s", c.protocol, c.port, got)
+		}
+		if Standard.At(c.protocol, c.port) != Standard || Compatible.At(c.protocol, c.port) != Compatible {
+			t.Errorf("%s %d: another construction depends on the port", c.protocol, c.port)
+		}
+	}
+}
+
 func TestTransformsOfPathsAnswerAsTheGatewayAPIDefines(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -71,6 +71,7 @@ type checking struct {
 	// discovered: the listeners stand for the first one of the object, which leaves protocol or ports to a load balancer.
 	discovered bool
 	found      []Finding
+	entered    map[Finding]bool // those of found
 }
 
 // Spec returns the findings about a declaration, in the order of the spec's fields. The namespace is that of the object, and the region that of the cluster, or
@@ -88,6 +89,10 @@ func Discovered(spec *agav1beta1.GlobalAcceleratorSpec, namespace, region string
 
 func (c *checking) all() []Finding {
 	spec := c.spec
+	if text := TooLarge(spec); text != "" {
+		c.add(Limits, "spec.listeners", text, "use several accelerators")
+		return c.found
+	}
 	c.addresses()
 	c.tags()
 	c.listeners()
@@ -100,6 +105,31 @@ func (c *checking) all() []Finding {
 		c.regions(i)
 	}
 	return c.found
+}
+
+// AWS raises quotas of accelerators on request. Nobody has been given more than these: what is beyond is neither read nor compared.
+const (
+	mostListeners = 10 * accelerator.MaxListeners
+	mostParts     = 10 * accelerator.MaxListeners * accelerator.MaxEndpointGroups
+)
+
+// TooLarge is why a declaration is refused by its size alone; empty if it is not.
+func TooLarge(spec *agav1beta1.GlobalAcceleratorSpec) string {
+	parts := 0
+	for i := range spec.Listeners {
+		parts += len(spec.Listeners[i].EndpointGroups) + len(spec.Listeners[i].PortRanges)
+		for j := range spec.Listeners[i].EndpointGroups {
+			g := &spec.Listeners[i].EndpointGroups[j]
+			parts += len(g.Endpoints) + len(g.PortOverrides)
+		}
+	}
+	if n := len(spec.Listeners); n > mostListeners {
+		return fmt.Sprintf("%d listeners are declared, and the controller admits %d of an accelerator", n, mostListeners)
+	}
+	if parts > mostParts {
+		return fmt.Sprintf("%d endpoint groups, endpoints, port ranges and port overrides are declared, and the controller admits %d of an accelerator", parts, mostParts)
+	}
+	return ""
 }
 
 // Update returns the findings about a change of a declaration that AWS has carried out before.
@@ -131,9 +161,14 @@ func (c *checking) warn(check Check, path, text, remedy string) {
 
 // enter enters a finding once: two discovered listeners have the same endpoint groups.
 func (c *checking) enter(f Finding) {
-	if !slices.Contains(c.found, f) {
-		c.found = append(c.found, f)
+	if c.entered[f] {
+		return
 	}
+	if c.entered == nil {
+		c.entered = map[Finding]bool{}
+	}
+	c.entered[f] = true
+	c.found = append(c.found, f)
 }
 
 func (c *checking) listenerPath(i int) string { return fmt.Sprintf("spec.listeners[%d]", c.at(i)) }

@@ -60,6 +60,9 @@ func (e *Endpoint) path() string {
 
 // Endpoints are the endpoints of an object in the order of its spec, as the objects that they name show them.
 func Endpoints(v *objects.View, ga *agav1beta1.GlobalAccelerator) []Endpoint {
+	if check.TooLarge(&ga.Spec) != "" { // it is refused, and none of its objects matter
+		return nil
+	}
 	var out []Endpoint
 	for i := range ga.Spec.Listeners {
 		for j := range ga.Spec.Listeners[i].EndpointGroups {

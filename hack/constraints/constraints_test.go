@@ -1,0 +1,196 @@
+// Package constraints compares package constraint, by which the controller leaves out what AWS refuses, with the simulator, which judges by itself.
+// It has tests only.
+package constraints
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+const certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
+
+// bench is a simulated account with a load balancer of each type, and what an application load balancer and a network load balancer have.
+type bench struct {
+	*testing.T
+	sim       *awssim.Simulator
+	priority  int32
+	secure    string                        // ARN of an HTTPS listener
+	target    string                        // ARN of a target group for HTTP
+	resources map[constraint.Subject]string // ARNs of what has attributes
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	sim, err := awssim.New(awssim.Options{Clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	b := &bench{T: t, sim: sim, resources: map[constraint.Subject]string{}}
+	alb, nlb := b.balancer("application"), b.balancer("network")
+	b.target = b.group("HTTP")
+	b.group("TCP")
+	udp := b.group("UDP")
+	b.listener(alb, "HTTP", 80, b.target)
+	b.secure = b.listener(alb, "HTTPS", 443, b.target)
+	b.listener(nlb, "TCP", 80, b.resources[constraint.Subject{Kind: constraint.TargetGroup, Protocol: "TCP", TargetType: "ip"}])
+	b.listener(nlb, "UDP", 53, udp)
+	return b
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) balancer(kind string) string {
+	b.Helper()
+	out, err := b.sim.Balancing.CreateLoadBalancer(b.Context(), &elbv2.CreateLoadBalancerInput{Name: aws.String(kind), Type: types.LoadBalancerTypeEnum(kind), Scheme: "internal",
+		Subnets: []string{"subnet-0a1de0000000000a2", "subnet-0a1de0000000000b2"}})
+	b.must(err)
+	arn := aws.ToString(out.LoadBalancers[0].LoadBalancerArn)
+	b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: stack.LoadBalancerType(kind)}] = arn
+	return arn
+}
+
+func (b *bench) group(protocol string) string {
+	b.Helper()
+	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), &elbv2.CreateTargetGroupInput{Name: aws.String(protocol), Protocol: types.ProtocolEnum(protocol), Port: aws.Int32(80), TargetType: "ip",
+		VpcId: aws.String("vpc-0a1de000000000001")})
+	b.must(err)
+	arn := aws.ToString(out.TargetGroups[0].TargetGroupArn)
+	b.resources[constraint.Subject{Kind: constraint.TargetGroup, Protocol: protocol, TargetType: "ip"}] = arn
+	return arn
+}
+
+func (b *bench) listener(of, protocol string, port int32, target string) string {
+	b.Helper()
+	in := &elbv2.CreateListenerInput{LoadBalancerArn: &of, Protocol: types.ProtocolEnum(protocol), Port: &port, DefaultActions: []types.Action{{Type: "forward", TargetGroupArn: &target}}}
+	if protocol == "HTTPS" {
+		in.Certificates = []types.Certificate{{CertificateArn: aws.String(certificate)}}
+	}
+	out, err := b.sim.Balancing.CreateListener(b.Context(), in)
+	b.must(err)
+	arn := aws.ToString(out.Listeners[0].ListenerArn)
+	b.resources[constraint.Subject{Kind: constraint.Listener, Protocol: protocol}] = arn
+	return arn
+}
+
+// write sends an operation as the controller does.
+func (b *bench) write(op plan.Operation) error {
+	_, err := awsclient.Write(b.Context(), awsclient.Clients{ELBV2: b.sim.Balancing}, op, func(r stack.Ref) string { return r.Literal })
+	return err
+}
+
+// rule creates a rule at the HTTPS listener.
+func (b *bench) rule(conditions []stack.Condition, actions []stack.Action, transforms []stack.Transform) error {
+	b.priority++
+	return b.write(awsop.CreateRule{Priority: b.priority, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, b.secure), Conditions: conditions, Actions: actions, Transforms: transforms}})
+}
+
+// forward is an action that is right.
+func (b *bench) forward() stack.Action {
+	one := int32(1)
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, b.target), Weight: &one}}}}
+}
+
+// refused requires that AWS refuses as invalid what a row names as an example.
+func (b *bench) refused(what string, example any, err error) {
+	b.Helper()
+	if err == nil || awsclient.Classify(err).Class != "invalid" {
+		b.Errorf("%s: the simulator takes %+v: %v", what, example, err)
+	}
+}
+
+var path = []stack.Condition{{Field: stack.PathPattern, Values: []string{"/a"}}}
+
+func TestSimulatorRefusesEachExampleOfRules(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.must(b.rule(path, []stack.Action{b.forward()}, nil))
+	for _, row := range constraint.Conditions {
+		for _, c := range row.Refused {
+			b.refused(row.Name, c, b.rule([]stack.Condition{c}, []stack.Action{b.forward()}, nil))
+		}
+	}
+	for _, row := range constraint.Actions {
+		for _, a := range row.Refused {
+			actions := []stack.Action{a}
+			switch {
+			case a.Forward != nil:
+				f := *a.Forward
+				f.TargetGroups = append([]stack.WeightedTargetGroup(nil), f.TargetGroups...)
+				f.TargetGroups[0].TargetGroup = stack.Literal(stack.KindTargetGroup, b.target)
+				actions[0].Forward = &f
+			case a.OIDC != nil || a.Cognito != nil || a.JWT != nil:
+				actions = append(actions, b.forward())
+			}
+			b.refused(row.Name, a, b.rule(path, actions, nil))
+		}
+	}
+	for _, row := range constraint.Transforms {
+		for _, x := range row.Refused {
+			b.refused(row.Name, x, b.rule(path, []stack.Action{b.forward()}, []stack.Transform{x}))
+		}
+	}
+}
+
+// set sets an attribute of a resource.
+func (b *bench) set(s constraint.Subject, key, value string) error {
+	arn, one := b.resources[s], map[string]string{key: value}
+	switch s.Kind {
+	case constraint.LoadBalancer:
+		return b.write(awsop.ModifyLoadBalancerAttributes{LoadBalancer: stack.Literal(stack.KindLoadBalancer, arn), Attributes: one})
+	case constraint.TargetGroup:
+		return b.write(awsop.ModifyTargetGroupAttributes{TargetGroup: stack.Literal(stack.KindTargetGroup, arn), Attributes: one})
+	default:
+		return b.write(awsop.ModifyListenerAttributes{Listener: stack.Literal(stack.KindListener, arn), Attributes: one})
+	}
+}
+
+// TestSimulatorRefusesWhatTheTableOfAttributesRefuses sets each attribute of each kind, at each resource, to many values.
+func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	values := []string{"true", "false", "on", "off", "0", "1", "30", "60", "100", "350", "4000", "604800", "append", "defensive", "round_robin", "lb_cookie", "nosniff", "X-Name", "GET,POST", "any_availability_zone", "a"}
+	taken, left := 0, 0
+	for at := range constraint.Attributes {
+		a := &constraint.Attributes[at]
+		for s := range b.resources {
+			for _, v := range append(values, a.Refused...) {
+				err := b.set(s, a.Key, v)
+				if r := constraint.OfAttribute(s, a.Key, v); r.Problem != "" {
+					left++
+					b.refused(fmt.Sprintf("%s of %+v", a.Key, s), v, err)
+				} else if err == nil {
+					taken++
+				}
+			}
+		}
+		for s := range b.resources {
+			for _, v := range a.Refused {
+				if a.Has(s) && constraint.OfAttribute(s, a.Key, v).Problem == "" {
+					t.Errorf("%s: the table admits %q", a.Key, v)
+				}
+			}
+		}
+	}
+	if taken < 100 || left < 500 {
+		t.Errorf("%d values are taken, %d left out", taken, left)
+	}
+}

@@ -1,0 +1,63 @@
+package awsclient
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Subject is what a write to AWS is about, for the record of what was done.
+type Subject struct {
+	Unit string // the key of the stack or binding
+	Text string // the resource, or the targets
+}
+
+type subjectKey struct{}
+
+// WithSubject marks the calls made under the returned context.
+func WithSubject(ctx context.Context, s Subject) context.Context {
+	return context.WithValue(ctx, subjectKey{}, s)
+}
+
+// SubjectOf is what the calls under a context are about; ok is false if nothing says so.
+func SubjectOf(ctx context.Context) (s Subject, ok bool) {
+	s, ok = ctx.Value(subjectKey{}).(Subject)
+	return s, ok
+}
+
+// mostNamed is how many targets the text of a subject names.
+const mostNamed = 10
+
+// SubjectOfStep is the subject of the calls of a step: its targets, its resource, or what the operation names.
+func SubjectOfStep(of stack.Key, s plan.Step) Subject {
+	out := Subject{Unit: of.String()}
+	switch op := s.Op.(type) {
+	case awsop.RegisterTargets:
+		out.Text = addresses(op.Targets)
+	case awsop.DeregisterTargets:
+		out.Text = addresses(op.Targets)
+	default:
+		r := s.Resource
+		if refs := s.Op.Refs(); r == (stack.Ref{}) && len(refs) > 0 {
+			r = refs[0]
+		}
+		out.Text = strings.TrimSpace(string(r.Kind) + " " + cmp.Or(r.ID, r.Literal))
+	}
+	return out
+}
+
+func addresses(all []awsop.Target) string {
+	names := make([]string, 0, mostNamed+1)
+	for _, t := range all[:min(len(all), mostNamed)] {
+		names = append(names, t.Address())
+	}
+	if more := len(all) - mostNamed; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,114 @@
+package compile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+const authority = "arn:aws:acm-pca:us-west-2:111122223333:certificate-authority/1"
+
+// importing gives a member an HTTPS listener with a certificate from a Secret.
+func importing(names ...string) func(*intent.Member) {
+	return func(m *intent.Member) {
+		requesting("", names...)(m)
+		m.Certificates[0].ID = naming.ImportedCertificateID(m.Object.Namespace, "tls")
+		m.Certificates[0].Import = &stack.KeyPair{Hash: "h", Algorithm: "EC_prime256v1"}
+		m.Listeners[len(m.Listeners)-1].Owned = []string{m.Certificates[0].ID}
+	}
+}
+
+// naming443 gives a member an HTTPS listener with a certificate by its ARN.
+func naming443(arn string) func(*intent.Member) {
+	return func(m *intent.Member) {
+		m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", Certificates: set(m, "certificate-arn", []string{arn})})
+	}
+}
+
+// servingHosts has a member serve hosts by a condition each.
+func servingHosts(values ...string) func(*intent.Member) {
+	return func(m *intent.Member) {
+		m.Routes = nil
+		for _, v := range values {
+			m.Routes = append(m.Routes, route(m.Object, v, "/*", m.Object.Name))
+		}
+	}
+}
+
+func aged(seconds int64) func(*intent.Member) {
+	return func(m *intent.Member) { m.Created = seconds }
+}
+
+// TestCertificateForHostsOfOthersIsNotUsed has a member of a group bring a certificate that nobody has proved.
+func TestCertificateForHostsOfOthersIsNotUsed(t *testing.T) {
+	t.Parallel()
+	const theirARN = "arn:aws:acm:us-west-2:111122223333:certificate/theirs"
+	issued := func(names ...string) facts.OwnCertificate {
+		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("mal", "tls"), Status: "ISSUED", Names: names, Since: time.Unix(100, 0)}
+	}
+	for name, c := range map[string]struct {
+		victim, attacker string // hosts
+		namespace        string // of the attacker; empty = mal
+		brings           func(*intent.Member)
+		age              int64 // of the attacker; the victim has 10
+		own              []facts.OwnCertificate
+		refused, used    bool
+	}{
+		"a Secret for the host":                     {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 20, refused: true},
+		"a Secret for the host and its own":         {victim: "a.test", attacker: "b.test", brings: importing("b.test", "a.test"), age: 20, refused: true},
+		"a Secret, and it serves the host, too":     {victim: "a.test", attacker: "a.test", brings: importing("a.test"), age: 20, refused: true},
+		"capital letters":                           {victim: "A.test", attacker: "b.test", brings: importing("a.TEST"), age: 20, refused: true},
+		"a wildcard":                                {victim: "a.x.test", attacker: "b.test", brings: importing("*.x.test"), age: 20, refused: true},
+		"a name below the victim's wildcard":        {victim: "*.x.test", attacker: "b.test", brings: importing("a.b.x.test"), age: 20, refused: true},
+		"two wildcards":                             {victim: "*.x.test", attacker: "b.test", brings: importing("*.x.test"), age: 20, refused: true},
+		"a private authority":                       {victim: "a.test", attacker: "b.test", brings: requesting(authority, "a.test"), age: 20, refused: true},
+		"a certificate of another stack by its ARN": {victim: "a.test", attacker: "b.test", brings: naming443(theirARN), age: 20, refused: true},
+		"a certificate that ACM issued":             {victim: "a.example.com", attacker: "b.test", brings: requesting("", "a.example.com"), age: 20},
+		"hosts of its own":                          {victim: "a.test", attacker: "b.test", brings: importing("b.test"), age: 20},
+		"a wildcard has one label":                  {victim: "a.y.x.test", attacker: "b.test", brings: importing("*.x.test"), age: 20},
+		"it came first":                             {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 5},
+		"it is of the same namespace":               {victim: "a.test", attacker: "b.test", brings: importing("a.test"), namespace: "shop", age: 20},
+		"the Secret served with the name":           {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 20, own: []facts.OwnCertificate{issued("a.test")}, used: true},
+		"the Secret served with other names":        {victim: "a.test", attacker: "b.test", brings: importing("a.test"), age: 20, own: []facts.OwnCertificate{issued("b.test")}, refused: true, used: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.namespace == "" {
+				c.namespace = "mal"
+			}
+			lb := loadBalancer(ingress("shop", "victim", aged(10), servingHosts(c.victim), naming443(certificate1)), ingress(c.namespace, "evil", aged(c.age), servingHosts(c.attacker), c.brings))
+			lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
+			f := owning(c.own...)
+			f.Certificates = map[string]facts.Certificate{
+				certificate1: {ARN: certificate1, Status: "ISSUED", Domains: []string{"a.test"}},
+				theirARN:     {ARN: theirARN, Status: "ISSUED", Domains: []string{"a.test"}, Owned: true},
+			}
+			cfg := config()
+			cfg.OwnCertificates = true
+			r := Compile(lb, f, cfg, nil)
+			s := mustBuild(t, r)
+			told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return d.Code == diag.CertificateRefused && d.Object.Name == "evil" })
+			if told != c.refused {
+				t.Errorf("refused: %t, %v", told, r.Diagnostics)
+			}
+			if declared := len(s.Certificates) > 0; declared == c.refused {
+				t.Errorf("certificates of the stack: %v", s.Certificates)
+			}
+			used := slices.ContainsFunc(s.Listeners, func(l stack.Listener) bool {
+				text := fmt.Sprint(l.Certificates, l.SNI)
+				return l.Port == 443 && (strings.Contains(text, ownARN) || strings.Contains(text, theirARN))
+			})
+			if used != c.used {
+				t.Errorf("used: %t, %v", used, s.Listeners)
+			}
+		})
+	}
+}

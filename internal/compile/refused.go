@@ -1,0 +1,166 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// setRefusedAside makes each route of which AWS is certain to refuse a rule an unserved one: its last good version serves, or its requests get
+// an error, and never the answer of a wider rule.
+func setRefusedAside(lb *intent.LoadBalancer) {
+	if lb.Type != stack.Application {
+		return
+	}
+	cloned := false
+	for i := range lb.Members {
+		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool { return quarantine.Refused(&r) != "" }) {
+			continue
+		}
+		if !cloned {
+			lb.Members, cloned = slices.Clone(lb.Members), true // which are the caller's
+		}
+		setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
+	}
+}
+
+// setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places.
+func setRoutesAside(m *intent.Member, unavailable *stack.FixedResponse) {
+	before, unserved := m.Routes, m.Unserved
+	m.Routes, m.Unserved, m.Reached = make([]intent.Route, 0, len(before)), make([]intent.Unserved, 0, len(unserved)+1), slices.Clone(m.Reached)
+	for at := range before {
+		for len(unserved) > 0 && unserved[0].Before <= at {
+			unserved[0].Before = len(m.Routes)
+			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
+		}
+		r := before[at]
+		reached(m, &r)
+		problem := quarantine.Refused(&r)
+		if problem == "" {
+			m.Routes = append(m.Routes, r)
+			continue
+		}
+		u := intent.Unserved{Route: r, Before: len(m.Routes), Path: r.Source.Place(), Text: problem, Remedy: "correct the value, or remove it"}
+		u.Route.Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: unavailable}}
+		u.Route.Authentication, u.Route.Transforms = nil, nil
+		if constraint.OfConditions(r.Conditions) != "" { // what had the requests before is not known
+			u.Route.Conditions = nil
+			u.Stand, _ = constraint.Cover(r.Conditions)
+		}
+		m.Unserved = append(m.Unserved, u)
+	}
+	for _, u := range unserved {
+		u.Before = len(m.Routes)
+		m.Unserved = append(m.Unserved, u)
+	}
+}
+
+// reached notes the Services of other namespaces that a route forwards to, as the object may do that now.
+func reached(m *intent.Member, r *intent.Route) {
+	for _, a := range r.Actions {
+		for _, b := range a.Backends {
+			if g := b.TargetGroup; g != nil && g.ServiceName != "" && g.ServiceNamespace != m.Object.Namespace {
+				m.Reached = appendOnce(m.Reached, g.ServiceNamespace+"/"+g.ServiceName)
+			}
+		}
+	}
+}
+
+// admitted are the attributes of a resource without those that AWS is certain to refuse: with one, it refuses the whole call. Each is reported.
+func (b *build) admitted(s constraint.Subject, all map[string]string, from func(key string) intent.Source, among []int) map[string]string {
+	out := all
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		refusal := constraint.OfAttribute(s, key, all[key])
+		if refusal.Problem == "" {
+			continue
+		}
+		if len(out) == len(all) {
+			out = maps.Clone(all)
+		}
+		delete(out, key)
+		b.noteRefused(refusal, from(key), among)
+	}
+	return out
+}
+
+// noteRefused reports an attribute that is left out, on the object that sets it, or where none of the members does on the first of them.
+func (b *build) noteRefused(r constraint.Refusal, source intent.Source, among []int) {
+	i := slices.IndexFunc(among, func(i int) bool { return b.members[i].Object == source.Object() })
+	switch {
+	case i >= 0:
+		i = among[i]
+	case len(among) > 0:
+		i = among[0]
+	default:
+		return
+	}
+	code := diag.InvalidAnnotation
+	switch {
+	case r.Unfit: // often declared for all ports or target groups at once
+		code = diag.IgnoredSetting
+	case source.OfConfiguration():
+		code = diag.InvalidConfiguration
+	}
+	path := source.Place()
+	if source.Object() == b.members[i].Object {
+		path = source.Path()
+	}
+	b.note(i, diag.New(b.members[i].Object, path, code, r.Problem+"; it is not set, and everything else is", r.Remedy).In(diag.AddOn))
+}
+
+// checkZones refuses a subnet of a zone in which a network load balancer that exists has another one: AWS changes no subnet of a zone.
+func (b *build) checkZones(member int, source intent.Source) {
+	if b.e.Type != stack.Network {
+		return
+	}
+	lb, _ := b.existing()
+	if lb == nil || lb.Scheme != b.lb.Scheme {
+		return
+	}
+	has := map[string]string{}
+	for _, id := range lb.Subnets {
+		if s, ok := b.f.Subnets[id]; ok {
+			has[s.Zone] = id
+		}
+	}
+	var swapped []string
+	for _, s := range b.subnets {
+		if id, ok := has[s.Zone]; ok && id != s.ID {
+			swapped = append(swapped, fmt.Sprintf("%s instead of %s in zone %s", s.ID, id, s.Zone))
+		}
+	}
+	if len(swapped) == 0 {
+		return
+	}
+	b.problem(member, source, &facts.Problem{Code: diag.InvalidSubnets,
+		Text:   "AWS does not let a network load balancer have another subnet in a zone that it is in: " + strings.Join(swapped, ", "),
+		Remedy: "leave the zone first, by naming the other subnets alone, and add the new subnet after that; or keep the subnet"})
+}
+
+// listenerAttributes are the attributes of a port that AWS admits.
+func (b *build) listenerAttributes(p *port) map[string]string {
+	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes, func(k string) intent.Source { return p.attrSource[k] }, p.members)
+}
+
+// loadBalancerAttributes are those of the load balancer that AWS admits.
+func (b *build) loadBalancerAttributes() map[string]string {
+	s := constraint.Subject{Kind: constraint.LoadBalancer, Type: b.e.Type}
+	return b.admitted(s, b.settings.attributes, func(k string) intent.Source { return b.settings.attributesSource[k] }, b.group.All())
+}
+
+// groupAttributes are those of a target group that AWS admits.
+func (b *build) groupAttributes(i int, tg *intent.TargetGroup, source intent.Source) map[string]string {
+	s := constraint.Subject{Kind: constraint.TargetGroup, Protocol: tg.Protocol, TargetType: tg.TargetType}
+	if tg.AttributesSource.Path() != "" {
+		source = tg.AttributesSource
+	}
+	return b.admitted(s, tg.Attributes, func(string) intent.Source { return source }, []int{i})
+}

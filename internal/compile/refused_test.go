@@ -1,0 +1,123 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// pathed is an Ingress with a rule for a path before one for all.
+func pathed(path string, change ...func(*intent.Route)) intent.Member {
+	m := ingress("shop", "a")
+	one := route(m.Object, "a.example.com", path, "files")
+	for _, c := range change {
+		c(&one)
+	}
+	m.Routes = append([]intent.Route{one}, m.Routes...)
+	m.Routes[1].Source = intent.At(m.Object, "spec.rules[0].http.paths[1]")
+	return m
+}
+
+func TestRefusedRuleAnswers503InItsPlace(t *testing.T) {
+	t.Parallel()
+	const wide = "80 a.example.com /* → shop/a-a:80"
+	weight := int32(1000)
+	for name, c := range map[string]struct {
+		path   string
+		change func(*intent.Route)
+		want   string
+		text   string
+	}{
+		"a path":   {"/files|old", func(*intent.Route) {}, `80 a.example.com ^/files\|old$ → 503`, `path "/files|old" has a character`},
+		"a weight": {"/files", func(r *intent.Route) { r.Actions[0].Backends[0].Weight = &weight }, "80 a.example.com /files → 503", "a weight is 1000"},
+		"a rewrite": {"/files", func(r *intent.Route) {
+			r.Transforms = []stack.Transform{{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "("}}}}
+		}, "80 a.example.com /files → 503", "regular expression"},
+		"a method": {"/files", func(r *intent.Route) {
+			r.Conditions = append(r.Conditions, stack.Condition{Field: stack.RequestMethod, Values: []string{"get"}})
+		}, "80 a.example.com /files → 503", "request method"},
+		"a redirect": {"/files", func(r *intent.Route) {
+			r.Actions = []intent.Action{{Type: stack.ActionRedirect, Redirect: &stack.Redirect{StatusCode: "HTTP_301", Port: "0"}}}
+		}, "80 a.example.com /files → 503", "port of a redirect"},
+	} {
+		good := Compile(loadBalancer(pathed("/files")), account(), config(), nil)
+		bad := loadBalancer(pathed(c.path, c.change))
+		fresh := Compile(bad, account(), config(), nil)
+		same(t, name+", new", table(mustBuild(t, fresh)), []string{c.want, wide})
+		edited := Compile(bad, account(), config(), good.Memory)
+		same(t, name+", edited", table(mustBuild(t, edited)), table(good.Stack))
+		for when, r := range map[string]Result{"new": fresh, "edited": edited} {
+			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule || !strings.Contains(d[0].Text, c.text) || d[0].Path != "spec.rules[0].http.paths[0]" {
+				t.Errorf("%s, %s: %v", name, when, told(d))
+			}
+		}
+		again := Compile(bad, account(), config(), fresh.Memory)
+		same(t, name+", again", table(mustBuild(t, again)), []string{c.want, wide})
+	}
+}
+
+func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
+	t.Parallel()
+	m := ingress("shop", "a", func(m *intent.Member) {
+		m.Settings.Attributes = map[string]intent.Field[string]{}
+		for k, v := range map[string]string{"idle_timeout.timeout_seconds": "9999", "routing.http2.enabled": "false", "stickiness.enabled": "true", "new.attribute": "x"} {
+			m.Settings.Attributes[k] = set(m, "load-balancer-attributes", v)
+		}
+		m.Listeners[0].Attributes = map[string]intent.Field[string]{
+			"routing.http.response.server.enabled": set(m, "listener-attributes.HTTP-80", "no"), "routing.http.response.x_frame_options.header_value": set(m, "listener-attributes.HTTP-80", "DENY"),
+		}
+		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
+		g.Attributes = map[string]string{"tcp.idle_timeout.seconds": "350", "slow_start.duration_seconds": "30"}
+		g.AttributesSource = intent.At(m.Object, "metadata.annotations[alb.ingress.kubernetes.io/target-group-attributes]")
+	})
+	r := Compile(loadBalancer(m), account(), config(), nil)
+	s := mustBuild(t, r)
+	same(t, "load balancer", []string{fmt.Sprint(s.LoadBalancers[0].Attributes)}, []string{"map[new.attribute:x routing.http2.enabled:false]"})
+	same(t, "listener", []string{fmt.Sprint(s.Listeners[0].Attributes)}, []string{"map[routing.http.response.x_frame_options.header_value:DENY]"})
+	same(t, "target group", []string{fmt.Sprint(s.TargetGroups[0].Attributes)}, []string{"map[slow_start.duration_seconds:30]"})
+	same(t, "told", codes(r.Diagnostics), []string{"a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation"})
+	for _, d := range r.Diagnostics {
+		if !strings.HasSuffix(d.Text, "; it is not set, and everything else is") || !strings.HasPrefix(d.Path, "metadata.annotations[") {
+			t.Error(d.Message())
+		}
+	}
+}
+
+func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
+	t.Parallel()
+	f := account()
+	f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Network, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
+	twin := f.Subnets["subnet-0a2"]
+	twin.ID, twin.CIDR = "subnet-0a3", "10.0.64.0/20"
+	f.Subnets[twin.ID] = twin
+	third := twin
+	third.ID, third.Zone = "subnet-0c3", "us-west-2c"
+	f.Subnets[third.ID] = third
+	network := func(subnets ...string) intent.LoadBalancer {
+		m := ingress("shop", "net", func(m *intent.Member) {
+			m.Object.Kind, m.Routes = "Service", nil
+			m.Settings.Subnets = set(m, "subnets", intent.SubnetSelector{IDsOrNames: subnets})
+			g := targetGroup(m.Object, "net")
+			g.ID, g.Protocol, g.ProtocolVersion = "shop/net:80", "TCP", ""
+			m.Listeners = []intent.Listener{{Port: 80, Protocol: "TCP", Default: forwardTo(g)}}
+		})
+		e := loadBalancer(m)
+		e.Key, e.Type = stack.Key{Owner: stack.Service, ID: naming.StackID("shop", "net")}, stack.Network
+		return e
+	}
+	r := Compile(network("subnet-0a3", "subnet-0b2"), f, config(), nil)
+	if r.Stack != nil || len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, "subnet-0a3 instead of subnet-0a2 in zone us-west-2a") {
+		t.Errorf("%v", told(r.Diagnostics))
+	}
+	for _, subnets := range [][]string{{"subnet-0a2", "subnet-0b2"}, {"subnet-0b2"}, {"subnet-0b2", "subnet-0c3"}} {
+		if r := Compile(network(subnets...), f, config(), nil); len(mustBuild(t, r).LoadBalancers[0].Subnets) != len(subnets) {
+			t.Errorf("%v: %v", subnets, told(r.Diagnostics))
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/aws/accelerator/account"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
+	"github.com/k8s-lbc/lbc/internal/view/timeline"
+)
+
+const (
+	// editsBefore is how long before the first record an edit is recorded: the managed fields of all objects together would fill the record.
+	editsBefore = time.Minute
+	// driftAgain is after how long a reported drift that lasts is recorded again.
+	driftAgain = time.Hour
+)
+
+// history records what the leader did lately, for lbc timeline. It makes no calls: the record is kept in the checkpoints, which only administrators may read, since
+// that of a group names objects of all its namespaces. A nil history records nothing.
+type history struct {
+	ring *timeline.Ring
+	pod  string
+
+	mu    sync.Mutex
+	from  time.Time   // edits before it are not recorded
+	holds []hold.Kept // in force at the last look
+	leads bool        // what earlier processes recorded was restored
+}
+
+func newHistory(now func() time.Time, pod string) *history {
+	return &history{ring: &timeline.Ring{Now: now}, pod: pod, from: now().Add(-editsBefore)}
+}
+
+// keptIn has the record kept in checkpoints. Without them nothing is recorded.
+func (h *history) keptIn(c *checkpoint.Writer) {
+	switch {
+	case h == nil:
+		return
+	case c == nil:
+		h.ring = nil
+		return
+	}
+	h.ring.Changed = func(unit string, r timeline.Record, w timeline.Weight) {
+		switch {
+		case len(r.Entries) == 0:
+			c.Delete(checkpoint.History, unit)
+		case w == timeline.Urgent:
+			c.Put(checkpoint.History, unit, r)
+		default:
+			c.PutLater(checkpoint.History, unit, r)
+		}
+	}
+}
+
+// restore takes what earlier processes recorded, and records that this process leads.
+func (h *history) restore(restored checkpoint.Restored) {
+	if h == nil {
+		return
+	}
+	for id, text := range restored.Entries {
+		var r timeline.Record
+		if id.Kind == checkpoint.History && json.Unmarshal(text, &r) == nil {
+			h.ring.Restore(id.Name, r)
+		}
+	}
+	text := "became the leader; the leader before it ended in order"
+	switch {
+	case restored.At.IsZero():
+		text = "became the leader; nothing is recorded of one before it"
+	case !restored.Complete:
+		text = "became the leader; the leader before it did not end in order"
+	}
+	h.ring.Add(timeline.LeaderUnit, timeline.Entry{Kind: timeline.Leader, By: h.pod, Text: text}, timeline.Normal)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.leads = true; !restored.At.IsZero() {
+		h.from = restored.At.Add(-editsBefore)
+	}
+	kept := []hold.Kept{}
+	if text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Holds, Name: checkpoint.HoldsName}]; ok && json.Unmarshal(text, &kept) == nil {
+		for i := range kept {
+			kept[i].Hold.Scope, _ = hold.ParseKey(kept[i].Key)
+		}
+		h.holds = kept
+	}
+}
+
+// called takes a call of AWS that has ended.
+func (h *history) called(ctx context.Context, c awsclient.Call) {
+	if h == nil || c.Attempts == 0 || awsclient.IsRead(c.Operation) {
+		return
+	}
+	s, ok := awsclient.SubjectOf(ctx)
+	if !ok {
+		return
+	}
+	e := timeline.Entry{Kind: timeline.Call, Text: strings.TrimSpace(c.Operation + " " + s.Text), RequestID: c.RequestID}
+	switch {
+	case strings.HasSuffix(c.Operation, "egisterTargets"):
+		e.Kind = timeline.Targets
+	case strings.Contains(c.Operation, "Certificate"):
+		e.Kind = timeline.Cert
+	}
+	if c.Account != "" {
+		e.By = "role in account " + c.Account
+	}
+	weight := timeline.Normal
+	if c.Err != nil {
+		failed := awsclient.Classify(c.Err)
+		e.RequestID = cmp.Or(e.RequestID, failed.RequestID)
+		e.Text += ": failed: " + cmp.Or(failed.Code, string(failed.Class))
+		weight = timeline.Repeated
+	}
+	h.ring.Add(s.Unit, e, weight)
+}
+
+// passed takes what a pass over a stack came to.
+func (h *history) passed(p stacks.Passed) {
+	if h == nil {
+		return
+	}
+	unit := p.Key.String()
+	for _, members := range [][]metav1.Object{p.Input.Members, p.Input.Leaving} {
+		for _, o := range members {
+			h.edited(unit, o)
+		}
+	}
+	for _, d := range p.Found {
+		e := timeline.Entry{Kind: timeline.Drift, Object: d.Object.String(), Text: d.Text}
+		switch d.Code {
+		case diag.DriftCorrected:
+			h.ring.Add(unit, e, timeline.Normal)
+		case diag.DriftReported: // each pass reports it
+			if !h.ring.Has(unit, e, driftAgain) {
+				h.ring.Add(unit, e, timeline.Repeated)
+			}
+		}
+	}
+	if p.Plan == nil || p.Plan.Empty() {
+		return
+	}
+	e := timeline.Entry{Time: p.Began, Kind: timeline.Plan, Text: p.Plan.Summary().String()}
+	for _, s := range p.Plan.Steps {
+		e.Steps = append(e.Steps, stepText(s)+outcomeText(p.Result.Outcomes[s.ID]))
+	}
+	h.ring.Add(unit, e, weightOf(p.Result.Count(apply.Done)))
+}
+
+// accelerated takes the plan of a GlobalAccelerator that was carried out.
+func (h *history) accelerated(o metav1.Object, began time.Time, p *plan.Plan, r account.Result) {
+	if h == nil {
+		return
+	}
+	unit := p.Key.String()
+	h.edited(unit, o)
+	e := timeline.Entry{Time: began, Kind: timeline.Plan, Text: p.Summary().String()}
+	if !r.Complete() {
+		e.Text += "; not all of it is done"
+	}
+	for _, s := range p.Steps {
+		e.Steps = append(e.Steps, stepText(s))
+	}
+	for _, d := range r.Problems {
+		e.Steps = append(e.Steps, "failed: "+d.Text)
+	}
+	h.ring.Add(unit, e, weightOf(r.Done))
+}
+
+// weightOf is that of a plan of which a number of steps was done. A plan that changed nothing is made again and again.
+func weightOf(done int) timeline.Weight {
+	if done > 0 {
+		return timeline.Urgent
+	}
+	return timeline.Repeated
+}
+
+// edited records the last edit of an object, once.
+func (h *history) edited(unit string, o metav1.Object) {
+	h.mu.Lock()
+	from := h.from
+	h.mu.Unlock()
+	for _, e := range timeline.LastEdits(owner.Object(o).String(), o) {
+		if e.Time.After(from) && !h.ring.Knows(unit, e) {
+			h.ring.Add(unit, e, timeline.Normal)
+		}
+	}
+}
+
+// held takes the holds of administrators that are in force now.
+func (h *history) held(now []hold.Kept) {
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	before, leads := h.holds, h.leads
+	if leads {
+		h.holds = now
+	}
+	h.mu.Unlock()
+	if !leads {
+		return
+	}
+	for _, k := range now {
+		if !has(before, k) {
+			h.ring.Add(timeline.LeaderUnit, timeline.Held(k.Hold), timeline.Normal)
+		}
+	}
+	for _, k := range before {
+		if !has(now, k) {
+			h.ring.Add(timeline.LeaderUnit, timeline.Entry{Kind: timeline.Hold, Object: k.Hold.Scope.String(), Text: "the hold has ended, or was changed"}, timeline.Normal)
+		}
+	}
+}
+
+// has reports whether a hold is among others.
+func has(all []hold.Kept, k hold.Kept) bool {
+	for _, o := range all {
+		if o.Key == k.Key && o.Hold.Until.Equal(k.Hold.Until) && o.Hold.Since.Equal(k.Hold.Since) && o.Hold.Reason == k.Hold.Reason {
+			return true
+		}
+	}
+	return false
+}
+
+// stepText is a step with its reasons.
+func stepText(s plan.Step) string {
+	text := string(s.Action) + " " + string(s.Resource.Kind) + " " + cmp.Or(s.Resource.ID, s.Resource.Literal)
+	if len(s.Why) > 0 {
+		text += " (" + strings.Join(s.Why, "; ") + ")"
+	}
+	return text
+}
+
+// outcomeText is what became of a step.
+func outcomeText(o apply.Outcome) string {
+	switch o.State {
+	case apply.Waiting:
+		return ": waits for " + o.On
+	case apply.Failed, apply.Refused:
+		return ": " + strings.ToLower(string(o.State)) + ": " + o.Problem.Text // without the id of the request, which differs each time
+	case apply.Blocked, apply.Done:
+	}
+	return ": " + strings.ToLower(string(o.State))
+}

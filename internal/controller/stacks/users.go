@@ -1,0 +1,182 @@
+package stacks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// use is that something which is not of a stack uses a resource of the stack.
+type use struct {
+	id   string // ARN or id of the resource
+	user string // empty = nothing is known to use it
+	// code, text and remedy are of the finding.
+	code         diag.Code
+	text, remedy string
+}
+
+// userOf is what uses a resource that AWS refused to delete, and is not of its stack.
+func (s *Reconciler) userOf(ctx context.Context, key stack.Key, op plan.Operation, leaving []metav1.Object) (u use, err error) {
+	const remedy = "have it use another one, and delete this one; lbc orphans lists it"
+	switch op := op.(type) {
+	case awsop.DeleteTargetGroup:
+		u.id = op.TargetGroup.Literal
+		u.user, err = s.userOfTargetGroup(ctx, key, u.id)
+		u.code = diag.TargetGroupInUse
+		u.text = fmt.Sprintf("target group %s stays in AWS without targets, as load balancer %s forwards to it", naming.OfTargetGroup(u.id), u.user)
+		u.remedy = "remove the rule that names it, and delete the target group; lbc orphans lists it"
+	case awsop.DeleteSecurityGroup:
+		u.id = op.Group.Literal
+		u.user, err = s.userOfSecurityGroup(ctx, key, u.id, s.overdue(leaving))
+		u.code, u.remedy = diag.ResourceInUse, remedy
+		u.text = fmt.Sprintf("security group %s stays in AWS, as %s uses it", u.id, u.user)
+	case awsop.DeleteCertificate:
+		u.id = op.Certificate.Literal
+		u.user, err = s.userOfCertificate(ctx, key, u.id)
+		u.code, u.remedy = diag.ResourceInUse, remedy
+		u.text = fmt.Sprintf("certificate %s stays in AWS, as %s uses it", u.id, u.user)
+	}
+	return u, err
+}
+
+// overdue reports whether all objects that leave have waited for long.
+func (s *Reconciler) overdue(leaving []metav1.Object) bool {
+	return len(leaving) > 0 && !slices.ContainsFunc(leaving, func(m metav1.Object) bool {
+		at := m.GetDeletionTimestamp()
+		return at == nil || s.Now().Sub(at.Time) < overdue
+	})
+}
+
+// userOfTargetGroup is the name of a load balancer that is not of a stack and that uses a target group; empty = there is none.
+func (s *Reconciler) userOfTargetGroup(ctx context.Context, key stack.Key, arn string) (string, error) {
+	groups, err := s.Clients.ELBV2.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{TargetGroupArns: []string{arn}})
+	if err != nil {
+		return "", fmt.Errorf("reading which load balancers use target group %s: %w", arn, err)
+	}
+	var arns []string
+	for _, tg := range groups.TargetGroups {
+		arns = append(arns, tg.LoadBalancerArns...)
+	}
+	return s.otherBalancer(ctx, key, arns)
+}
+
+// userOfCertificate is what is not of a stack and uses a certificate; empty = nothing does.
+func (s *Reconciler) userOfCertificate(ctx context.Context, key stack.Key, arn string) (string, error) {
+	c, err := s.Clients.ACM.DescribeCertificate(ctx, &acm.DescribeCertificateInput{CertificateArn: &arn})
+	if err != nil || c.Certificate == nil {
+		return "", errors.Join(err, errUnread)
+	}
+	var balancers []string
+	for _, user := range c.Certificate.InUseBy {
+		if !strings.Contains(user, ":elasticloadbalancing:") {
+			return user, nil
+		}
+		balancers = append(balancers, user)
+	}
+	name, err := s.otherBalancer(ctx, key, balancers)
+	return named(name), err
+}
+
+// errUnread is that AWS does not show a resource.
+var errUnread = errors.New("AWS does not show the resource")
+
+// named names a load balancer in a text.
+func named(balancer string) string {
+	if balancer == "" {
+		return ""
+	}
+	return "load balancer " + balancer
+}
+
+// mostUsers is of how many load balancers one pass asks whether they use a resource.
+const mostUsers = 10
+
+// otherBalancer is the name of the first of some load balancers that exists and is not of a stack; empty = there is none.
+func (s *Reconciler) otherBalancer(ctx context.Context, key stack.Key, arns []string) (string, error) {
+	return s.firstOther(ctx, key, arns, func(arn string) (in elbv2.DescribeLoadBalancersInput, is func(string) bool) {
+		return elbv2.DescribeLoadBalancersInput{LoadBalancerArns: []string{arn}}, func(found string) bool { return found == arn }
+	})
+}
+
+// firstOther asks AWS for one load balancer after the other: one that is gone among several would fail the call for all.
+func (s *Reconciler) firstOther(ctx context.Context, key stack.Key, list []string, ask func(string) (elbv2.DescribeLoadBalancersInput, func(arn string) bool)) (string, error) {
+	if len(list) == 0 {
+		return "", nil
+	}
+	observed, err := s.Inventory.Observed(ctx, key, nil)
+	if err != nil {
+		return "", fmt.Errorf("reading the load balancers of %s: %w", key, err)
+	}
+	for _, one := range list[:min(len(list), mostUsers)] {
+		in, is := ask(one)
+		out, err := s.Clients.ELBV2.DescribeLoadBalancers(ctx, &in)
+		if err != nil && awsclient.Classify(err).Missing() == stack.KindLoadBalancer {
+			continue // AWS has yet to notice that it is gone
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading load balancer %s: %w", one, err)
+		}
+		for _, lb := range out.LoadBalancers {
+			arn := aws.ToString(lb.LoadBalancerArn)
+			if is(arn) && !slices.ContainsFunc(observed.LoadBalancers, func(x awsop.LoadBalancer) bool { return x.ARN == arn }) {
+				return aws.ToString(lb.LoadBalancerName), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// userOfSecurityGroup is what is not of a stack and uses a security group; empty = nothing does. The rules of bindings of the stack may outlive
+// its load balancer for a while, so that rules of other groups count only with rules.
+func (s *Reconciler) userOfSecurityGroup(ctx context.Context, key stack.Key, id string, rules bool) (string, error) {
+	interfaces, err := s.Clients.EC2.DescribeNetworkInterfaces(ctx, &ec2.DescribeNetworkInterfacesInput{
+		Filters: []ec2types.Filter{{Name: aws.String("group-id"), Values: []string{id}}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the network interfaces with security group %s: %w", id, err)
+	}
+	var balancers []string // as TYPE/NAME/ID
+	for _, n := range interfaces.NetworkInterfaces {
+		of, ofBalancer := strings.CutPrefix(aws.ToString(n.Description), "ELB ")
+		if !ofBalancer || strings.Count(of, "/") != 2 {
+			return "network interface " + aws.ToString(n.NetworkInterfaceId), nil
+		}
+		if !slices.Contains(balancers, of) {
+			balancers = append(balancers, of)
+		}
+	}
+	name, err := s.firstOther(ctx, key, balancers, func(of string) (elbv2.DescribeLoadBalancersInput, func(string) bool) {
+		return elbv2.DescribeLoadBalancersInput{Names: []string{strings.Split(of, "/")[1]}}, func(arn string) bool { return strings.HasSuffix(arn, ":loadbalancer/"+of) }
+	})
+	if err != nil || name != "" || !rules {
+		return named(name), err
+	}
+	groups, err := s.Clients.EC2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{{Name: aws.String("ip-permission.group-id"), Values: []string{id}}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the security groups whose rules name %s: %w", id, err)
+	}
+	for _, g := range groups.SecurityGroups {
+		if other := aws.ToString(g.GroupId); other != id {
+			return "a rule of security group " + other, nil
+		}
+	}
+	return "", nil
+}

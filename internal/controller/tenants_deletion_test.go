@@ -1,0 +1,71 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+// goesAtOnce deletes the Ingress of namespace shop and demands that its target group is gone, while another tenant's are not done. It reports whether
+// the Ingress is released, too.
+func goesAtOnce(t *testing.T, l *lab) (released bool) {
+	t.Helper()
+	l.must(l.client.Delete(t.Context(), labIngress("web", nil)))
+	for range 3 {
+		if !l.get(&networkingv1.Ingress{}, "web") {
+			break
+		}
+		_, _ = l.round(frontGroup)
+		l.clock.Advance(time.Second)
+	}
+	for _, g := range l.sim.Resources().TargetGroups {
+		if strings.HasPrefix(g.Name, "k8s-shop-") {
+			t.Errorf("target group %s is there", g.Name)
+		}
+	}
+	return !l.get(&networkingv1.Ingress{}, "web")
+}
+
+// TestTargetGroupGoesWithoutTargetsOfOthers has a tenant of the same group turn to targets that never become healthy.
+func TestTargetGroupGoesWithoutTargetsOfOthers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, append(groupMember("shop", "web", 0, nil), labClass())...)
+	l.settle(frontGroup)
+	objects := groupMember("mal", "evil", 9, nil)
+	other, _ := objects[1].(*networkingv1.Ingress)
+	other.Spec.Rules[0].HTTP.Paths[0].Path = "/" // it gets the requests of the rule that goes
+	l.create(objects...)
+	l.settle(frontGroup)
+	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(other), other))
+	other.Annotations["alb.ingress.kubernetes.io/backend-protocol"] = "HTTPS" // another target group, whose targets are awaited
+	l.must(l.client.Update(t.Context(), other))
+	_, _ = l.round(frontGroup)
+	if groups := len(l.sim.Resources().TargetGroups); groups != 3 {
+		t.Fatalf("%d target groups: nothing is awaited", groups)
+	}
+	_ = goesAtOnce(t, l)
+	if groups := len(l.sim.Resources().TargetGroups); groups != 2 {
+		t.Errorf("%d target groups: the other tenant awaits nothing any more", groups)
+	}
+}
+
+// TestDeletionWaitsForNothingThatAWSRefusesOthers has AWS refuse what a tenant of the same group declares.
+func TestDeletionWaitsForNothingThatAWSRefusesOthers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, append(groupMember("shop", "web", 0, nil), labClass())...)
+	l.settle(frontGroup)
+	l.fault(gate.Fault{Action: "CreateTargetGroup", Code: "ValidationError", Message: "no", Status: 400})
+	l.create(groupMember("mal", "evil", 9, nil)...)
+	for range 2 {
+		_, _ = l.round(frontGroup)
+	}
+	if !goesAtOnce(t, l) {
+		t.Errorf("the Ingress is there:\n%s", strings.Join(l.events, "\n"))
+	}
+}

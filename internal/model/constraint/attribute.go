@@ -1,0 +1,289 @@
+package constraint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Kind is a kind of resource with attributes.
+type Kind string
+
+// The kinds, as they are called in texts.
+const (
+	LoadBalancer Kind = "load balancer"
+	TargetGroup  Kind = "target group"
+	Listener     Kind = "listener"
+)
+
+// Subject is the resource of an attribute.
+type Subject struct {
+	Kind       Kind
+	Type       stack.LoadBalancerType // of a load balancer
+	Protocol   string                 // of a target group or listener
+	TargetType string                 // of a target group
+}
+
+// Attribute is a key that AWS knows.
+type Attribute struct {
+	Kind Kind
+	Key  string
+	// Of says which resources of the kind have it, in words; has decides.
+	Of  string
+	has func(Subject) bool
+	// problem is what is wrong with a value, as the end of a sentence; empty if nothing is.
+	problem func(v string) string
+	// Refused are examples of values that AWS refuses.
+	Refused []string
+}
+
+func boolean(v string) string { return oneOf("true", "false")(v) }
+
+func oneOf(allowed ...string) func(string) string {
+	return func(v string) string {
+		if slices.Contains(allowed, v) {
+			return ""
+		}
+		return "AWS admits " + strings.Join(allowed, ", ")
+	}
+}
+
+func between(low, high int) func(string) string {
+	return func(v string) string {
+		n, err := strconv.Atoi(v)
+		if err == nil && n >= low && n <= high && strconv.Itoa(n) == v {
+			return ""
+		}
+		return fmt.Sprintf("AWS admits whole numbers from %d to %d", low, high)
+	}
+}
+
+func or(literal string, then func(string) string) func(string) string {
+	return func(v string) string {
+		if v == literal {
+			return ""
+		}
+		if text := then(v); text != "" {
+			return text + ", and " + literal
+		}
+		return ""
+	}
+}
+
+var headerText = regexp.MustCompile("^[a-zA-Z0-9_ :;.,\\\\/'?!(){}\\[\\]@<>=+*#&`|~^%-]*$")
+
+func headerName(v string) string {
+	if len(v) > 1024 || v != "" && !token.MatchString(v) {
+		return "AWS admits the name of a header"
+	}
+	return ""
+}
+
+func headerValue(v string) string {
+	if len(v) > 1024 || !headerText.MatchString(v) {
+		return "AWS admits the value of a header, without quotation marks and at most 1024 characters"
+	}
+	return ""
+}
+
+func cookie(v string) string {
+	switch {
+	case slices.ContainsFunc([]string{"AWSALBTG", "AWSALBAPP", "AWSALB"}, func(p string) bool { return strings.HasPrefix(v, p) }):
+		return "AWS keeps names that begin with AWSALB for itself"
+	case v != "" && !token.MatchString(v):
+		return "AWS admits the name of a cookie"
+	}
+	return ""
+}
+
+func prefix(v string) string {
+	if strings.HasPrefix(v, "/") || strings.HasSuffix(v, "/") || strings.Contains(v, "AWSLogs") {
+		return "AWS admits no slash in front or behind, and no AWSLogs"
+	}
+	return ""
+}
+
+func bucket(v string) string {
+	if len(v) > 63 {
+		return "AWS admits names of buckets, of at most 63 characters"
+	}
+	return ""
+}
+
+// optional has an empty value set the default again.
+func optional(then func(string) string) func(string) string {
+	return func(v string) string {
+		if v == "" {
+			return ""
+		}
+		return then(v)
+	}
+}
+
+func balancers(types ...stack.LoadBalancerType) func(Subject) bool {
+	return func(s Subject) bool { return slices.Contains(types, s.Type) }
+}
+
+func protocols(all ...string) func(Subject) bool {
+	return func(s Subject) bool { return slices.Contains(all, s.Protocol) }
+}
+
+var (
+	anyBalancer = balancers(stack.Application, stack.Network)
+	application = balancers(stack.Application)
+	network     = balancers(stack.Network)
+
+	anyGroup     = func(s Subject) bool { return s.TargetType != stack.TargetALB }
+	httpGroup    = protocols("HTTP", "HTTPS")
+	networkGroup = func(s Subject) bool { return !httpGroup(s) && s.TargetType != stack.TargetALB }
+	streamGroup  = func(s Subject) bool { return protocols("TCP", "TLS")(s) && s.TargetType != stack.TargetALB }
+
+	onHTTP  = protocols("HTTP", "HTTPS")
+	onHTTPS = protocols("HTTPS")
+	onTCP   = protocols("TCP", "TCP_UDP", "TCP_QUIC")
+)
+
+// Attributes are all that AWS knows of load balancers, target groups and listeners of the types that are made here.
+var Attributes = slices.Concat(balancerAttributes, groupAttributes, listenerAttributes)
+
+const (
+	ofALB  = "application load balancers"
+	ofNLB  = "network load balancers"
+	ofAny  = "load balancers"
+	ofHTTP = "target groups of protocol HTTP or HTTPS"
+	ofNet  = "target groups of network load balancers"
+)
+
+var balancerAttributes = []Attribute{
+	{LoadBalancer, "access_logs.s3.enabled", ofAny, anyBalancer, boolean, []string{"yes", ""}},
+	{LoadBalancer, "access_logs.s3.bucket", ofAny, anyBalancer, bucket, []string{long(64)}},
+	{LoadBalancer, "access_logs.s3.prefix", ofAny, anyBalancer, prefix, []string{"/a", "a/", "AWSLogs"}},
+	{LoadBalancer, "idle_timeout.timeout_seconds", ofALB, application, between(1, 4000), []string{"0", "4001", "60s", ""}},
+	{LoadBalancer, "deletion_protection.enabled", ofAny, anyBalancer, boolean, []string{"True"}},
+	{LoadBalancer, "load_balancing.cross_zone.enabled", ofAny, anyBalancer, boolean, []string{"on"}},
+	{LoadBalancer, "ipv6.deny_all_igw_traffic", ofAny, anyBalancer, boolean, []string{"1"}},
+	{LoadBalancer, "zonal_shift.config.enabled", ofAny, anyBalancer, boolean, []string{"enabled"}},
+	{LoadBalancer, "client_keep_alive.seconds", ofALB, application, between(60, 604800), []string{"59", "604801"}},
+	{LoadBalancer, "connection_logs.s3.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "connection_logs.s3.bucket", ofALB, application, bucket, []string{long(64)}},
+	{LoadBalancer, "connection_logs.s3.prefix", ofALB, application, prefix, []string{"/a"}},
+	{LoadBalancer, "health_check_logs.s3.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "health_check_logs.s3.bucket", ofALB, application, bucket, []string{long(64)}},
+	{LoadBalancer, "health_check_logs.s3.prefix", ofALB, application, prefix, []string{"/a"}},
+	{LoadBalancer, "routing.http.desync_mitigation_mode", ofALB, application, oneOf("monitor", "defensive", "strictest"), []string{"off"}},
+	{LoadBalancer, "routing.http.drop_invalid_header_fields.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "routing.http.preserve_host_header.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "routing.http.xff_client_port.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "routing.http.xff_header_processing.mode", ofALB, application, oneOf("append", "preserve", "remove"), []string{"drop"}},
+	{LoadBalancer, "routing.http2.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "waf.fail_open.enabled", ofALB, application, boolean, []string{"yes"}},
+	{LoadBalancer, "dns_record.client_routing_policy", ofNLB, network, oneOf("availability_zone_affinity", "partial_availability_zone_affinity", "any_availability_zone"), []string{"any"}},
+	{LoadBalancer, "secondary_ips.auto_assigned.per_subnet", ofNLB, network, between(0, 7), []string{"8", "-1"}},
+}
+
+const (
+	health = "target_group_health."
+	count  = ".minimum_healthy_targets.count"
+	share  = ".minimum_healthy_targets.percentage"
+)
+
+var groupAttributes = []Attribute{
+	{TargetGroup, "deregistration_delay.timeout_seconds", "target groups of instances and addresses", anyGroup, between(0, 3600), []string{"-1", "3601", "30s"}},
+	{TargetGroup, "deregistration_delay.connection_termination.enabled", ofNet, networkGroup, boolean, []string{"yes"}},
+	{TargetGroup, "stickiness.enabled", "target groups", anyGroup, boolean, []string{"yes"}},
+	{TargetGroup, "stickiness.type", "target groups", anyGroup, oneOf("lb_cookie", "app_cookie", "source_ip", "source_ip_dest_ip", "source_ip_dest_ip_proto"), []string{"cookie"}},
+	{TargetGroup, "stickiness.lb_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800), []string{"0", "604801"}},
+	{TargetGroup, "stickiness.app_cookie.cookie_name", ofHTTP, httpGroup, cookie, []string{"AWSALB", "AWSALBX", "a b", "a;b"}},
+	{TargetGroup, "stickiness.app_cookie.duration_seconds", ofHTTP, httpGroup, between(1, 604800), []string{"0", "604801"}},
+	{TargetGroup, "load_balancing.cross_zone.enabled", "target groups of instances and addresses", anyGroup, oneOf("true", "false", "use_load_balancer_configuration"), []string{"yes"}},
+	{TargetGroup, "load_balancing.algorithm.type", ofHTTP, httpGroup, oneOf("round_robin", "least_outstanding_requests", "weighted_random"), []string{"random"}},
+	{TargetGroup, "load_balancing.algorithm.anomaly_mitigation", ofHTTP, httpGroup, oneOf("on", "off"), []string{"true"}},
+	{TargetGroup, "slow_start.duration_seconds", ofHTTP, httpGroup, or("0", between(30, 900)), []string{"29", "901"}},
+	{TargetGroup, "preserve_client_ip.enabled", ofNet, networkGroup, boolean, []string{"yes"}},
+	{TargetGroup, "proxy_protocol_v2.enabled", ofNet, networkGroup, boolean, []string{"on"}},
+	{TargetGroup, health + "dns_failover" + count, "target groups", anyGroup, or("off", between(1, 1000)), []string{"0", "half"}},
+	{TargetGroup, health + "dns_failover" + share, "target groups", anyGroup, or("off", between(1, 100)), []string{"0", "101", "50%"}},
+	{TargetGroup, health + "unhealthy_state_routing" + count, "target groups", anyGroup, between(1, 1000), []string{"0", "off"}},
+	{TargetGroup, health + "unhealthy_state_routing" + share, "target groups", anyGroup, or("off", between(1, 100)), []string{"0", "101"}},
+	{TargetGroup, "target_health_state.unhealthy.connection_termination.enabled", "target groups of protocol TCP or TLS", streamGroup, boolean, []string{"yes"}},
+	{TargetGroup, "target_health_state.unhealthy.draining_interval_seconds", "target groups of protocol TCP or TLS", streamGroup, between(0, 360000), []string{"-1", "360001"}},
+}
+
+const (
+	onWeb  = "listeners of protocol HTTP or HTTPS"
+	onTLS  = "listeners of protocol HTTPS"
+	in     = "routing.http.request."
+	answer = "routing.http.response."
+)
+
+var listenerAttributes = []Attribute{
+	{Listener, "tcp.idle_timeout.seconds", "listeners of protocol TCP", onTCP, optional(between(60, 6000)), []string{"59", "6001", "350s"}},
+	{Listener, in + "x_amzn_mtls_clientcert_serial_number.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, in + "x_amzn_mtls_clientcert_issuer.header_name", onTLS, onHTTPS, headerName, []string{"a:b"}},
+	{Listener, in + "x_amzn_mtls_clientcert_subject.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, in + "x_amzn_mtls_clientcert_validity.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, in + "x_amzn_mtls_clientcert_leaf.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, in + "x_amzn_mtls_clientcert.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, in + "x_amzn_tls_version.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, in + "x_amzn_tls_cipher_suite.header_name", onTLS, onHTTPS, headerName, []string{"a b"}},
+	{Listener, answer + "server.enabled", onWeb, onHTTP, optional(boolean), []string{"yes"}},
+	{Listener, answer + "strict_transport_security.header_value", onTLS, onHTTPS, headerValue, []string{`max-age="1"`, long(1025)}},
+	{Listener, answer + "access_control_allow_origin.header_value", onWeb, onHTTP, headerValue, []string{`"*"`}},
+	{Listener, answer + "access_control_allow_methods.header_value", onWeb, onHTTP, headerValue, []string{`"GET"`}},
+	{Listener, answer + "access_control_allow_headers.header_value", onWeb, onHTTP, headerValue, []string{`"*"`}},
+	{Listener, answer + "access_control_allow_credentials.header_value", onWeb, onHTTP, optional(oneOf("true")), []string{"false"}},
+	{Listener, answer + "access_control_expose_headers.header_value", onWeb, onHTTP, headerValue, []string{`"*"`}},
+	{Listener, answer + "access_control_max_age.header_value", onWeb, onHTTP, optional(between(0, 1<<31-1)), []string{"-1", "1h"}},
+	{Listener, answer + "content_security_policy.header_value", onWeb, onHTTP, headerValue, []string{`default-src "self"`}},
+	{Listener, answer + "x_content_type_options.header_value", onWeb, onHTTP, optional(oneOf("nosniff")), []string{"sniff"}},
+	{Listener, answer + "x_frame_options.header_value", onWeb, onHTTP, headerValue, []string{`"DENY"`}},
+}
+
+// Has reports whether a resource has the attribute.
+func (a *Attribute) Has(s Subject) bool { return a.Kind == s.Kind && a.has(s) }
+
+var byKey = func() map[string][]*Attribute {
+	out := map[string][]*Attribute{}
+	for i := range Attributes {
+		out[Attributes[i].Key] = append(out[Attributes[i].Key], &Attributes[i])
+	}
+	return out
+}()
+
+// Refusal is what AWS refuses of an attribute.
+type Refusal struct {
+	Problem, Remedy string // empty if nothing is certain
+	// Unfit reports that other resources of the kind have the attribute.
+	Unfit bool
+}
+
+// settings are where attributes of each kind are declared.
+var settings = map[Kind]string{
+	LoadBalancer: "load balancer attributes (load-balancer-attributes, of a Service aws-load-balancer-attributes)", TargetGroup: "target group attributes (target-group-attributes)",
+	Listener: "listener attributes (listener-attributes.PROTOCOL-PORT)",
+}
+
+// OfAttribute is what AWS refuses of an attribute of a resource. A key that no table has may be newer than this one.
+func OfAttribute(s Subject, key, value string) Refusal {
+	known := byKey[key]
+	if len(known) == 0 {
+		return Refusal{}
+	}
+	at := slices.IndexFunc(known, func(a *Attribute) bool { return a.Kind == s.Kind })
+	if at < 0 {
+		return Refusal{Problem: fmt.Sprintf("%s is no attribute of a %s", key, s.Kind), Remedy: fmt.Sprintf("set it among the %s, or remove it", settings[known[0].Kind])}
+	}
+	a := known[at]
+	if !a.Has(s) {
+		return Refusal{Problem: fmt.Sprintf("%s is an attribute of %s, and this %s is another one", key, a.Of, s.Kind), Remedy: "remove it", Unfit: true}
+	}
+	if text := a.problem(value); text != "" {
+		return Refusal{Problem: fmt.Sprintf("attribute %s has value %q, and %s", key, value, text), Remedy: "correct the value, or remove it"}
+	}
+	return Refusal{}
+}

@@ -1,0 +1,94 @@
+package constraint
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// examples checks that each row refuses its examples by itself.
+func examples[T any](t *testing.T, rows []Row[T]) {
+	t.Helper()
+	for _, row := range rows {
+		if len(row.Refused) == 0 {
+			t.Errorf("%s has no example", row.Name)
+		}
+		for _, v := range row.Refused {
+			if row.Problem(v) == "" {
+				t.Errorf("%s admits %+v", row.Name, v)
+			}
+		}
+	}
+}
+
+func TestEachRowRefusesItsExamples(t *testing.T) {
+	t.Parallel()
+	examples(t, Conditions)
+	examples(t, Actions)
+	examples(t, Transforms)
+	for _, a := range Attributes {
+		if len(a.Refused) == 0 || a.Of == "" {
+			t.Errorf("%s has no example", a.Key)
+		}
+	}
+}
+
+func TestWhatPeopleWriteIsAdmitted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []stack.Condition{
+		{Field: stack.HostHeader, Values: []string{"shop.example.com", "*.example.com", "a?.example.com", "*.*"}}, {Field: stack.PathPattern, Values: []string{"/*", "/a-b_c/$x.html", "/img/*.jpg", "/~user/@me:1+2&3\"'"}},
+		{Field: stack.HTTPHeader, HeaderName: "X-Version", Values: []string{"*ä|b*"}}, {Field: stack.RequestMethod, Values: []string{"GET", "CUSTOM-METHOD"}},
+		{Field: stack.SourceIP, Values: []string{"10.0.0.0/8", "2001:db8::/32"}}, {Field: stack.QueryString, Query: []stack.QueryValue{{Value: "a"}, {Key: "k", Value: "*"}}},
+		{Field: stack.PathPattern, Regex: []string{`^/v[0-9]+/(a|b)$`}}, {Field: stack.HostHeader, Regex: []string{`^localhost(:[0-9]+)?$`}},
+	} {
+		if text := OfConditions([]stack.Condition{c}); text != "" {
+			t.Errorf("%+v: %s", c, text)
+		}
+	}
+	for _, a := range []stack.Action{to(stack.Redirect{Protocol: "HTTPS", Port: "443"}), to(stack.Redirect{Host: "#{host}", Path: "/new/#{path}", Query: "#{query}&a=b"}), fixed("503", "", ""), weighted(999), sticky(3600)} {
+		if text := OfActions([]stack.Action{a}, nil); text != "" {
+			t.Errorf("%+v: %s", a, text)
+		}
+	}
+	alb := Subject{Kind: LoadBalancer, Type: stack.Application}
+	for key, value := range map[string]string{"idle_timeout.timeout_seconds": "4000", "no.such.attribute": "1", "access_logs.s3.prefix": "shop/alb"} {
+		if r := OfAttribute(alb, key, value); r.Problem != "" {
+			t.Errorf("%s=%s: %s", key, value, r.Problem)
+		}
+	}
+}
+
+func TestAttributeOfOtherKindNamesItsPlace(t *testing.T) {
+	t.Parallel()
+	group := Subject{Kind: TargetGroup, Protocol: "TCP", TargetType: stack.TargetIP}
+	r := OfAttribute(group, "tcp.idle_timeout.seconds", "350")
+	if r.Problem != "tcp.idle_timeout.seconds is no attribute of a target group" || r.Remedy != "set it among the listener attributes (listener-attributes.PROTOCOL-PORT), or remove it" || r.Unfit {
+		t.Errorf("%+v", r)
+	}
+	if r = OfAttribute(group, "slow_start.duration_seconds", "30"); !r.Unfit {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestCoverHoldsForTheRequestsOfRefusedConditions(t *testing.T) {
+	t.Parallel()
+	host := stack.Condition{Field: stack.HostHeader, Values: []string{"a.example.com"}}
+	for name, c := range map[string]struct {
+		in, want []stack.Condition
+	}{
+		"a path":    {[]stack.Condition{host, {Field: stack.PathPattern, Values: []string{"/files|old", "/x*"}}}, []stack.Condition{host, {Field: stack.PathPattern, Regex: []string{`^/files\|old$`, "^/x.*$"}}}},
+		"a host":    {[]stack.Condition{{Field: stack.HostHeader, Values: []string{"a_b.test"}}}, []stack.Condition{{Field: stack.HostHeader, Regex: []string{`^a_b\.test$`}}}},
+		"a method":  {[]stack.Condition{host, {Field: stack.RequestMethod, Values: []string{"get"}}}, []stack.Condition{host}},
+		"too long":  {[]stack.Condition{{Field: stack.PathPattern, Values: []string{"/" + long(128)}}}, nil},
+		"a pattern": {[]stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}}, nil},
+	} {
+		got, ok := Cover(c.in)
+		if !ok {
+			got = nil
+		}
+		if !reflect.DeepEqual(got, c.want) || ok && OfConditions(got) != "" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -1,0 +1,412 @@
+// Package constraint is what AWS is certain to refuse of rules and attributes, whatever the account holds: one table a field, with values that are
+// refused as examples. The compiler leaves out what it finds, so that the command line and the controller agree. The simulator judges by itself;
+// hack/constraints sends each example to it. It imports stack only.
+package constraint
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// Row is a constraint on a part of a rule.
+type Row[T any] struct {
+	Name string
+	// Problem is what is wrong with a value; empty if nothing is.
+	Problem func(T) string
+	// Refused are examples. AWS refuses a rule with any of them.
+	Refused []T
+}
+
+func first[T any](rows []Row[T], v T) string {
+	for i := range rows {
+		if problem := rows[i].Problem(v); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// Limits of parts of rules.
+const (
+	maxValue      = 128 // characters of a value of a condition
+	maxHeaderName = 40
+	maxMethod     = 40
+	maxWeight     = 999
+	maxStickiness = 604800 // seconds
+	maxBody       = 1024   // bytes
+	maxRedirect   = 128    // characters of a part of a redirect
+	maxRewrite    = 1024   // characters of a regular expression, or of what takes the place of its match
+	maxParams     = 10     // of an authentication request
+)
+
+var (
+	hostCharacters = regexp.MustCompile(`^[A-Za-z0-9\-.*?]*$`)
+	pathCharacters = regexp.MustCompile("^[A-Za-z0-9_\\-.$/~\"'@:+&*?]*$")
+	methods        = regexp.MustCompile(`^[A-Z\-_]+$`)
+	token          = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+)
+
+// long are n characters.
+func long(n int) string { return strings.Repeat("a", n) }
+
+func tooLong(what, v string, most int) string {
+	if n := utf8.RuneCountInString(v); n > most {
+		return fmt.Sprintf("%s has %d characters, and AWS admits %d: %q", what, n, most, v)
+	}
+	return ""
+}
+
+// of has a constraint on each value of the conditions of a field.
+func of(field stack.ConditionField, problem func(v string) string) func(stack.Condition) string {
+	return func(c stack.Condition) string {
+		if c.Field != field {
+			return ""
+		}
+		for _, v := range c.Values {
+			if text := problem(v); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
+}
+
+// values makes an example of a field with each of the values.
+func values(field stack.ConditionField, all ...string) (out []stack.Condition) {
+	for _, v := range all {
+		out = append(out, stack.Condition{Field: field, Values: []string{v}})
+	}
+	return out
+}
+
+// Conditions are the constraints on a condition.
+var Conditions = []Row[stack.Condition]{
+	{"host characters", of(stack.HostHeader, func(v string) string {
+		if !hostCharacters.MatchString(v) {
+			return fmt.Sprintf("host %q has a character that AWS does not admit in a host: letters, digits, -, ., * and ?", v)
+		}
+		return ""
+	}), values(stack.HostHeader, "a_b.example.com", "exämple.com", "a b.example.com", "example.com:80")},
+	{"host length", of(stack.HostHeader, func(v string) string { return tooLong("a host", v, maxValue) }), values(stack.HostHeader, long(126)+".com")},
+	{"path characters", of(stack.PathPattern, func(v string) string {
+		if !pathCharacters.MatchString(v) {
+			return fmt.Sprintf("path %q has a character that AWS does not admit in a path: letters, digits, and _-.$/~\"'@:+&*?", v)
+		}
+		return ""
+	}), values(stack.PathPattern, "/files|old", "/a b", "/ä", "/a%20b", "/(a)", "/a,b", "/a=b", "/a;b", "/{id}", "/a^")},
+	{"path length", of(stack.PathPattern, func(v string) string { return tooLong("a path", v, maxValue) }), values(stack.PathPattern, "/"+long(128))},
+	{"header name", func(c stack.Condition) string {
+		switch n := c.HeaderName; {
+		case c.Field != stack.HTTPHeader:
+		case strings.EqualFold(n, "host"):
+			return `AWS admits no condition on header "host"; use host-header`
+		case !token.MatchString(n) || len(n) > maxHeaderName:
+			return fmt.Sprintf("%q is not the name of a header of at most %d characters", n, maxHeaderName)
+		}
+		return ""
+	}, []stack.Condition{header("host"), header("Host"), header(""), header("a b"), header("x:y"), header(long(41))}},
+	{"header value", of(stack.HTTPHeader, func(v string) string { return tooLong("a value of a header", v, maxValue) }),
+		[]stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{long(129)}}}},
+	{"method", of(stack.RequestMethod, func(v string) string {
+		if !methods.MatchString(v) || len(v) > maxMethod {
+			return fmt.Sprintf("%q is not a request method of at most %d capital letters", v, maxMethod)
+		}
+		return ""
+	}), values(stack.RequestMethod, "get", "G3T", "GET ", strings.Repeat("A", 41))},
+	{"source address", of(stack.SourceIP, func(v string) string {
+		if _, err := netip.ParsePrefix(v); err != nil || v == "255.255.255.255/32" {
+			return fmt.Sprintf("source address %q is not a range that AWS admits", v)
+		}
+		return ""
+	}), values(stack.SourceIP, "10.0.0.0", "10.0.0.0/33", "255.255.255.255/32", "web")},
+	{"query", func(c stack.Condition) string {
+		for _, q := range c.Query {
+			if q.Value == "" {
+				return fmt.Sprintf("the value of query parameter %q is empty", q.Key)
+			}
+			if text := tooLong("a key of a query parameter", q.Key, maxValue); text != "" {
+				return text
+			}
+			if text := tooLong("a value of a query parameter", q.Value, maxValue); text != "" {
+				return text
+			}
+		}
+		return ""
+	}, []stack.Condition{query("a", ""), query(long(129), "a"), query("a", long(129))}},
+	{"empty value", func(c stack.Condition) string {
+		if c.Field != stack.HostHeader && slices.Contains(c.Values, "") || slices.Contains(c.Regex, "") {
+			return fmt.Sprintf("a value of the %s condition is empty", c.Field)
+		}
+		return ""
+	}, []stack.Condition{{Field: stack.HTTPHeader, HeaderName: "X-A", Values: []string{""}}, {Field: stack.PathPattern, Regex: []string{""}}}},
+	{"regular expression", func(c stack.Condition) string {
+		for _, v := range c.Regex {
+			if text := expression(v, maxValue); text != "" {
+				return text
+			}
+		}
+		return ""
+	}, []stack.Condition{{Field: stack.PathPattern, Regex: []string{"^/(a"}}, {Field: stack.HostHeader, Regex: []string{long(129)}}, {Field: stack.PathPattern, Regex: []string{"^(?!/a)"}}}},
+	{"regular expression of a field without", func(c stack.Condition) string {
+		if len(c.Regex) > 0 && slices.Contains([]stack.ConditionField{stack.RequestMethod, stack.QueryString, stack.SourceIP}, c.Field) {
+			return fmt.Sprintf("a %s condition has no regular expressions", c.Field)
+		}
+		return ""
+	}, []stack.Condition{{Field: stack.SourceIP, Regex: []string{"10.*"}}}},
+}
+
+func header(name string) stack.Condition {
+	return stack.Condition{Field: stack.HTTPHeader, HeaderName: name, Values: []string{"a"}}
+}
+
+func query(key, value string) stack.Condition {
+	return stack.Condition{Field: stack.QueryString, Query: []stack.QueryValue{{Key: key, Value: value}}}
+}
+
+// expression is what is wrong with a regular expression. AWS's dialect neither looks around nor back, as Go's.
+func expression(v string, most int) string {
+	if text := tooLong("a regular expression", v, most); text != "" {
+		return text
+	}
+	if _, err := regexp.Compile(v); err != nil {
+		return fmt.Sprintf("AWS does not admit the regular expression %q: %s", v, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return ""
+}
+
+// Actions are the constraints on an action.
+var Actions = []Row[stack.Action]{
+	{"status of a fixed response", func(a stack.Action) string {
+		if f := a.FixedResponse; f != nil && (len(f.StatusCode) != 3 || !strings.Contains("245", f.StatusCode[:1]) || strings.Trim(f.StatusCode, "0123456789") != "") {
+			return fmt.Sprintf("the status of a fixed response is %q, and AWS admits 2XX, 4XX and 5XX", f.StatusCode)
+		}
+		return ""
+	}, []stack.Action{fixed("302", "", ""), fixed("20", "", ""), fixed("abc", "", ""), fixed("1000", "", "")}},
+	{"content type of a fixed response", func(a stack.Action) string {
+		types := []string{"", "text/plain", "text/css", "text/html", "application/javascript", "application/json"}
+		if f := a.FixedResponse; f != nil && !slices.Contains(types, f.ContentType) {
+			return fmt.Sprintf("the content type of a fixed response is %q, and AWS admits %s", f.ContentType, strings.Join(types[1:], ", "))
+		}
+		return ""
+	}, []stack.Action{fixed("200", "text/xml", "a"), fixed("200", "text/html; charset=utf-8", "a")}},
+	{"body of a fixed response", func(a stack.Action) string {
+		if f := a.FixedResponse; f != nil && len(f.MessageBody) > maxBody {
+			return fmt.Sprintf("the body of a fixed response has %d bytes, and AWS admits %d", len(f.MessageBody), maxBody)
+		}
+		return ""
+	}, []stack.Action{fixed("200", "text/plain", long(1025))}},
+	{"redirect", func(a stack.Action) string {
+		if a.Redirect == nil {
+			return ""
+		}
+		return redirect(a.Redirect)
+	}, redirects},
+	{"weights and stickiness of a forward", func(a stack.Action) string {
+		if a.Forward == nil {
+			return ""
+		}
+		return forward(a.Forward)
+	}, []stack.Action{weighted(1000), weighted(-1), sticky(0), sticky(604801)}},
+	{"login", func(a stack.Action) string {
+		switch {
+		case a.OIDC != nil:
+			return oidc(a.OIDC)
+		case a.Cognito != nil:
+			return session(&a.Cognito.Session)
+		case a.JWT != nil:
+			return jwt(a.JWT)
+		}
+		return ""
+	}, logins},
+}
+
+func fixed(status, kind, body string) stack.Action {
+	return stack.Action{Type: stack.ActionFixedResponse, FixedResponse: &stack.FixedResponse{StatusCode: status, ContentType: kind, MessageBody: body}}
+}
+
+func to(r stack.Redirect) stack.Action {
+	if r.StatusCode == "" {
+		r.StatusCode = "HTTP_301"
+	}
+	return stack.Action{Type: stack.ActionRedirect, Redirect: &r}
+}
+
+var redirects = []stack.Action{
+	to(stack.Redirect{Host: "a.example.com", StatusCode: "HTTP_307"}), to(stack.Redirect{Port: "0"}), to(stack.Redirect{Port: "65536"}), to(stack.Redirect{Port: "http"}), to(stack.Redirect{Protocol: "https"}),
+	to(stack.Redirect{Host: long(129)}), to(stack.Redirect{Path: "a"}), to(stack.Redirect{Path: "/" + long(128)}), to(stack.Redirect{Path: "/#{path}/#{path}"}),
+	to(stack.Redirect{Host: "a.example.com", Query: "?a=b"}), to(stack.Redirect{Host: "a.example.com", Query: long(129)}),
+}
+
+func redirect(r *stack.Redirect) string {
+	port, err := strconv.Atoi(r.Port)
+	switch {
+	case r.StatusCode != "" && r.StatusCode != "HTTP_301" && r.StatusCode != "HTTP_302":
+		return fmt.Sprintf("the status of a redirect is %q, and AWS admits HTTP_301 and HTTP_302", r.StatusCode)
+	case r.Protocol != "" && !slices.Contains([]string{"HTTP", "HTTPS", "#{protocol}"}, r.Protocol):
+		return fmt.Sprintf("the protocol of a redirect is %q, and AWS admits HTTP, HTTPS and #{protocol}", r.Protocol)
+	case r.Port != "" && r.Port != "#{port}" && (err != nil || port < 1 || port > 65535 || strconv.Itoa(port) != r.Port):
+		return fmt.Sprintf("the port of a redirect is %q, and AWS admits 1 to 65535 and #{port}", r.Port)
+	case r.Path != "" && !strings.HasPrefix(r.Path, "/"):
+		return fmt.Sprintf("the path of a redirect is %q, and AWS admits none without a slash in front", r.Path)
+	case strings.HasPrefix(r.Query, "?"):
+		return fmt.Sprintf("the query of a redirect is %q, and AWS admits no question mark in front", r.Query)
+	}
+	for _, p := range []string{"#{path}", "#{host}", "#{port}"} {
+		if strings.Count(r.Path, p) > 1 {
+			return fmt.Sprintf("the path of a redirect has %s more than once: %q", p, r.Path)
+		}
+	}
+	for what, v := range map[string]string{"the host of a redirect": r.Host, "the path of a redirect": r.Path, "the query of a redirect": r.Query} {
+		if text := tooLong(what, v, maxRedirect); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func weighted(n int32) stack.Action {
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{Weight: &n}}}}
+}
+
+func sticky(seconds int32) stack.Action {
+	one := int32(1)
+	return stack.Action{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{Weight: &one}}, Stickiness: &stack.Stickiness{Enabled: true, DurationSeconds: seconds}}}
+}
+
+func forward(f *stack.Forward) string {
+	for _, g := range f.TargetGroups {
+		if g.Weight != nil && (*g.Weight < 0 || *g.Weight > maxWeight) {
+			return fmt.Sprintf("a weight is %d, and AWS admits 0 to %d", *g.Weight, maxWeight)
+		}
+	}
+	if s := f.Stickiness; s != nil && s.Enabled && (s.DurationSeconds < 1 || s.DurationSeconds > maxStickiness) {
+		return fmt.Sprintf("the stickiness of a forward lasts %d seconds, and AWS admits 1 to %d", s.DurationSeconds, maxStickiness)
+	}
+	return ""
+}
+
+// example is a valid login with OIDC, changed.
+func example(change func(*stack.AuthenticateOIDC)) stack.Action {
+	o := &stack.AuthenticateOIDC{
+		Issuer: "https://id.example.com", AuthorizationEndpoint: "https://id.example.com/a", TokenEndpoint: "https://id.example.com/t", UserInfoEndpoint: "https://id.example.com/u",
+		ClientID: stack.NewSecret("a", ""), ClientSecret: stack.NewSecret("b", ""),
+	}
+	change(o)
+	return stack.Action{Type: stack.ActionAuthenticateOIDC, OIDC: o}
+}
+
+var logins = []stack.Action{
+	example(func(o *stack.AuthenticateOIDC) { o.Issuer = "http://id.example.com" }), example(func(o *stack.AuthenticateOIDC) { o.TokenEndpoint = "/token" }),
+	example(func(o *stack.AuthenticateOIDC) { o.Session.TimeoutSeconds = 604801 }), example(func(o *stack.AuthenticateOIDC) { o.Session.OnUnauthenticated = "redirect" }),
+	example(func(o *stack.AuthenticateOIDC) {
+		o.Session.ExtraParams = map[string]string{}
+		for n := range maxParams + 1 {
+			o.Session.ExtraParams[strconv.Itoa(n)] = "a"
+		}
+	}),
+	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a", JWKSEndpoint: "http://id.example.com/keys"}},
+	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: long(257), JWKSEndpoint: "https://id.example.com/keys"}},
+}
+
+func endpoint(what, v string) string {
+	if u, err := url.Parse(v); err != nil || u.Scheme != "https" || u.Host == "" {
+		return fmt.Sprintf("the %s of the login is %q, and AWS admits https URLs", what, v)
+	}
+	return ""
+}
+
+func oidc(o *stack.AuthenticateOIDC) string {
+	for _, e := range []struct{ what, v string }{
+		{"issuer", o.Issuer}, {"authorization endpoint", o.AuthorizationEndpoint}, {"token endpoint", o.TokenEndpoint}, {"user info endpoint", o.UserInfoEndpoint},
+	} {
+		if text := endpoint(e.what, e.v); text != "" {
+			return text
+		}
+	}
+	return session(&o.Session)
+}
+
+func session(s *stack.Session) string {
+	switch {
+	case s.TimeoutSeconds < 0 || s.TimeoutSeconds > maxStickiness:
+		return fmt.Sprintf("the session of a login lasts %d seconds, and AWS admits 1 to %d", s.TimeoutSeconds, maxStickiness)
+	case len(s.ExtraParams) > maxParams:
+		return fmt.Sprintf("a login has %d extra parameters, and AWS admits %d", len(s.ExtraParams), maxParams)
+	case s.OnUnauthenticated != "" && !slices.Contains([]string{"authenticate", "allow", "deny"}, s.OnUnauthenticated):
+		return fmt.Sprintf("a login answers unknown clients with %q, and AWS admits authenticate, allow and deny", s.OnUnauthenticated)
+	}
+	return ""
+}
+
+func jwt(j *stack.ValidateJWT) string {
+	if text := endpoint("key endpoint", j.JWKSEndpoint); text != "" {
+		return text
+	}
+	return tooLong("the issuer of tokens", j.Issuer, 256)
+}
+
+// Transforms are the constraints on a transform.
+var Transforms = []Row[stack.Transform]{
+	{"rewrite", func(t stack.Transform) string {
+		for _, r := range t.Rewrites {
+			if text := expression(r.Regex, maxRewrite); text != "" {
+				return text
+			}
+			if text := tooLong("what a rewrite puts", r.Replace, maxRewrite); text != "" {
+				return text
+			}
+			if r.Regex == "" {
+				return "the regular expression of a rewrite is empty"
+			}
+		}
+		return ""
+	}, []stack.Transform{rewrite("(", "a"), rewrite("", "a"), rewrite(long(1025), "a"), rewrite("a", long(1025))}},
+	{"number of rewrites", func(t stack.Transform) string {
+		if len(t.Rewrites) != 1 {
+			return fmt.Sprintf("a transform has %d rewrites, and AWS admits one", len(t.Rewrites))
+		}
+		return ""
+	}, []stack.Transform{{Type: "url-rewrite"}, {Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: "a"}, {Regex: "b"}}}}},
+}
+
+func rewrite(expression, replace string) stack.Transform {
+	return stack.Transform{Type: "url-rewrite", Rewrites: []stack.Rewrite{{Regex: expression, Replace: replace}}}
+}
+
+// OfConditions is what AWS refuses of the conditions of a rule; empty if nothing is certain.
+func OfConditions(all []stack.Condition) string {
+	for i := range all {
+		if problem := first(Conditions, all[i]); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// OfActions is what AWS refuses of what a rule does.
+func OfActions(actions []stack.Action, transforms []stack.Transform) string {
+	for i := range actions {
+		if problem := first(Actions, actions[i]); problem != "" {
+			return problem
+		}
+	}
+	seen := map[string]bool{}
+	for i := range transforms {
+		if problem := first(Transforms, transforms[i]); problem != "" {
+			return problem
+		}
+		if seen[transforms[i].Type] {
+			return fmt.Sprintf("a rule has two transforms of type %s, and AWS admits one", transforms[i].Type)
+		}
+		seen[transforms[i].Type] = true
+	}
+	return ""
+}

@@ -1,0 +1,214 @@
+package timeline
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// unitBytes bounds the entries of one load balancer or binding, and allBytes those of all.
+	unitBytes = 8 << 10
+	allBytes  = 1 << 20
+	// longest is for how long an entry is kept.
+	longest = 7 * 24 * time.Hour
+	// mostText bounds one text, and mostSteps the steps of a plan.
+	mostText  = 300
+	mostSteps = 20
+	// overhead is about what an entry needs beside its texts.
+	overhead = 96
+	// lookBack is among how many of the latest entries one that repeats is looked for: a failed plan has calls between it and its repetition.
+	lookBack = 8
+)
+
+// LeaderUnit is the unit of what concerns all load balancers: changes of leaders and holds.
+const LeaderUnit = "leader"
+
+// Weight is how an entry is kept.
+type Weight int
+
+// The weights of entries.
+const (
+	// Repeated entries change nothing: one that says the same as a recent one is counted there.
+	Repeated Weight = iota
+	// Normal entries are written with what else is written.
+	Normal
+	// Urgent entries are worth a write of their own.
+	Urgent
+)
+
+// Record is what is kept of a unit.
+type Record struct {
+	// From is when the record begins, if there was no room for what happened before. That of LeaderUnit is when the record of a unit without one begins.
+	From    time.Time `json:"from,omitzero"`
+	Entries []Entry   `json:"entries"` // in the order in which they were added
+}
+
+// Ring has the latest entries by unit: the key of a stack or binding. It is safe for concurrent use. A nil Ring keeps nothing.
+type Ring struct {
+	Now func() time.Time
+	// Changed is called with the record of a unit when it has changed, without entries if none are left; it must not wait. nil = nothing is called.
+	Changed func(unit string, r Record, w Weight)
+
+	mu    sync.Mutex
+	units map[string]Record // entries are never changed in place
+	size  int
+}
+
+// Add adds an entry.
+func (r *Ring) Add(unit string, e Entry, w Weight) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e = bounded(e)
+	if e.Time.IsZero() {
+		e.Time = r.Now()
+	}
+	e.Time = e.Time.UTC().Truncate(time.Millisecond)
+	rec := r.units[unit]
+	if n := recent(rec.Entries, e); w == Repeated && n >= 0 {
+		rec.Entries = slices.Clone(rec.Entries)
+		rec.Entries[n] = rec.Entries[n].again(e)
+	} else {
+		rec.Entries = append(slices.Clip(rec.Entries), e)
+	}
+	r.put(unit, rec, w)
+	r.shrink()
+}
+
+// recent is the place of the entry among the latest that says the same; -1 = there is none.
+func recent(all []Entry, e Entry) int {
+	for n := len(all) - 1; n >= max(0, len(all)-lookBack); n-- {
+		if all[n].same(e) {
+			return n
+		}
+	}
+	return -1
+}
+
+// Has reports whether a unit has an entry that says the same, and is not older.
+func (r *Ring) Has(unit string, e Entry, age time.Duration) bool {
+	if r == nil {
+		return false
+	}
+	e = bounded(e)
+	from := r.Now().Add(-age)
+	return slices.ContainsFunc(r.Of(unit).Entries, func(o Entry) bool { return e.same(o) && !o.last().Before(from) })
+}
+
+// Knows reports whether a unit has an entry of that time, or had no room for it.
+func (r *Ring) Knows(unit string, e Entry) bool {
+	e = bounded(e)
+	rec := r.Of(unit)
+	return !e.Time.After(rec.From) || slices.ContainsFunc(rec.Entries, func(o Entry) bool { return e.same(o) && o.Time.Equal(e.Time) })
+}
+
+// shrink drops the records of units while there are too many entries in all. The lock is held.
+func (r *Ring) shrink() {
+	for r.size > allBytes && r.dropOldest() {
+	}
+}
+
+// put replaces the record of a unit by what of it is within its bounds. The lock is held.
+func (r *Ring) put(unit string, rec Record, w Weight) {
+	from := r.Now().Add(-longest)
+	size := sizeOf(rec.Entries)
+	for len(rec.Entries) > 0 && (size > unitBytes || rec.Entries[0].last().Before(from)) {
+		if size > unitBytes {
+			rec.From = latest(rec.From, rec.Entries[0].last())
+		}
+		size -= rec.Entries[0].size()
+		rec.Entries = rec.Entries[1:]
+	}
+	if r.units == nil {
+		r.units = map[string]Record{}
+	}
+	r.size += size - sizeOf(r.units[unit].Entries)
+	if r.units[unit] = rec; len(rec.Entries) == 0 {
+		delete(r.units, unit)
+	}
+	if r.Changed != nil {
+		r.Changed(unit, rec, w)
+	}
+}
+
+// dropOldest drops the record of the unit in which the longest time nothing happened, and reports whether there was one. The lock is held.
+func (r *Ring) dropOldest() bool {
+	oldest, at := "", time.Time{}
+	for unit, rec := range r.units {
+		if t := rec.Entries[len(rec.Entries)-1].last(); unit != LeaderUnit && (oldest == "" || t.Before(at)) {
+			oldest, at = unit, t
+		}
+	}
+	if oldest == "" {
+		return false
+	}
+	r.put(oldest, Record{}, Normal)
+	if rec, ok := r.units[LeaderUnit]; ok {
+		rec.From = latest(rec.From, at)
+		r.put(LeaderUnit, rec, Normal)
+	}
+	return true
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Restore adds what an earlier process has left of a unit before what this one has.
+func (r *Ring) Restore(unit string, before Record) {
+	if r == nil || len(before.Entries) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec := r.units[unit]
+	rec.From, rec.Entries = latest(before.From, rec.From), append(slices.Clip(before.Entries), rec.Entries...)
+	r.put(unit, rec, Normal)
+	r.shrink()
+}
+
+// Of is the record of a unit.
+func (r *Ring) Of(unit string) Record {
+	if r == nil {
+		return Record{}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.units[unit]
+}
+
+func sizeOf(all []Entry) (n int) {
+	for i := range all {
+		n += all[i].size()
+	}
+	return n
+}
+
+func (e *Entry) size() int {
+	n := overhead + len(e.Object) + len(e.By) + len(e.Text) + len(e.RequestID)
+	for _, s := range e.Steps {
+		n += len(s) + 3
+	}
+	return n
+}
+
+// bounded is an entry with texts of bounded length.
+func bounded(e Entry) Entry {
+	e.Text, e.Object, e.By, e.RequestID = short(e.Text), short(e.Object), short(e.By), short(e.RequestID)
+	if more := len(e.Steps) - mostSteps; more > 0 {
+		e.Steps = append(slices.Clone(e.Steps[:mostSteps]), furtherSteps(more))
+	}
+	for i, s := range e.Steps {
+		if short(s) != s {
+			e.Steps = slices.Clone(e.Steps)
+			e.Steps[i] = short(s)
+		}
+	}
+	return e
+}

@@ -1,0 +1,103 @@
+package timeline
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func TestRingIsBoundedPerUnitAndInAll(t *testing.T) {
+	t.Parallel()
+	now := start
+	kept := map[string]Record{}
+	r := &Ring{Now: func() time.Time { return now }, Changed: func(unit string, rec Record, _ Weight) { kept[unit] = rec }}
+	r.Add(LeaderUnit, Entry{Kind: Leader, Text: "became the leader"}, Normal)
+	long := strings.Repeat("é", 1000)
+	for n := range 400 {
+		for i := range 20 {
+			now = now.Add(time.Millisecond)
+			r.Add(fmt.Sprint("unit ", n), Entry{Kind: Call, Text: fmt.Sprint(i, long), Steps: []string{long}}, Normal)
+		}
+	}
+	all := 0
+	for unit, rec := range kept {
+		if size := sizeOf(rec.Entries); size > unitBytes {
+			t.Errorf("%s has %d bytes", unit, size)
+		}
+		all += sizeOf(rec.Entries)
+	}
+	newest, oldest := r.Of("unit 399"), r.Of("unit 0")
+	if all > allBytes || all != r.size || len(newest.Entries) == 0 || len(oldest.Entries) != 0 || len(kept["unit 0"].Entries) != 0 {
+		t.Errorf("%d bytes in all, %d counted, the newest unit has %d entries, the oldest %d", all, r.size, len(newest.Entries), len(oldest.Entries))
+	}
+	if from := newest.From; !from.Before(newest.Entries[0].Time) || from.Before(start) {
+		t.Errorf("the record of a unit without room begins at %s, its first entry is of %s", from, newest.Entries[0].Time)
+	}
+	if leader := r.Of(LeaderUnit); len(leader.Entries) != 1 || !leader.From.After(start) {
+		t.Errorf("what was dropped of other units is not known: %+v", leader)
+	}
+}
+
+func TestRingCountsWhatChangesNothing(t *testing.T) {
+	t.Parallel()
+	now := start
+	r := &Ring{Now: func() time.Time { return now }}
+	for n := range 3 {
+		now = now.Add(time.Minute)
+		r.Add("a", Entry{Kind: Call, Text: "CreateRule: failed: TooManyRules", RequestID: fmt.Sprint("id-", n)}, Repeated)
+		r.Add("a", Entry{Kind: Plan, Text: "1 to change", Steps: []string{"update: failed"}}, Repeated)
+	}
+	got := r.Of("a").Entries
+	if len(got) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	for _, e := range got {
+		if e.Times != 3 || !e.Time.Equal(start.Add(time.Minute)) || e.Until == nil || !e.Until.Equal(now) {
+			t.Errorf("%+v", e)
+		}
+	}
+	if got[0].RequestID != "id-2" {
+		t.Errorf("the request of the last failure is %s", got[0].RequestID)
+	}
+	for range 2 {
+		r.Add("b", Entry{Kind: Call, Text: "ModifyRule"}, Normal)
+	}
+	if got := r.Of("b").Entries; len(got) != 2 {
+		t.Errorf("two changes are %+v", got)
+	}
+}
+
+func TestRingKnowsRecentEntries(t *testing.T) {
+	t.Parallel()
+	now := start
+	r := &Ring{Now: func() time.Time { return now }}
+	e := Entry{Time: start, Kind: Drift, Text: "idle timeout"}
+	r.Add("a", e, Normal)
+	now = now.Add(time.Hour)
+	if !r.Has("a", e, time.Hour) || r.Has("a", e, time.Minute) || !r.Knows("a", e) || r.Knows("a", Entry{Time: now, Kind: Drift, Text: "idle timeout"}) {
+		t.Error("what the ring has is not known")
+	}
+	r.units["a"] = Record{From: now}
+	if !r.Knows("a", e) {
+		t.Error("what had no room is to be added again")
+	}
+}
+
+func TestRingGoesOnAfterAChangeOfLeaders(t *testing.T) {
+	t.Parallel()
+	r := &Ring{Now: func() time.Time { return start }}
+	r.Add("a", Entry{Kind: Call, Text: "third"}, Normal)
+	r.Restore("a", Record{From: start.Add(-2 * time.Hour), Entries: []Entry{{Time: start.Add(-longest - time.Hour), Text: "first"}, {Time: start.Add(-time.Hour), Text: "second"}}})
+	if got := r.Of("a"); len(got.Entries) != 2 || got.Entries[0].Text != "second" || got.Entries[1].Text != "third" || !got.From.Equal(start.Add(-2*time.Hour)) {
+		t.Errorf("%+v", got)
+	}
+	var none *Ring
+	none.Add("a", Entry{}, Urgent)
+	none.Restore("a", Record{Entries: []Entry{{}}})
+	if none.Of("a").Entries != nil || none.Has("a", Entry{}, time.Hour) {
+		t.Error("a nil ring keeps something")
+	}
+}

@@ -1,0 +1,192 @@
+// Package reports shows end to end what holds of inputs after public reports about controllers of this kind. Each file of testdata says in its
+// header where it comes from and what must hold.
+package reports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
+	"github.com/k8s-lbc/lbc/playground/harness"
+)
+
+func TestMain(m *testing.M) { harness.Parallel(4); harness.Main(m) }
+
+// told is an event that an object gets.
+type told struct {
+	kind, object string
+	texts        []string // that it has
+}
+
+// report is a row: an input, and what the user hears.
+type report struct {
+	file   string
+	events []told
+	// lint and plan are what the command line says of the file. Each text is in one line.
+	lint, plan []string
+	// never is in no event of the namespace.
+	never []string
+	check func(*testing.T, *harness.Cluster)
+}
+
+func (r report) namespace() string { return namespaces[r.file] }
+
+var namespaces = map[string]string{
+	"02-regex-route": "rx", "03-regex-ingress": "rxi", "08-action-for-annotation": "mix", "11-external-name": "shopk",
+	"16-attribute-of-a-listener": "at", "19-cors-headers": "cors", "21-http-codes-for-grpc": "gr", "23-forward-without-target": "wl",
+	"25-acme-challenge-on-gateway": "acme", "26-acme-challenge-on-ingress": "cmi", "28-no-node-has-the-labels": "nl", "32-certificate-comes-later": "awc",
+	"36-one-name-for-two": "twn", "40-rules-of-the-pods-by-hand": "mbs", "44-two-certificates-for-a-host": "crt", "50-refused-for-good": "gone",
+}
+
+const doubled = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de0d0-0000-4000-8000-00000000000"
+
+var reports = []report{
+	{file: "02-regex-route", events: []told{{"HTTPRoute", "users", []string{"no request reaches this rule", "spec.rules[1] of HTTPRoute rx/users"}}}, lint: []string{"[HiddenRule]"}, plan: []string{"[HiddenRule]"}},
+	{file: "03-regex-ingress", events: []told{{"Ingress", "shop", []string{"no request reaches this rule", "/stock/"}}}, lint: []string{"path regex ^/orders(/.*)?$"}, plan: []string{"[HiddenRule]"}},
+	{file: "08-action-for-annotation", events: []told{{"Ingress", "web", []string{"did you mean alb.ingress.kubernetes.io/ssl-redirect", "served without a redirect"}}},
+		lint: []string{"served without a redirect"}, never: []string{"annotation.Action"}},
+	{file: "11-external-name", events: []told{{"Ingress", "scaled", []string{"ExternalName", "[NoTargets]"}}, {"HTTPRoute", "scaled", []string{"ExternalName", "[NoTargets]"}}},
+		lint: []string{"[NoTargets]"}, plan: []string{"[NoTargets]"}},
+	{file: "16-attribute-of-a-listener", events: []told{{"Service", "web", []string{"tcp.idle_timeout.seconds is no attribute of a target group", "listener-attributes", "target-group-attributes"}}},
+		lint: []string{"tcp.idle_timeout.seconds is no attribute of a target group"}, plan: []string{"tcp.idle_timeout.seconds is no attribute"}, check: delayIsSet},
+	{file: "19-cors-headers", events: []told{{"Ingress", "cors-quoted", []string{`GET\,POST\,OPTIONS`}}, {"Ingress", "wrong-key", []string{"listener-attributes.HTTP-80"}}}, lint: []string{`GET\,POST`}},
+	{file: "21-http-codes-for-grpc", events: []told{{"Ingress", "api", []string{"speaks gRPC", "backend-protocol-version of Ingress gr/api"}}}, lint: []string{"speaks gRPC"}},
+	{file: "23-forward-without-target", events: []told{{"Ingress", "admin", []string{`"type":"forward"`}}}, lint: []string{`"type":"forward"`}},
+	{file: "25-acme-challenge-on-gateway", never: []string{"none is named"}, lint: []string{"secret acme/app-tls does not exist"}, events: []told{
+		{"Gateway", "edge", []string{"secret acme/app-tls does not exist", "[SecretNotFound]"}}, {"HTTPRoute", "app", []string{"secret acme/app-tls does not exist", "[SecretNotFound]"}},
+	}},
+	{file: "26-acme-challenge-on-ingress", events: []told{{"Ingress", "cm-acme-http-solver-9qz4v", []string{"port 80 redirects all requests", "listen-ports"}}}, lint: []string{"[HiddenRule]"}},
+	{file: "28-no-node-has-the-labels", events: []told{{"Ingress", "web", []string{"no node has the labels karpenter.sh/nodepool=web", "[NoTargets]"}}}, check: bindingHears},
+	{file: "32-certificate-comes-later", never: []string{"failed build model due to no certificate found for host: late.pending.test (spec.listeners)"}, events: []told{
+		{"HTTPRoute", "late", []string{"no certificate found for host: late.pending.test", "spec.hostnames"}}, {"Gateway", "edge", []string{"late.pending.test of HTTPRoute awc/late", "[HostWithoutCertificate]"}},
+	}},
+	{file: "36-one-name-for-two", events: []told{{"Service", "edge-two", []string{"shared-edge belongs to Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},
+		lint: []string{"load balancer name shared-edge is taken: Service twn/edge-one"}, plan: []string{"[NameTaken]"}, check: noTargetGroupOfSecond},
+	{file: "40-rules-of-the-pods-by-hand", events: []told{{"Service", "edge", []string{"manage-backend-security-group-rules has no effect without"}}}, lint: []string{"manage-backend-security-group-rules"}},
+	{file: "44-two-certificates-for-a-host", events: []told{{"Ingress", "found", []string{"2 certificates cover twice.doubled.test", "[SeveralCertificates]"}}}, check: planIsEmpty},
+	{file: "50-refused-for-good", events: []told{{"Ingress", "files", []string{`path "/files|old" has a character`, "[InvalidRule]"}}}, lint: []string{`path "/files|old" has a character`},
+		plan: []string{`path "/files|old" has a character`}},
+}
+
+// TestReportedInputsAreToldAsTheyShould shows that users hear of each input on the right object, with
+// cause and remedy, in events, lint and plan.
+func TestReportedInputsAreToldAsTheyShould(t *testing.T) {
+	longtest.Long(t, "it plays all inputs; pure tests and tests of internal/controller show each kind")
+	c := harness.Start(t, harness.Options{})
+	a := c.Simulator.Account
+	a.Lock()
+	for n, domain := range []string{"twice.doubled.test", "*.doubled.test"} {
+		a.AddCertificate(&account.Certificate{ARN: doubled + fmt.Sprint(n), Domain: domain, AlternativeNames: []string{domain}, Status: "ISSUED", Type: "AMAZON_ISSUED", KeyAlgorithm: "RSA_2048"})
+	}
+	a.Unlock()
+	for _, r := range reports {
+		t.Run(r.file, func(t *testing.T) {
+			t.Parallel()
+			r.play(t, c)
+		})
+	}
+}
+
+func (r report) play(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	path := filepath.Join("testdata", r.file+".yaml")
+	want(t, "lint", lbc(t, c, "lint", path), r.lint)
+	want(t, "plan", lbc(t, c, "plan", "-f", path), r.plan)
+	c.ApplyFile(t, path)
+	for _, e := range r.events {
+		waitTold(t, c, r.namespace(), e)
+	}
+	if r.check != nil {
+		r.check(t, c)
+	}
+	list, err := c.TryKubectl(t, "get", "events", "-n", r.namespace(), "-o", "jsonpath={.items[*].message}")
+	for _, text := range r.never {
+		if err != nil || strings.Contains(strings.ToLower(list), strings.ToLower(text)) {
+			t.Errorf("an event has %q: %v", text, err)
+		}
+	}
+}
+
+func want(t *testing.T, what, out string, texts []string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(out, text) {
+			t.Errorf("%s lacks %q:\n%s", what, text, out)
+		}
+	}
+}
+
+func waitTold(t *testing.T, c *harness.Cluster, namespace string, e told) {
+	t.Helper()
+	c.WaitFor(t, fmt.Sprintf("an event of %s %s with %q", e.kind, e.object, e.texts), func(context.Context) error {
+		var seen []string
+		for _, x := range c.Events(t, e.kind, namespace, e.object) {
+			seen = append(seen, x.Message)
+			if !slices.ContainsFunc(e.texts, func(text string) bool { return !strings.Contains(x.Message, text) }) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%q", seen)
+	})
+}
+
+// lbc runs the command line. Its exit status is not looked at.
+func lbc(t *testing.T, c *harness.Cluster, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), args...) //nolint:gosec // ours
+	cmd.Env = c.Environ()
+	out, _ := cmd.CombinedOutput()
+	return string(out)
+}
+
+// bindingHears waits until the binding of the target group without targets has the event, too.
+func bindingHears(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	name := c.Kubectl(t, "get", "targetgroupbindings", "-n", "nl", "-o", "jsonpath={.items[0].metadata.name}")
+	waitTold(t, c, "nl", told{"TargetGroupBinding", name, []string{"no node has the labels karpenter.sh/nodepool=web"}})
+}
+
+func noTargetGroupOfSecond(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	for _, tg := range c.Simulator.Resources().TargetGroups {
+		if strings.HasPrefix(tg.Name, "k8s-twn-edgetwo") {
+			t.Errorf("target group %s is made", tg.Name)
+		}
+	}
+}
+
+// delayIsSet waits until the other attribute of the list is in effect.
+func delayIsSet(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	c.WaitFor(t, "the delay of 30 seconds", func(context.Context) error {
+		for _, tg := range c.Simulator.Resources().TargetGroups {
+			if strings.HasPrefix(tg.Name, "k8s-at-web") && tg.Attributes["deregistration_delay.timeout_seconds"] == "30" {
+				return nil
+			}
+		}
+		return errChanges
+	})
+}
+
+var errChanges = errors.New("what is wanted is not so")
+
+// planIsEmpty waits until lbc, which knows only what AWS holds, plans nothing: plan and controller agree.
+func planIsEmpty(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	scope := []string{"--kubeconfig", c.Env.Kubeconfig, "--aws-region", "us-west-2", "--aws-vpc-id", c.Simulator.Seed().VPC.ID, "--cluster-name", c.Simulator.Seed().Cluster.Name}
+	c.WaitFor(t, "an empty plan", func(context.Context) error {
+		if out := lbc(t, c, append([]string{"plan", "-n", "crt"}, scope...)...); !strings.Contains(out, "0 to create, 0 to change, 0 to replace, 0 to delete") {
+			return fmt.Errorf("%w: %s", errChanges, out)
+		}
+		return nil
+	})
+	out := lbc(t, c, append([]string{"explain", "ingress", "crt/found"}, scope...)...)
+	want(t, "explain", out, []string{"certificate-arn] of Ingress crt/named", "found in ACM for the hosts of Ingress crt/found"})
+}

@@ -1,0 +1,99 @@
+// Package foreign runs programs that know nothing of the playground: test suites written for EKS, other controllers. Their environment, and where
+// permitted their network, lead to the cluster, the account and the load balancers of a running playground. It imports packages sandbox and state, and
+// the simulator's client.
+package foreign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/k8s-lbc/lbc/awssim/simclient"
+	"github.com/k8s-lbc/lbc/playground/sandbox"
+	"github.com/k8s-lbc/lbc/playground/state"
+)
+
+// Run runs a command in a network of its own and returns its exit status. In the network, the playground's name server answers at port 53, and load
+// balancers listen at their own ports.
+func Run(ctx context.Context, e state.Endpoints, environ, command []string) (int, error) {
+	server, err := netip.ParseAddrPort(e.DNS)
+	if err != nil {
+		return 0, fmt.Errorf("the playground has no name server: %w", err)
+	}
+	fixed, err := parts(e)
+	if err != nil {
+		return 0, err
+	}
+	client := simclient.New(e.Simulator, nil)
+	return sandbox.Run(ctx, sandbox.Options{
+		Command: command, Environ: e.Environ(environ), Stdin: os.Stdin, Stdout: os.Stdout, Err: os.Stderr,
+		NameServer: server, Fixed: fixed,
+		Forwards: func(ctx context.Context) ([]sandbox.Forward, error) {
+			all, err := client.Topology(ctx)
+			return listeners(all), err
+		},
+	})
+}
+
+// RunWithVariables runs a command with the playground's variables only, and returns its exit status.
+func RunWithVariables(ctx context.Context, e state.Endpoints, environ, command []string) (int, error) {
+	c := exec.CommandContext(ctx, command[0], command[1:]...)
+	c.Env = e.Environ(environ)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	err := c.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.ExitCode() >= 0:
+		return exit.ExitCode(), nil
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
+		fmt.Fprintln(os.Stderr, "playground exec:", err)
+		return 127, nil
+	}
+	return 0, err
+}
+
+// parts are the API server, the AWS API, and what serves the other commands of the playground, at their own addresses.
+func parts(e state.Endpoints) ([]sandbox.Forward, error) {
+	var out []sandbox.Forward
+	for _, text := range []string{e.APIServer, e.Simulator, e.Control} {
+		if text == "" {
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		at, err := netip.ParseAddrPort(u.Host)
+		if err != nil || !at.Addr().IsLoopback() {
+			return nil, fmt.Errorf("%s is not an address of loopback, and a network of its own has no other: start the playground without --aws-listen, or add --names none", text)
+		}
+		out = append(out, sandbox.Forward{Network: "tcp", At: at, To: at})
+	}
+	return out, nil
+}
+
+// listeners are those of load balancers and accelerators: at their own ports, whatever this machine permitted.
+func listeners(all []simclient.Endpoint) []sandbox.Forward {
+	var out []sandbox.Forward
+	for _, lb := range all {
+		for _, l := range lb.Listeners {
+			if !lb.Address.IsValid() || !l.Address.IsValid() {
+				continue
+			}
+			at := netip.AddrPortFrom(lb.Address, uint16(l.Port))
+			if l.Protocol != "UDP" && l.Protocol != "QUIC" {
+				out = append(out, sandbox.Forward{Network: "tcp", At: at, To: l.Address})
+			}
+			if l.Protocol == "UDP" || strings.HasSuffix(l.Protocol, "QUIC") { // TCP_QUIC is both; of TCP_UDP there is one of each
+				out = append(out, sandbox.Forward{Network: "udp", At: at, To: l.Address})
+			}
+		}
+	}
+	return out
+}
