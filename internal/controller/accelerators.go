@@ -23,11 +23,11 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
 	}
 	from := account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now)
-	from.KnownOwner = w.knownOwner
+	from.KnownOwner, from.Refusals = w.knownOwner, w.refusals
 	r := accelerator.New(from, declared, w.now)
 	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
-	r.Waiting, r.OnPlan = w.board, w.history.accelerated
+	r.Waiting, r.OnPlan, r.Restored = w.board, w.history.accelerated, w.checkpoints.Await
 	r.Reporter = w.reporter(accelerator.Name)
 	w.changed, w.accelerators = append(w.changed, r.Changed), r
 	return r.SetUp(w.mgr, c.Accelerators.Workers, c.Accelerators.MaxBackoff)

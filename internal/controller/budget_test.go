@@ -73,6 +73,16 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 	"stack pass": func(t *testing.T, trouble bool) int {
 		return passes(t, trouble, false, gate.Fault{Action: "CreateLoadBalancer", Kind: "denied"})
 	},
+	"refused write": func(t *testing.T, trouble bool) int {
+		l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", nil, "web"))
+		l.settle(implicit("web"))
+		mark := l.mark()
+		if trouble {
+			l.annotate("web", "load-balancer-attributes", refusedAttribute)
+		}
+		l.pass(budgeted, nil, implicit("web"))
+		return len(l.writes(mark))
+	},
 	"start of a leader": func(t *testing.T, trouble bool) int {
 		return passes(t, trouble, true, gate.Fault{Action: "DescribeTags", Kind: "denied"})
 	},

@@ -69,7 +69,7 @@ func TestTheLagOfATargetIsTheTimeFromTheChangeToItsCall(t *testing.T) {
 	l, _ := boundLab(t)
 	clients := l.clients()
 	clients.ELBV2 = limitedTargets{clients.ELBV2, awsclient.NewLimiter(awsclient.LimiterOptions{Clock: l.clock})}
-	registry := newRegistry(clients.ELBV2, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory.Fresh)
+	registry := newRegistry(clients.ELBV2, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory)
 	registry.Clock, registry.Lag = l.clock, l.bound.Metrics.ObserveTargetLag
 	l.bound.Registry = registry
 	l.settle()

@@ -8,6 +8,7 @@ import (
 	"github.com/go-logr/logr"
 
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -78,6 +79,31 @@ func foreignOf(inv *inventory.Inventory) func() any {
 			return foreign
 		}
 		return nil
+	}
+}
+
+// keepRefusals has what AWS refuses kept for the next process.
+func keepRefusals(w *checkpoint.Writer, m *refusal.Memory) {
+	m.Keep = func(key stack.Key, all []refusal.Kept) {
+		if name := checkpoint.RefusalsName(key.String()); len(all) > 0 {
+			w.Put(checkpoint.Memory, name, all)
+		} else {
+			w.Delete(checkpoint.Memory, name)
+		}
+	}
+}
+
+// restoreRefusals takes over what AWS refused to earlier processes.
+func restoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
+	for id, text := range restored.Entries {
+		name, ok := checkpoint.RefusalsOf(id.Name)
+		if !ok || id.Kind != checkpoint.Memory {
+			continue
+		}
+		var all []refusal.Kept
+		if key, err := stack.ParseKey(name); err == nil && json.Unmarshal(text, &all) == nil {
+			m.Restore(key, all)
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
@@ -77,6 +78,8 @@ type lab struct {
 
 	config        *config.Config
 	inventory     *inventory.Inventory
+	refusals      *refusal.Memory
+	version       string // of the code of the next process
 	ingresses     *stacks.Reconciler
 	services      *stacks.Reconciler
 	gateways      map[stack.Owner]*stacks.Reconciler
@@ -178,9 +181,9 @@ func (l *lab) clients() awsclient.Clients {
 }
 
 // newRegistry makes a registry of one account.
-func newRegistry(elb registrar.Describer, write apply.Writer, fresh func(arn string) bool) *registrar.Registry {
+func newRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inventory) *registrar.Registry {
 	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
-		return registrar.Account{ELBV2: elb, Write: write, Fresh: fresh}, nil
+		return registrar.Account{ELBV2: elb, Write: write, Fresh: inv.Fresh, Gone: inv.Gone}, nil
 	})
 }
 
@@ -196,6 +199,8 @@ func (l *lab) restart() {
 	scope.CertificatesChanged = func(names []string) {
 		(&wiring{owners: []*stacks.Reconciler{l.ingresses, l.services}}).certificatesChanged(names)
 	}
+	l.refusals = refusal.New(l.clock.Now, l.version)
+	scope.Refusals = l.refusals
 	clients := l.clients()
 	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
 	l.inventory = inv
@@ -244,6 +249,7 @@ func (l *lab) restart() {
 		l.checkpointer = checkpoint.NewWriter(checkpoint.New(l.client, checkpointConfig(l.config, "kube-system", l.clock.Now, logr.Discard())), l.restore, logr.Discard())
 		l.preceding.Checkpoints, l.checkpointer.Late = l.checkpointer, l.preceding.Restore
 		l.history.keptIn(l.checkpointer)
+		keepRefusals(l.checkpointer, l.refusals)
 		l.checkpointer.Restore(l.Context())
 		l.ingresses.Checkpoints, l.services.Checkpoints = l.checkpointer, l.checkpointer
 		for _, s := range l.gateways {
@@ -251,7 +257,7 @@ func (l *lab) restart() {
 		}
 	}
 	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.clock.Now, Hold: l.holds.Guard}.Write
-	registry := newRegistry(clients.ELBV2, write, l.inventory.Fresh)
+	registry := newRegistry(clients.ELBV2, write, l.inventory)
 	accounts := &wiring{config: l.config, log: l.log, scopes: l.scopes, clients: clients, inventory: inv, writer: b, now: l.clock.Now}
 	if l.scopes != nil {
 		registry = registrar.NewRegistry(accounts.account)
@@ -315,6 +321,7 @@ func (l *lab) restart() {
 }
 
 func (l *lab) restore(restored checkpoint.Restored) {
+	restoreRefusals(l.refusals, restored)
 	assume(l.inventory, restored, l.clock.Now())
 	l.assumed = registrations(restored, l.clock.Now())
 	l.preceding.Restore(restored)

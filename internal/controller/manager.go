@@ -25,6 +25,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/controller/accelerator"
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
@@ -46,6 +47,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -100,6 +102,7 @@ type wiring struct {
 	backend      *stacks.BackendGroup
 	elsewhere    *bindingpass.OtherNamespaces // nil = the caches show all namespaces
 	checkpoints  *checkpoint.Writer
+	refusals     *refusal.Memory // what AWS refuses of stacks, bindings and accelerators
 	preceding    *bindingpass.Preceding
 	lbStatus     *lbstatus.Writer
 	owners       []*stacks.Reconciler
@@ -203,6 +206,8 @@ func (w *wiring) setUpInventory() {
 		}
 	}
 	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
+	w.refusals = refusal.New(w.now, buildinfo.Read(w.config.Version).String())
+	scope.Refusals = w.refusals
 	w.inventory = inventory.New(w.clients, scope)
 	if w.config.ImportsCertificates() {
 		w.metrics.Count("lbc_certificate_imports_last_year", w.inventory.Certificates().ImportsLastYear)
@@ -230,6 +235,7 @@ func (w *wiring) setUpShared() {
 	w.preceding = &bindingpass.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
 	w.history.keptIn(w.checkpoints)
+	keepRefusals(w.checkpoints, w.refusals)
 	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
 		w.checkpoints.Late = w.restoreLate
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
@@ -260,6 +266,7 @@ func (w *wiring) unserved() []stack.Owner {
 func (w *wiring) restore(restored checkpoint.Restored) {
 	w.crashed.Store(!restored.Complete && !restored.At.IsZero())
 	restoreHolds(w.holds, restored)
+	restoreRefusals(w.refusals, restored)
 	assume(w.inventory, restored, w.now())
 	w.registry.Assume(w.scopes.Own(), w.elsewhere.Own(registrations(restored, w.now())))
 	for _, s := range w.owners {

@@ -68,7 +68,7 @@ func TestWhatTargetsNeedIsReadBeforeAllElseAndWhatNothingWaitsForAfterIt(t *test
 	clients := l.clients()
 	balancing := prioritizedELBV2{clients.ELBV2, p}
 	l.bound.ELBV2, l.bound.Networking.Interfaces = balancing, network.NewInterfaces(prioritizedEC2{clients.EC2, p}, l.clock.Now)
-	l.bound.Registry = newRegistry(balancing, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory.Fresh)
+	l.bound.Registry = newRegistry(balancing, apply.Deps{Clients: clients, Inventory: l.inventory, Now: l.clock.Now}.Write, l.inventory)
 	b := labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP)
 	b.Spec.VpcID = "" // to be completed
 	l.create(append(labPods("a", "10.0.128.50"), b)...)

@@ -15,7 +15,7 @@ import (
 // account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.
 func (w *wiring) account(in awsclient.Scope) (registrar.Account, error) {
 	if in == w.scopes.Own() {
-		return registrar.Account{ELBV2: w.clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh}, nil
+		return registrar.Account{ELBV2: w.clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh, Gone: w.inventory.Gone}, nil
 	}
 	clients, err := w.ofRole(in)
 	deps := w.deps()

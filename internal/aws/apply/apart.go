@@ -3,28 +3,32 @@ package apply
 import (
 	"context"
 
-	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// writeApart sets attributes and tags one by one after AWS has refused to set them together, so that what one member of a group declares
-// holds up no edit of another. It returns the first error. The next plan has only what AWS refuses.
-func (r *run) writeApart(ctx context.Context, s plan.Step, refused error) error {
-	parts := awsop.Apart(s.Op)
-	if len(parts) == 0 || awsclient.Classify(refused).Class != diag.Invalid {
-		return refused
-	}
-	var first error
+// writeApart sets attributes and tags one by one if AWS refuses to set them together, so that what one member of a group declares
+// holds up no edit of another. Those that AWS has refused before are not sent. The next plan has only what AWS refuses.
+func (r *run) writeApart(ctx context.Context, s plan.Step, parts []plan.Operation) Outcome {
+	whole := Outcome{State: Done}
 	for _, op := range parts {
-		_, err := r.send(ctx, op)
-		if err != nil && awsclient.Classify(err).Class != diag.Invalid {
-			return err // it is sent again
+		part := s
+		part.Op = op
+		o, known := r.rejectedBefore(part)
+		if !known {
+			if _, err := r.send(ctx, op); err == nil {
+				continue
+			} else if o = r.judge(ctx, part, err); o.State != Failed || o.Until.IsZero() {
+				return o // all are sent again
+			}
 		}
-		if first == nil {
-			first = err
+		if whole.State == Done {
+			whole = o
+		} else if o.Until.Before(whole.Until) {
+			whole.Until = o.Until
 		}
 	}
-	return first
+	if whole.State == Done {
+		r.d.Inventory.Converged(r.key, s.ID)
+	}
+	return whole
 }

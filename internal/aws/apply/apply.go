@@ -63,6 +63,8 @@ type Deps struct {
 	Stabilize time.Duration
 	// Hold refuses an operation at the moment in which it would be sent, as an administrator holds what it is about; nil = nothing is refused.
 	Hold func(key stack.Key, op plan.Operation) *plan.Guard
+	// Objects identifies the objects that a step comes from as far as a problem of it is about them, in their versions; nil = they are not known.
+	Objects func(step plan.Step, problem diag.Diagnostic) string
 	// Concurrency bounds the steps under way at once; 0 = 8.
 	Concurrency int
 }

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
@@ -48,11 +49,15 @@ func (r *run) execute(ctx context.Context, s plan.Step) Outcome {
 	if awsop.EffectOf(s.Op).AddOn != "" {
 		ctx = awsclient.WithMaxWait(ctx, addOnTimeout)
 	}
-	out, err := r.write(ctx, s)
-	if err != nil {
-		err = r.writeApart(ctx, s, err)
+	parts := awsop.Apart(s.Op)
+	if slices.ContainsFunc(parts, func(op plan.Operation) bool { return r.knownRefused(s, op) }) {
+		return r.writeApart(ctx, s, parts)
 	}
-	if err != nil {
+	out, err := r.write(ctx, s)
+	switch {
+	case err != nil && len(parts) > 0 && awsclient.Classify(err).Class == diag.Invalid:
+		return r.writeApart(ctx, s, parts)
+	case err != nil:
 		return r.judge(ctx, s, err)
 	}
 	r.d.Inventory.Converged(r.key, s.ID)

@@ -11,7 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -31,7 +31,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return r.wait(s, "the objects of a namespace that is being deleted to go", err)
 	}
 	e := awsclient.Classify(err)
-	failed := Outcome{State: Failed, Err: err, Problem: awsclient.Problem(plan.NameOf(s.Op), err)}
+	failed := Outcome{State: Failed, Err: err, Problem: problemOf(s.Op, err)}
 	if errors.Is(err, ErrBindingsUndefined) {
 		failed.Problem = BindingsUndefined()
 		return failed
@@ -40,11 +40,9 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		failed.Problem = d
 		return failed
 	}
-	if change := awsop.ProtocolsOf(s.Op); change.From != "" && e.Class == diag.Invalid && failed.Problem.Code == diag.AWSRejected {
-		failed.Problem = protocolRefused(failed.Problem, change)
-	}
 	if effect := awsop.EffectOf(s.Op); effect.AddOn != "" {
-		return r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
+		o := r.judgeAddOn(s, e, failed, r.resolve(effect.Resource), effect.AddOn)
+		return r.remembered(s, e, o)
 	}
 	switch missing := e.Missing(); {
 	case e.Protected() && is[awsop.DeleteLoadBalancer](s.Op):
@@ -69,7 +67,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		r.d.Inventory.MarkUncertain(r.key, s.Op, r.resolve)
 	}
 	r.d.Inventory.Refuted(e)
-	return failed
+	return r.remembered(s, e, failed)
 }
 
 // judgeProtected decides the outcome of the deletion of a load balancer that AWS protects.
@@ -107,9 +105,9 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 // again at once. If it belongs to another owner, or AWS rejects the same write again, the step fails, and is not sent again before a
 // pause that grows to minutes.
 func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, failed Outcome) Outcome {
-	n, until := r.d.Inventory.Refused(r.key, s.ID, s.Op, inventory.Refusal{
-		Write: plan.Fingerprint(s.Op, r.resolve), Group: r.boundElsewhere(s.Op, e), Err: failed.Err,
-	})
+	obstacle := r.refusal(s, failed, refusal.Obstacle)
+	obstacle.Group = r.boundElsewhere(s.Op, e)
+	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), obstacle)
 	failed.Until = until
 	if n > 2 {
 		return failed
@@ -141,15 +139,6 @@ func (r *run) boundElsewhere(op plan.Operation, e awsclient.Error) string {
 	return ""
 }
 
-// rejectedBefore is the outcome of a step whose operation AWS has rejected, before the pause after that is over.
-func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
-	until, err := r.d.Inventory.RefusedBefore(r.key, s.ID, func() string { return plan.Fingerprint(s.Op, r.resolve) })
-	if err == nil {
-		return Outcome{}, false
-	}
-	return Outcome{State: Failed, Err: err, Until: until, Problem: awsclient.Problem(plan.NameOf(s.Op), err)}, true
-}
-
 // is reports whether an operation is of type T.
 func is[T plan.Operation](op plan.Operation) bool {
 	_, ok := op.(T)
@@ -163,6 +152,15 @@ func ours(op plan.Operation, missing stack.Kind) bool {
 		return true
 	}
 	return slices.ContainsFunc(op.Refs(), func(r stack.Ref) bool { return r.Kind == missing && r.ID != "" })
+}
+
+// problemOf is the diagnostic of an operation that AWS refuses, or has refused before.
+func problemOf(op plan.Operation, err error) diag.Diagnostic {
+	d := awsclient.Problem(plan.NameOf(op), err)
+	if change := awsop.ProtocolsOf(op); change.From != "" && d.Class == diag.Invalid && d.Code == diag.AWSRejected {
+		return protocolRefused(d, change)
+	}
+	return d
 }
 
 // protocolRefused is the finding that AWS refuses to change the protocol of a listener. A listener that is deleted and made again would close the port,

@@ -41,8 +41,17 @@ func Passing(err error) bool {
 	return c == diag.Throttled || c == diag.Transient
 }
 
+// Remembered is the error of an earlier call, possibly of an earlier process, which is not sent again. Classify returns Answer.
+type Remembered struct{ Answer Error }
+
+// Error implements error.
+func (r *Remembered) Error() string { return codeAnd(r.Answer) }
+
 // Classify reads an error of an SDK call (or of the in-process simulator).
 func Classify(err error) Error {
+	if earlier := (*Remembered)(nil); errors.As(err, &earlier) {
+		return earlier.Answer
+	}
 	if role := (*RoleError)(nil); errors.As(err, &role) {
 		return classifyRole(role)
 	}

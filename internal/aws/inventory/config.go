@@ -3,6 +3,7 @@ package inventory
 import (
 	"time"
 
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -26,6 +27,8 @@ type Config struct {
 	// CertificatesChanged is called after a listing with the names of the certificates that came, went, or became fit or unfit for
 	// listeners since the one before. It must not block; nil = nothing is called.
 	CertificatesChanged func(names []string)
+	// Refusals has the writes that AWS refuses; nil = the inventory makes a memory of its own, which ends with the process.
+	Refusals *refusal.Memory
 	// Freed is called with the stacks of which a write that AWS refused is worth another attempt, because this process wrote to what
 	// was in its way, those whose tags others changed, and those of which a listing holds what was not known. It must not
 	// block; nil = nothing is called.

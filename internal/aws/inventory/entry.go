@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"maps"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -43,6 +42,7 @@ type entry struct {
 	createdAt time.Time // when this process last created something of it that listings find; zero = never
 	// uncertain resources are read before the stack is planned again.
 	uncertain []uncertain
+	reread    reread
 	absent    []string // ARNs or names of load balancers of others that do not exist
 }
 
@@ -86,7 +86,7 @@ func (i *Inventory) Forget(key stack.Key) {
 	}
 }
 
-// ResetBackoff ends all counts of Backoff of a stack, and what Refused keeps: none of its steps waits any more. A count that stayed
+// ResetBackoff ends all counts of Backoff of a stack, and forgets its refusals: none of its steps waits any more. A count that stayed
 // would make the next wait of that name as long as the last one.
 func (i *Inventory) ResetBackoff(key stack.Key) {
 	i.mu.Lock()
@@ -96,7 +96,7 @@ func (i *Inventory) ResetBackoff(key stack.Key) {
 
 func (i *Inventory) resetBackoff(key stack.Key) {
 	i.backoffs.ForgetFunc(func(k stepKey) bool { return k.stack == key })
-	maps.DeleteFunc(i.refusals, func(k stepKey, _ refusal) bool { return k.stack == key })
+	i.cfg.Refusals.Forget(key)
 }
 
 // empty reports that AWS holds nothing of a stack, as far as is known.

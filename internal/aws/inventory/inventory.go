@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/securitygroup"
 	"github.com/k8s-lbc/lbc/internal/aws/inventory/truststore"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
@@ -63,7 +64,6 @@ type Inventory struct {
 	// backoffs counts how often a step was put off; it has a lock of its own.
 	backoffs *backoff.Failures[stepKey]
 	denials  map[string]ownerDenial // by ARN of the target group
-	refusals map[stepKey]refusal    // writes that AWS refuses because something else is in their way
 
 	network      *network.Network
 	groups       *securitygroup.Groups
@@ -89,6 +89,9 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Refusals == nil {
+		cfg.Refusals = refusal.New(cfg.Now, "")
+	}
 	if cfg.Moment <= 0 {
 		cfg.Moment = cache.Wait
 		if cfg.AddOnTimeout > 0 {
@@ -106,7 +109,7 @@ func New(clients awsclient.Clients, cfg Config) *Inventory {
 		tags:      map[string]readTags{}, unlisted: map[string]readTags{}, retagged: map[string]int64{},
 		created: map[string]time.Time{}, came: arrivals{seen: map[string]bool{}, of: map[stack.Key][]string{}, written: map[stack.Key]bool{}},
 		gone: map[string]time.Time{}, inAccount: map[quota.Limit]int{},
-		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), refusals: map[stepKey]refusal{}, denials: map[string]ownerDenial{},
+		backoffs: backoff.NewFailures[stepKey](backoff.Policy{}, cfg.Now, nil), denials: map[string]ownerDenial{},
 	}
 	i.network = network.New(clients.EC2, cfg.VPC, cfg.Now, cfg.Moment)
 	i.targetGroups = i.newTargetGroups()

@@ -22,12 +22,10 @@ func (i *Inventory) Backoff(key stack.Key, id plan.StepID) int {
 	return n
 }
 
-// Converged ends the count of Backoff, and what Refused keeps of the step.
+// Converged ends the count of Backoff, and forgets the refusals of the step.
 func (i *Inventory) Converged(key stack.Key, id plan.StepID) {
 	i.backoffs.Forget(stepKey{key, id})
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	delete(i.refusals, stepKey{key, id})
+	i.cfg.Refusals.Done(key, id)
 }
 
 // Record writes a successful operation through; resolve gives the ARN or group id behind a reference.
@@ -43,9 +41,8 @@ func (i *Inventory) Record(key stack.Key, op plan.Operation, out awsop.Output, r
 	}
 	i.mu.Lock()
 	i.record(key, effect, id, func(o awsop.Observed) awsop.Observed { return awsop.Advance(o, op, out, resolve) })
-	freed := i.retry(func(k stepKey, r refusal) bool { return r.freedBy(effect, id, k.stack == key) })
 	i.mu.Unlock()
-	i.notify(freed)
+	i.notify(i.cfg.Refusals.Wrote(key, plan.NameOf(op), effect, id))
 }
 
 // notify calls Config.Freed, if there are any stacks.

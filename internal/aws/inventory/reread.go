@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +38,7 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 			return false, fmt.Errorf("reading %s again: %w", key, err)
 		}
 		i.Invalidate(key)
+		i.cfg.Refusals.Changed(key)
 		return true, nil
 	}
 	i.mu.Lock()
@@ -43,6 +46,12 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 	if i.stacks[key] != e || e.stale != 0 || e.wrote != wrote {
 		return false, nil
 	}
+	// What was written through has another form than what is read, so that two reads are compared.
+	found := textsOf(fresh)
+	if e.reread.found != nil && e.reread.wrote == wrote && !slices.Equal(e.reread.found, found) {
+		i.cfg.Refusals.Changed(key)
+	}
+	e.reread = reread{wrote: wrote, found: found}
 	e.obs = fresh
 	i.noteHaving(e)
 	for _, lb := range e.obs.LoadBalancers {
@@ -52,6 +61,42 @@ func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err e
 		i.tags[tg.ARN] = readTags{tags: tg.Tags, version: began}
 	}
 	return true, nil
+}
+
+// reread is what Reread found of a stack.
+type reread struct {
+	wrote int64    // version.writes then
+	found []string // the resources as texts, in order
+}
+
+// textsOf are the resources of an observation as texts, in order. The state of a load balancer does not count.
+func textsOf(o awsop.Observed) (out []string) {
+	add := func(x any) {
+		text, err := json.Marshal(x)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		sum := sha256.Sum256(text)
+		out = append(out, string(sum[:]))
+	}
+	for _, lb := range o.LoadBalancers {
+		lb.State = ""
+		add(lb)
+	}
+	for _, tg := range o.TargetGroups {
+		add(tg)
+	}
+	for _, l := range o.Listeners {
+		add(l)
+	}
+	for _, r := range o.Rules {
+		add(r)
+	}
+	for _, g := range o.SecurityGroups {
+		add(g)
+	}
+	slices.Sort(out)
+	return out
 }
 
 // again reads what is known, as deep as it is known. One that is gone, or is no longer the stack's by its tags, is an error.

@@ -68,6 +68,8 @@ type Reconciler struct {
 	Now         func() time.Time
 	// OnPlan is called with each plan that was carried out; nil = no call.
 	OnPlan func(o metav1.Object, began time.Time, p *plan.Plan, r account.Result)
+	// Restored waits until what AWS refused to earlier processes is known; nil = nothing of that is kept.
+	Restored func(ctx context.Context) error
 
 	Index *reads.Index[types.NamespacedName]
 	Waker queue.Waker[reconcile.Request]
@@ -137,6 +139,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 	if !r.Holds.Await(ctx.Done()) {
 		return reconcile.Result{}, ctx.Err()
 	}
+	if r.Restored != nil {
+		if err := r.Restored(ctx); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	r.Account.Edited(p.key, versionOf(ga))
 	if ga.DeletionTimestamp != nil {
 		loaded()
 		return p.remove(ctx)
@@ -159,6 +167,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, q reconcile.Request) (reconc
 		asked := declare.Permit(v, ga, endpoints, answers)
 		return asked && r.Index.Update(q.NamespacedName, begun, v.Reads())
 	})
+}
+
+// versionOf identifies what users wrote of an object.
+func versionOf(ga *agav1beta1.GlobalAccelerator) string {
+	return fmt.Sprintf("%s %d %v", ga.UID, ga.Generation, ga.Annotations)
 }
 
 // forget drops what is known of an object that is gone.

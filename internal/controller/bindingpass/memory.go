@@ -38,6 +38,8 @@ type kept struct {
 	// unidentified are the keys of endpoints without QUIC server id that are counted.
 	unidentified map[string]bool
 	served       registrar.Group // the target group, and the scope in which it is reached, of the last pass that served it
+	moved        bool            // an edit since the process began has given it another target group
+	generation   int64           // of the last pass that asked for targets
 	ending
 }
 
@@ -56,6 +58,17 @@ func (m *memory) get(o *v1beta1.TargetGroupBinding) kept {
 		return k
 	}
 	return kept{uid: o.UID}
+}
+
+// edited reports whether a binding was edited since the last pass of this process that asked for targets.
+func (m *memory) edited(o *v1beta1.TargetGroupBinding) bool {
+	k := m.get(o)
+	before := k.generation
+	if before != o.Generation {
+		k.generation = o.Generation
+		m.put(o, k)
+	}
+	return before != 0 && before != o.Generation
 }
 
 func (m *memory) put(o *v1beta1.TargetGroupBinding, k kept) {

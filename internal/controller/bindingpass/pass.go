@@ -191,7 +191,7 @@ func (p *pass) precede(ctx context.Context) exit {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
 	p.request = registrar.Request{
-		Group: b.group(o), Binding: p.id, Want: p.endpoints, Since: p.since, Max: b.MaxTargets, Unseen: unseen,
+		Group: b.group(o), Binding: p.id, Want: p.endpoints, Since: p.since, Max: b.MaxTargets, Unseen: unseen, New: o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
 		Record:   b.registeredOf(o), Preceding: preceding,
 		Zone: zone, HomeZone: b.homeZone(o),
@@ -202,6 +202,9 @@ func (p *pass) precede(ctx context.Context) exit {
 // ask completes the request for targets, and has the rules of security groups written that they need.
 func (p *pass) ask(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
+	if b.memory.edited(o) {
+		b.Inventory.Refusals().Changed(registrar.Key(p.id))
+	}
 	if b.DrainTime != nil {
 		p.request.DrainTime = b.DrainTime(ctx, o)
 	}

@@ -18,6 +18,10 @@ var (
 	lastingFailure   = backoff.Policy{First: 15 * time.Second, Longest: 5 * time.Minute}
 )
 
+// longestLimited is the longest pause for AWS's limits. A later attempt is one at what AWS refuses for good, beside which other targets of the binding
+// may have failed for a moment.
+const longestLimited = 20 * time.Second
+
 // listingPause is the pause before the next pass over a binding for whose namespace the first list of pods is under way.
 const listingPause = 2 * time.Second
 
@@ -26,7 +30,7 @@ const listingPause = 2 * time.Second
 func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited time.Duration, zonesKnown bool) time.Duration {
 	n, pause := b.Failures.Failed(binding)
 	switch {
-	case limited > 0:
+	case limited > 0 && limited <= longestLimited:
 		return limited
 	case awsclient.Passing(err), !zonesKnown:
 		return pause

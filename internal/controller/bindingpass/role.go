@@ -45,6 +45,7 @@ func (b *Reconciler) moveScope(o *v1beta1.TargetGroupBinding) {
 	if k.served.ARN != "" {
 		b.Registry.Forget(k.served)
 		b.Health.ForgetGroup(k.served)
+		k.moved = true
 	}
 	k.served = now
 	b.memory.put(o, k)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -19,7 +20,7 @@ type Kind string
 
 // The kinds of entries.
 const (
-	Memory     Kind = "memory"     // of the compiler, by stack
+	Memory     Kind = "memory"     // of the compiler, by stack; and what AWS refuses, by RefusalsName
 	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
@@ -30,6 +31,15 @@ const (
 	Foreign    Kind = "foreign"    // which load balancers and target groups are others', in one entry
 	Journal    Kind = "journal"    // the newest entries of kinds Memory, Observed and History; see journal
 )
+
+// RefusalsName is the name of the entry of kind Memory with what AWS refuses of a stack, binding or accelerator. A kind of its own would need a ConfigMap
+// that roles of earlier releases do not name, and without the right to write one ConfigMap none is written. Earlier releases ignore the entry.
+func RefusalsName(key string) string { return refusals + key }
+
+// RefusalsOf is the stack, binding or accelerator of a RefusalsName; ok is false for another name.
+func RefusalsOf(name string) (key string, ok bool) { return strings.CutPrefix(name, refusals) }
+
+const refusals = "refusals/"
 
 // HoldsName is the name of the entry of kind Holds.
 const HoldsName = "all"

@@ -46,7 +46,7 @@ func (p *pass) apply(ctx context.Context) exit {
 		applying, trace := tracing.Start(ctx, "apply")
 		p.result = apply.Run(applying, p.plan, apply.Deps{
 			Clients: s.Clients, Inventory: s.Inventory, Bindings: s.Bindings, Now: s.Now,
-			Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard,
+			Expected: s.Expected, Stabilize: s.Stabilize, Hold: s.Holds.Guard, Objects: p.versions(),
 		})
 		trace.SetCount("lbc.failed_steps", p.result.Count(apply.Failed))
 		s.notePlan(p.key, &p.plan, p.result)

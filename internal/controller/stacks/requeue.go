@@ -23,16 +23,39 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	}
 	switch {
 	case end.err != nil || wait > 0:
-		return s.soonest(key, wait, end.err)
+		result, err := s.soonest(key, wait, end.err)
+		if err != nil {
+			return result, err
+		}
+		return s.orSooner(result, end.retry), nil
 	case end.refused:
-		return s.Retries.later(key, guarded), nil
-	case !end.retry.IsZero():
-		return reconcile.Result{RequeueAfter: max(end.retry.Sub(s.Now()), queue.Coalesce)}, nil
+		return s.orSooner(s.Retries.later(key, guarded), end.retry), nil
 	case pending:
-		return s.Retries.later(key, readingAddOns), nil
+		return s.orSooner(s.Retries.later(key, readingAddOns), end.retry), nil
 	}
 	s.Retries.done(key, guarded)
 	s.Retries.done(key, readingAddOns)
+	result, err := s.unrefused(t, end)
+	if err != nil {
+		return result, err
+	}
+	return s.orSooner(result, end.retry), nil
+}
+
+// orSooner has the next pass made at the time of the next attempt at what AWS has refused, if there is one and it is sooner.
+func (s *Reconciler) orSooner(r reconcile.Result, retry time.Time) reconcile.Result {
+	if retry.IsZero() {
+		return r
+	}
+	if until := max(retry.Sub(s.Now()), queue.Coalesce); r.RequeueAfter == 0 || until < r.RequeueAfter {
+		r.RequeueAfter = until
+	}
+	return r
+}
+
+// unrefused is when to make another pass for the sake of anything but what AWS has refused, which has a time of its own.
+func (s *Reconciler) unrefused(t passReport, end outcome) (reconcile.Result, error) {
+	key := t.key
 	if imported(t.plan, t.result) {
 		return reconcile.Result{}, queue.ErrRequeue // now that it has an ARN, listeners can name it
 	}
@@ -48,7 +71,11 @@ func (s *Reconciler) next(t passReport, end outcome, pending bool) (reconcile.Re
 	if wait := s.Inventory.Certificates().Wait(key); wait > 0 {
 		return reconcile.Result{RequeueAfter: wait}, nil
 	}
-	return s.retryLater(key, t.found, t.stale)
+	found := t.found
+	if !end.retry.IsZero() {
+		found = slices.DeleteFunc(slices.Clone(found), func(d diag.Diagnostic) bool { return slices.Contains(end.found, d) })
+	}
+	return s.retryLater(key, found, t.stale)
 }
 
 // soonest has a pass made again that failed, or in which something waits for AWS. A lasting failure neither delays by minutes what waits for a

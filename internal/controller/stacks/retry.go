@@ -3,6 +3,7 @@ package stacks
 import (
 	"crypto/sha256"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
 	"time"
@@ -114,14 +115,19 @@ func (s *Reconciler) edited(key stack.Key, w front.Input) bool {
 func editsOf(w front.Input) string {
 	h := sha256.New()
 	for _, o := range slices.Concat(w.Members, w.Leaving) {
-		_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))
-		for _, k := range slices.Sorted(maps.Keys(o.GetAnnotations())) {
-			if k != string(annotation.WrittenSecrets) && !showsPlan(k) {
-				_, _ = fmt.Fprintf(h, "%s\x00%s\x00", k, o.GetAnnotations()[k])
-			}
-		}
+		writeEdits(h, o)
 	}
 	return string(h.Sum(nil))
+}
+
+// writeEdits writes what users wrote of an object.
+func writeEdits(h hash.Hash, o metav1.Object) {
+	_, _ = fmt.Fprintf(h, "%s\x00%d\x00%t\x00", o.GetUID(), o.GetGeneration(), leaving(o))
+	for _, k := range slices.Sorted(maps.Keys(o.GetAnnotations())) {
+		if k != string(annotation.WrittenSecrets) && !showsPlan(k) {
+			_, _ = fmt.Fprintf(h, "%s\x00%s\x00", k, o.GetAnnotations()[k])
+		}
+	}
 }
 
 func leaving(o metav1.Object) bool { return o.GetDeletionTimestamp() != nil }

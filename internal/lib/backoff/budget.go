@@ -21,6 +21,7 @@ var Budgets = []Budget{
 	{"account listing", "load balancers, target groups, security groups and tags of the VPC", "cluster", 0, 30, "0.5 s doubling to 5 min, of each stack that waits for it"},
 	{"second look", "load balancers, target groups, security groups and tags of the VPC, once, six seconds after a start", "leader", 5, 25, "10 s doubling to 5 min"},
 	{"stack pass", "facts, and the write that fails", "stack", 0, 60, "0.5 s doubling to 5 min; 1 to 5 min for a permission, a quota, or what is missing in AWS"},
+	{"refused write", "the same write, which AWS refuses for what it says", "write of a stack, binding or accelerator", 0, 3, "2 min, 8 min, 30 min, then an hour; also after a restart"},
 	{"drift sweep", "observed stacks and target groups", "cluster", 600, 600, "none: one read a second in all"},
 	{"foreign tags", "tags, of twenty resources in each call", "cluster", 60, 60, "none: ten seconds between two calls, while tags are old"},
 	{"binding pass", "target registration", "binding", 0, 15, "0.2 s doubling to 30 s for transient errors, 15 s doubling to 5 min for others, AWS's own interval for its limits"},

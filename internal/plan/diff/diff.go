@@ -96,15 +96,10 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	d.matchTargetGroups()
 
 	d.securityGroups()
-	d.first = d.mayBeTaken()
-	if d.first {
-		d.loadBalancers()
-	}
+	d.namedLoadBalancers()
 	d.targetGroups()
 	d.bindings()
-	if !d.first {
-		d.loadBalancers()
-	}
+	d.loadBalancers()
 	d.refuseReplacements(refused)
 	d.closePorts()
 	d.leaveOthers()
@@ -204,8 +199,6 @@ type differ struct {
 	plan  plan.Plan    // its Steps are filled at the end
 	steps []*plan.Step // pointers stay valid as the slice grows
 
-	first bool // the load balancer is created before its target groups, because AWS may refuse its name
-
 	known map[stack.Ref]string      // references that AWS holds and that stay
 	made  map[stack.Ref]plan.StepID // references that a step produces
 	ids   map[plan.StepID]int
@@ -229,6 +222,7 @@ type differ struct {
 	names        map[string]string               // of wanted target groups, as they are or will be, by identity
 	balancers    map[string]*awsop.LoadBalancer
 	oldBalancers []*awsop.LoadBalancer
+	first        []plan.StepID                  // create load balancers whose names may be taken
 	relieved     map[string]*awsop.LoadBalancer // old ones that members still show, by the identity that they share with their successors
 	later        map[string]time.Time           // those of them that no member shows any more, by ARN: until when they stay
 	outgoing     map[string]bool                // target groups of these, by ARN

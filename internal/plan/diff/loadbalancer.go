@@ -34,6 +34,19 @@ func (d *differ) matchLoadBalancers() {
 	}
 }
 
+// namedLoadBalancers creates load balancers whose names others may have, before anything that is of no use without them: a target group would be left over
+// if AWS refuses the load balancer. Generated names contain a hash of the stack, so that nothing waits for those.
+func (d *differ) namedLoadBalancers() {
+	for _, w := range d.want.LoadBalancers {
+		old := slices.ContainsFunc(d.oldBalancers, func(lb *awsop.LoadBalancer) bool { return lb.ID == w.ID })
+		if w.ARN != "" || d.balancers[w.ID] != nil || old || naming.Generated(w.Name) {
+			continue
+		}
+		d.createLoadBalancer(w)
+		d.first = append(d.first, d.made[loadBalancerRef(w.ID)])
+	}
+}
+
 func (d *differ) loadBalancers() {
 	d.deleteFrontends()
 	for _, w := range d.want.LoadBalancers {
@@ -42,7 +55,7 @@ func (d *differ) loadBalancers() {
 		}
 		if have := d.balancers[w.ID]; have != nil {
 			d.updateLoadBalancer(d.takeOver(have, w), w)
-		} else {
+		} else if d.made[loadBalancerRef(w.ID)] == "" {
 			d.createLoadBalancer(w)
 		}
 		for _, old := range d.oldBalancers {
@@ -56,14 +69,6 @@ func (d *differ) loadBalancers() {
 			}
 		}
 	}
-}
-
-// mayBeTaken reports whether a first load balancer is to have a name that somebody chose. Another one may have that name, and without a load
-// balancer target groups and their targets would be of no use.
-func (d *differ) mayBeTaken() bool {
-	return len(d.obs.LoadBalancers) == 0 && slices.ContainsFunc(d.want.LoadBalancers, func(w stack.LoadBalancer) bool {
-		return w.ID == stack.LoadBalancerIdentity && w.ARN == "" && !naming.Generated(w.Name)
-	})
 }
 
 func (d *differ) createLoadBalancer(w stack.LoadBalancer) {

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // named is a stack with the declared names of target groups by path; an empty one is not declared.
@@ -180,6 +181,30 @@ func servesThroughout(t *testing.T, p plan.Plan) {
 		created, awaited, bound := at(plan.StepID("CreateTargetGroup "+id)), at(plan.StepID("DescribeTargetHealth "+id)), at(plan.StepID("CreateBinding "+id))
 		if created < 0 || bound < created || awaited < bound || at(s.ID) < awaited {
 			t.Errorf("%s at %d; created at %d, bound at %d, awaited at %d:\n%s", s.ID, at(s.ID), created, bound, awaited, p.Text(plan.TextOptions{}))
+		}
+	}
+}
+
+func TestTargetGroupsWaitForALoadBalancerWhoseNameMayBeTaken(t *testing.T) {
+	t.Parallel()
+	for name, waits := range map[string]bool{"shop": true, "k8s-shop-web-0123456789": false} {
+		want := testStack("/a", "/b")
+		want.LoadBalancers[0].Name = name
+		var created plan.StepID
+		groups := 0
+		for _, step := range Stack(want, stack.Keep{}, newFake(testKey()).obs, Options{}).Steps {
+			switch step.Op.(type) {
+			case awsop.CreateLoadBalancer:
+				created = step.ID
+			case awsop.CreateTargetGroup:
+				groups++
+				if needs := created != "" && slices.Contains(step.Needs, created); needs != waits {
+					t.Errorf("%s: %s needs %v", name, step.ID, step.Needs)
+				}
+			}
+		}
+		if created == "" || groups != 2 {
+			t.Errorf("%s: created by %q, %d target groups", name, created, groups)
 		}
 	}
 }

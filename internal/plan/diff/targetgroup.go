@@ -143,9 +143,8 @@ func (d *differ) targetGroups() {
 			op.TargetGroup.Tags = d.successorTags(w)
 			d.names[w.ID] = op.TargetGroup.Name
 			s := d.step(a, r, plan.Vital, op, why)
-			if d.made[r] = s.ID; d.first {
-				s.Need(d.made[loadBalancerRef(stack.LoadBalancerIdentity)])
-			}
+			s.Need(d.first...)
+			d.made[r] = s.ID
 			d.targetGroupAttributes(plan.Create, r, w, nil, def)
 			continue
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// readTime is how long the first read of a group may take before what is wanted is registered without it: registering a target
-// that is registered has no effect (ELB API reference, RegisterTargets), and a restart in calm weather writes nothing.
+// readTime is how long the first read of a group may take before what is wanted is registered without it, but for what earlier processes have
+// most likely registered: registering a target that is registered has no effect (ELB API reference, RegisterTargets).
 const readTime = time.Second
 
 // advance starts every call that a group needs and that need not wait for one under way. The lock of the group is held.
@@ -81,6 +81,9 @@ func (r *Registry) readMembers(ctx context.Context, g *group) {
 			}
 			g.readFailed, g.reread = true, g.known
 			class := awsclient.Classify(err).Class
+			if class == diag.Denied { // no read will tell
+				g.inherited = nil
+			}
 			g.overdue = class != diag.NotFound && class != diag.Invalid
 			g.fail(err)
 		}

@@ -32,6 +32,8 @@ type group struct {
 	known   bool // members are all that there are
 	reread  bool // to be read again, although it is known
 	written bool // something was sent, so that a group of our own making is no longer empty for certain
+	// inherited are the targets that were wanted when this process began, by key, until a read tells which of them are registered.
+	inherited map[string]Target
 	// members are the targets that may be registered, without draining ones.
 	members map[string]member
 	// own are the keys of members, and of targets that may be registered, that a request has wanted.
@@ -116,7 +118,7 @@ func (g *group) moving(key string) bool {
 // setMembers takes over what a read found, except for targets that a call was sent for since the read began.
 func (g *group) setMembers(health []Health) {
 	before := g.members
-	g.members, g.known = map[string]member{}, true
+	g.members, g.known, g.inherited = map[string]member{}, true, nil
 	g.draining = slices.ContainsFunc(health, Health.Draining)
 	g.moves.note(slices.DeleteFunc(slices.Clone(health), func(h Health) bool { return g.touched[h.Key()] || g.moving(h.Key()) }))
 	for _, h := range health {
@@ -221,7 +223,7 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 			if q.Max > 0 { // else nobody asks
 				there = append(there, e)
 			}
-		case g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
+		case g.waitsForRead(key), g.elsewhere[e.ID] || g.calls[deregister].keys[key] || g.calls[register].failed[key] || q.Record != nil && !mine[key] || taken[e.Address()]:
 		default:
 			missing = append(missing, e)
 		}

@@ -226,6 +226,11 @@ func TestAGroupThatCannotBeReadGetsItsTargetsAndLosesNone(t *testing.T) {
 	t.Parallel()
 	h := newHanging("1", "old")
 	r, c, progress := asyncRegistry(h, false)
+	of := func(ids ...string) Request {
+		q := of(ids...)
+		q.New = true
+		return q
+	}
 	asking(t, r, of("1", "2"))
 	h.expect(t, "read")
 	c.Advance(readTime - time.Millisecond)
@@ -302,6 +307,12 @@ func TestWhateverFailsTheGroupEndsAsWanted(t *testing.T) {
 		some := rapid.SliceOfDistinct(rapid.SampledFrom(all), rapid.ID)
 		h := newHanging(some.Draw(rt, "held")...)
 		r, c, _ := asyncRegistry(h, false)
+		isNew := rapid.Bool().Draw(rt, "new")
+		of := func(ids ...string) Request {
+			q := of(ids...)
+			q.New = isNew
+			return q
+		}
 		wanted := of(some.Draw(rt, "wanted")...)
 		step := func(mayFail bool) (idle bool) {
 			change, _ := r.sync(t.Context(), wanted, false)

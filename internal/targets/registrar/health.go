@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
 // Describer reads the health of targets.
@@ -23,12 +24,20 @@ type Health struct {
 	State, Reason, Description string
 }
 
+// errDeleted is AWS's answer about a target group that this process has deleted.
+var errDeleted = &awsclient.Remembered{Answer: awsclient.Error{
+	Class: diag.NotFound, Code: awsclient.CodeTargetGroupNotFound, Message: "this controller has deleted the target group",
+}}
+
 // Health reads the state of every target of a group, or only of the given ones, of which AWS calls those "unused" that are not
 // registered.
 func (r *Registry) Health(ctx context.Context, of Group, only ...Target) ([]Health, error) {
 	account, err := r.account(of.Scope)
 	if err != nil {
 		return nil, err
+	}
+	if account.Gone != nil && account.Gone(of.ARN) {
+		return nil, fmt.Errorf("describing targets of %s: %w", of.ARN, errDeleted)
 	}
 	all, err := Describe(ctx, account.ELBV2, of.ARN, only...)
 	if err != nil {

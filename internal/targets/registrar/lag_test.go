@@ -151,7 +151,7 @@ func TestTheTimeUntilATargetIsHealthyIsReportedOnceAfterItsRegistration(t *testi
 	r, c, progress := asyncRegistry(h, true)
 	states := answers{}
 	r.account = func(awsclient.Scope) (Account, error) {
-		return Account{states, h.write, func(string) bool { return true }}, nil
+		return Account{states, h.write, func(string) bool { return true }, nil}, nil
 	}
 	var told []string
 	r.BecameHealthy = func(cause awsclient.Cause, after time.Duration) { told = append(told, fmt.Sprint(cause, " ", after)) }

@@ -19,6 +19,8 @@ type Account struct {
 	Write apply.Writer
 	// Fresh reports whether a target group was created by this process and not read since, so that no other process has registered targets in it.
 	Fresh func(arn string) bool
+	// Gone reports whether this process deleted a target group, which is not read then; nil = it is not known.
+	Gone func(arn string) bool
 }
 
 // Registry knows what is registered in each target group that a binding serves, and registers and deregisters what differs from
@@ -63,6 +65,8 @@ type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
 	Want    []Endpoint
+	// New: the binding has registered nothing yet, in this process or in an earlier one.
+	New bool
 	// Withheld: there are endpoints that Want leaves out until their pods change.
 	Withheld bool
 	// Since is when the change came that the request follows from; zero = it is not known.
@@ -122,6 +126,7 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.changed(g.request, q)
+	g.inherit(&q)
 	g.request = &q
 	for _, key := range g.keysOf(&q).list {
 		if !g.own[key] {
@@ -169,7 +174,7 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if gone { // which the next Sync finds out and reports
-		g.known, g.overdue, g.written, g.members = false, false, true, map[string]member{}
+		g.known, g.overdue, g.written, g.members, g.inherited = false, false, true, map[string]member{}, nil
 		return nil, true, nil
 	}
 	if !g.known || g.busy() {

@@ -29,7 +29,7 @@ var tg = Group{ARN: arn}
 
 // newRegistry makes a registry of one account.
 func newRegistry(read Describer, write apply.Writer, fresh func(arn string) bool) *Registry {
-	return NewRegistry(func(awsclient.Scope) (Account, error) { return Account{read, write, fresh}, nil })
+	return NewRegistry(func(awsclient.Scope) (Account, error) { return Account{read, write, fresh, nil}, nil })
 }
 
 // balancing fakes what is registered, and the executor.
@@ -112,7 +112,7 @@ func TestAGroupIsReachedByTheClientsOfItsScopeAndHeldApartFromThatOfAnother(t *t
 		if b == nil {
 			return Account{}, errors.New("no such role")
 		}
-		return Account{b, b.write, func(string) bool { return true }}, nil
+		return Account{b, b.write, func(string) bool { return true }, nil}, nil
 	})
 	for _, q := range []Request{{Group: tg, Want: want("10.0.0.1")}, {Group: Group{role, arn}, Want: want("10.0.0.2", "10.0.0.3")}} {
 		if _, err := r.Sync(t.Context(), q); err != nil {

@@ -35,7 +35,7 @@ func (g *group) noteWaiting(q *Request, staying []Endpoint, now time.Time) {
 	}
 	keys := g.keysOf(q)
 	for i, key := range keys.list {
-		if !g.elsewhere[q.Want[i].ID] && !g.inPlace(key) {
+		if !g.elsewhere[q.Want[i].ID] && !g.inPlace(key) && (!g.waitsForRead(key) || !g.since[key].IsZero()) {
 			note(register, key)
 		}
 	}

@@ -6,10 +6,12 @@ package account
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
@@ -20,6 +22,8 @@ import (
 type Account struct {
 	// KnownOwner, if it is set, tells whose a load balancer is without a call to AWS; known is false if only AWS can tell.
 	KnownOwner func(arn string) (key stack.Key, known bool)
+	// Refusals has the writes that AWS refuses: a memory of its own, unless it is replaced before the first pass.
+	Refusals *refusal.Memory
 
 	clients  awsclient.Clients
 	config   declare.Config
@@ -35,7 +39,7 @@ type Account struct {
 	listing sync.Mutex // held over a listing of the account, which all that need one share
 
 	balancers balancers
-	refused   refusals
+	edited    map[stack.Key]string // see Edited
 }
 
 // entry is what is known of an accelerator.
@@ -49,7 +53,7 @@ type entry struct {
 func New(clients awsclient.Clients, config declare.Config, lifetime time.Duration, now func() time.Time) *Account {
 	return &Account{
 		clients: clients, config: config, lifetime: lifetime, now: now, entries: map[stack.Key]*entry{}, foreign: map[string]foreign{},
-		balancers: balancers{hosts: map[string]answer{}}, refused: refusals{of: map[stack.Key]map[string]refusal{}},
+		balancers: balancers{hosts: map[string]answer{}}, edited: map[stack.Key]string{}, Refusals: refusal.New(now, ""),
 	}
 }
 
@@ -92,8 +96,28 @@ func (a *Account) Observe(ctx context.Context, key stack.Key, shown string) (acc
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if e != nil && !e.read.IsZero() && !reflect.DeepEqual(e.observed, o) { // somebody else has changed it
+		a.Refusals.Changed(key)
+	}
 	a.entries[key] = &entry{observed: o, read: begun}
 	return o.Clone(), nil
+}
+
+// Edited identifies what users wrote of the object: once that differs, AWS is asked again what it has refused.
+func (a *Account) Edited(key stack.Key, version string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if before, known := a.edited[key]; known && before != version {
+		a.Refusals.Edited(key)
+	}
+	a.edited[key] = version
+}
+
+// edits is what Edited has noted.
+func (a *Account) edits(key stack.Key) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.edited[key]
 }
 
 // Expiry is when Observe reads next by itself; zero = never.
@@ -123,7 +147,8 @@ func (a *Account) Forget(key stack.Key) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.entries, key)
-	a.refused.forget(key)
+	delete(a.edited, key)
+	a.Refusals.Forget(key)
 }
 
 // Refresh reads whether AWS has deployed the last change, and the accelerator's own settings, but not its listeners.

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
@@ -80,34 +78,30 @@ func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator
 
 // write sends an operation, and enters its effect. Of several endpoints of which AWS refuses some, each is sent by itself, so that one does not keep out the others.
 func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operation, resolve operation.Resolve) (operation.Output, error) {
-	sum := plan.Fingerprint(op, resolve)
-	if err := a.refused.before(key, sum, a.now()); err != nil {
+	parts := apart(op)
+	for _, part := range parts {
+		if a.refusedBefore(key, plan.Fingerprint(part, resolve)) != nil {
+			return operation.Output{}, a.writeApart(ctx, key, parts, resolve)
+		}
+	}
+	write := plan.Fingerprint(op, resolve)
+	if err := a.refusedBefore(key, write); err != nil {
 		return operation.Output{}, err
 	}
 	out, err := awsclient.WriteAccelerator(ctx, a.clients.Accelerators, op, resolve)
 	if err != nil && op.Traits().Removes && awsclient.Classify(err).Class == diag.NotFound {
 		err = nil
 	}
-	if add, ok := op.(operation.AddEndpoints); ok && err != nil && len(add.Endpoints) > 1 && lasting(err) {
-		var texts []string
-		for _, e := range add.Endpoints {
-			if _, one := a.write(ctx, key, operation.AddEndpoints{Group: add.Group, Endpoints: []accelerator.Endpoint{e}}, resolve); one != nil {
-				err = one
-				texts = append(texts, e.ID)
-			}
-		}
-		if len(texts) == 0 {
-			return out, nil
-		}
-		return out, fmt.Errorf("of %s: %w", strings.Join(texts, ", "), err)
+	switch {
+	case err != nil && len(parts) > 0 && lasting(err):
+		return out, a.writeApart(ctx, key, parts, resolve)
+	case err != nil && lasting(err):
+		a.remember(key, write, op, err)
 	}
 	if err != nil {
-		if lasting(err) {
-			a.refused.add(key, sum, err, a.now())
-		}
 		return out, err
 	}
-	a.refused.forgetOne(key, sum)
+	a.Refusals.Accepted(key, write)
 	a.mu.Lock()
 	e := a.entries[key]
 	if e == nil {
@@ -121,6 +115,47 @@ func (a *Account) write(ctx context.Context, key stack.Key, op operation.Operati
 		a.written()
 	}
 	return out, nil
+}
+
+// apart returns an operation for each endpoint of one that adds several; nil = it adds one, or something else.
+func apart(op operation.Operation) (out []operation.AddEndpoints) {
+	if add, ok := op.(operation.AddEndpoints); ok && len(add.Endpoints) > 1 {
+		for _, e := range add.Endpoints {
+			out = append(out, operation.AddEndpoints{Group: add.Group, Endpoints: []accelerator.Endpoint{e}})
+		}
+	}
+	return out
+}
+
+// writeApart adds endpoints one by one. The error names those that AWS refuses.
+func (a *Account) writeApart(ctx context.Context, key stack.Key, parts []operation.AddEndpoints, resolve operation.Resolve) error {
+	var texts []string
+	var last error
+	for _, part := range parts {
+		if _, err := a.write(ctx, key, part, resolve); err != nil {
+			last = err
+			texts = append(texts, part.Endpoints[0].ID)
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	return fmt.Errorf("of %s: %w", strings.Join(texts, ", "), last)
+}
+
+// refusedBefore is AWS's error of a write that it has refused, before the pause after that is over.
+func (a *Account) refusedBefore(key stack.Key, write string) error {
+	_, err := a.Refusals.Before(key, write, func(error) string { return a.edits(key) })
+	return err
+}
+
+// remember takes note that AWS refuses an operation.
+func (a *Account) remember(key stack.Key, write string, op operation.Operation, err error) {
+	r := refusal.Refusal{Step: plan.StepID(plan.NameOf(op)), Action: plan.NameOf(op), Cause: refusal.Obstacle, Err: err}
+	if awsclient.Classify(err).Class == diag.Invalid {
+		r.Cause, r.Objects = refusal.Content, a.edits(key)
+	}
+	a.Refusals.Refused(key, write, r)
 }
 
 // lasting reports whether AWS refuses a call for a reason that a repetition does not cure.
@@ -150,52 +185,4 @@ func (a *Account) judge(key stack.Key, s plan.Step, err error, out *Result) {
 		d.Text = id + ": " + d.Text
 	}
 	out.Problems = append(out.Problems, d)
-}
-
-// refusalPauses are the pauses before an operation is sent again that AWS refused for a reason which repetitions do not cure, as long as the object asks for the same.
-var refusalPauses = backoff.Policy{First: 5 * time.Second, Longest: 10 * time.Minute}
-
-// refusals are operations that AWS refused.
-type refusals struct {
-	mu sync.Mutex
-	of map[stack.Key]map[string]refusal
-}
-
-type refusal struct {
-	err   error
-	until time.Time
-	count int
-}
-
-func (r *refusals) before(key stack.Key, sum string, now time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if x, ok := r.of[key][sum]; ok && now.Before(x.until) {
-		return x.err
-	}
-	return nil
-}
-
-func (r *refusals) add(key stack.Key, sum string, err error, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.of[key] == nil {
-		r.of[key] = map[string]refusal{}
-	}
-	x := r.of[key][sum]
-	x.count++
-	x.err, x.until = err, now.Add(refusalPauses.Pause(x.count))
-	r.of[key][sum] = x
-}
-
-func (r *refusals) forgetOne(key stack.Key, sum string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.of[key], sum)
-}
-
-func (r *refusals) forget(key stack.Key) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.of, key)
 }

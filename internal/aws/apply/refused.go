@@ -1,0 +1,103 @@
+package apply
+
+import (
+	"slices"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// lookAgain is the pause before the plan is made again after the first refusal of a write: the refusal may have shown that facts are out of date. The
+// same write is not sent then.
+const lookAgain = time.Second
+
+// remembered is the outcome of a step that failed, of which the memory of refusals takes note if AWS will refuse the same write again.
+func (r *run) remembered(s plan.Step, e awsclient.Error, failed Outcome) Outcome {
+	cause, lasts := r.causeOf(s.Op, e)
+	if failed.State != Failed || !failed.Until.IsZero() || !lasts {
+		return failed
+	}
+	n, until := r.d.Inventory.Refusals().Refused(r.key, plan.Fingerprint(s.Op, r.resolve), r.refusal(s, failed, cause))
+	failed.Until = until
+	if _, targets := s.Op.(awsop.RegisterTargets); n == 1 && !targets {
+		failed.Until = r.d.Now().Add(lookAgain)
+	}
+	return failed
+}
+
+// causeOf is why AWS refuses an operation; lasts is false if the same call may succeed at the next attempt.
+func (r *run) causeOf(op plan.Operation, e awsclient.Error) (_ refusal.Cause, lasts bool) {
+	if e.Code == "" || e.Credentials || e.Class != diag.Invalid && e.Class != diag.NotFound {
+		return "", false
+	}
+	if e.Code == awsclient.CodeInvalidTarget { // an instance, or a load balancer, gets fit for registration without an event
+		return "", false
+	}
+	switch op.(type) {
+	case awsop.DeregisterTargets: // the same targets may be registered again meanwhile
+		return "", false
+	case awsop.RegisterTargets:
+		return refusal.Content, e.Class == diag.Invalid // a new target group is not known everywhere in AWS
+	}
+	if e.Class == diag.NotFound && r.madeNow(op) {
+		return "", false
+	}
+	if op.Traits().Removes || awsop.EffectOf(op).Verb == awsop.Deletes { // what a deletion says is never wrong by itself
+		return refusal.Obstacle, true
+	}
+	return refusal.Content, true
+}
+
+// madeNow reports whether an operation refers to anything that this run has created, which may not be known everywhere in AWS.
+func (r *run) madeNow(op plan.Operation) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(op.Refs(), func(ref stack.Ref) bool { return ref.Literal == "" && r.fresh[r.values[ref]] })
+}
+
+// refusal is what is remembered of a step that failed.
+func (r *run) refusal(s plan.Step, failed Outcome, cause refusal.Cause) refusal.Refusal {
+	x := refusal.Refusal{
+		Step: s.ID, Action: plan.NameOf(s.Op), Cause: cause, Err: failed.Err, Secret: len(s.Op.Traits().Secrets) > 0,
+		Effect: awsop.EffectOf(s.Op),
+	}
+	for _, ref := range s.Op.Refs() {
+		x.Resources = append(x.Resources, r.resolve(ref))
+	}
+	if cause == refusal.Content {
+		x.Objects = r.objectsOf(s, failed.Err)
+	}
+	return x
+}
+
+// objectsOf identifies the objects that AWS refuses a step for, in their versions.
+func (r *run) objectsOf(s plan.Step, err error) string {
+	if r.d.Objects == nil {
+		return ""
+	}
+	return r.d.Objects(s, problemOf(s.Op, err))
+}
+
+// rejectedBefore is the outcome of a step whose operation AWS has refused, before the pause after that is over.
+func (r *run) rejectedBefore(s plan.Step) (Outcome, bool) {
+	if !r.d.Inventory.Refusals().Any(r.key) {
+		return Outcome{}, false
+	}
+	until, err := r.d.Inventory.Refusals().Before(r.key, plan.Fingerprint(s.Op, r.resolve), func(err error) string { return r.objectsOf(s, err) })
+	if err == nil {
+		return Outcome{}, false
+	}
+	return Outcome{State: Failed, Err: err, Until: until, Problem: problemOf(s.Op, err)}, true
+}
+
+// knownRefused reports whether AWS has refused a part of a step's operation, before the pause after that is over.
+func (r *run) knownRefused(s plan.Step, part plan.Operation) bool {
+	s.Op = part
+	_, known := r.rejectedBefore(s)
+	return known
+}

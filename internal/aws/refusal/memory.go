@@ -1,0 +1,251 @@
+// Package refusal remembers the writes that AWS refuses, so that the same write is not sent again before something changes that the refusal may rest on.
+// Stacks, bindings and accelerators share one memory, which checkpoints keep across restarts.
+package refusal
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/awsop"
+)
+
+// Cause is why AWS refuses a write. It decides when the same write is sent again.
+type Cause string
+
+// The causes.
+const (
+	// Content: AWS does not accept what the write says. The next attempts are after 2, 8 and 30 minutes, then hourly.
+	Content Cause = "content"
+	// Obstacle: something else in the account is in the way, such as a name that is taken, and no event says when it is gone. The
+	// next attempts are after 10 s, 20 s and so on, at most 5 min.
+	Obstacle Cause = "obstacle"
+)
+
+var (
+	contentPauses  = []time.Duration{2 * time.Minute, 8 * time.Minute, 30 * time.Minute, time.Hour}
+	obstaclePauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
+)
+
+// pause is the pause after the n-th refusal of a write in a row.
+func (c Cause) pause(n int) time.Duration {
+	if c == Obstacle {
+		return obstaclePauses.Pause(n)
+	}
+	return contentPauses[min(max(n, 1), len(contentPauses))-1]
+}
+
+const (
+	// lifetime is how long a refusal is kept after the last attempt: no plan has the write any more.
+	lifetime = 3 * time.Hour
+	// most bounds the refusals of one stack.
+	most = 200
+)
+
+// Refusal is AWS's answer to a write.
+type Refusal struct {
+	Step   plan.StepID
+	Action string // of AWS
+	Cause  Cause
+	Err    error
+	// Objects identifies, for cause Content, the objects that the write comes from, in the versions that it was made of. The write is sent again once they differ.
+	Objects string
+	// Resources are the ARNs and ids that the write names. A change of one of them by this process may be what AWS was waiting for.
+	Resources []string
+	// Effect and Group are of an obstacle: the effect of the write, and the target group that another load balancer uses.
+	Effect awsop.Effect
+	Group  string
+	// Secret: the write has a secret, so that nothing derived from it is kept in checkpoints.
+	Secret bool
+
+	answer    awsclient.Error // what Err says
+	version   string          // of the code
+	count     int             // refusals of the same write in a row
+	at, until time.Time
+}
+
+// Memory has the refusals by stack and write. It is safe for concurrent use. The zero value of Keep keeps nothing across restarts.
+type Memory struct {
+	now     func() time.Time
+	version string
+
+	// Keep is called with what the next process needs of the refusals of a stack; none = nothing. It must not block.
+	Keep func(key stack.Key, all []Kept)
+
+	mu sync.Mutex
+	of map[stack.Key]map[string]*Refusal
+}
+
+// New returns an empty memory. version is that of the code: another one may send another call for the same write.
+func New(now func() time.Time, version string) *Memory {
+	return &Memory{now: now, version: version, of: map[stack.Key]map[string]*Refusal{}}
+}
+
+// Refused takes note of a refusal. write identifies the write with all that it says. It returns how often in a row AWS has refused the same write of
+// the same objects, and when it is worth another attempt.
+func (m *Memory) Refused(key stack.Key, write string, r Refusal) (count int, until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	m.expire(now)
+	if m.of[key] == nil {
+		m.of[key] = map[string]*Refusal{}
+	}
+	if before := m.of[key][write]; before != nil && before.Objects == r.Objects && before.version == m.version && before.Cause == r.Cause {
+		r.count = before.count
+	}
+	r.count++
+	r.answer = awsclient.Classify(r.Err)
+	r.version, r.at, r.until = m.version, now, now.Add(r.Cause.pause(r.count))
+	m.of[key][write] = &r
+	m.bound(key)
+	m.keep(key)
+	return r.count, r.until
+}
+
+// Any reports whether any write of a stack was refused.
+func (m *Memory) Any(key stack.Key) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.of[key]) > 0
+}
+
+// Before is AWS's error of a write that is not worth another attempt before until; nil if it may be sent. objects returns what Refusal.Objects would be
+// of a refusal with that error now.
+func (m *Memory) Before(key stack.Key, write string, objects func(err error) string) (until time.Time, err error) {
+	m.mu.Lock()
+	r, now := m.of[key][write], m.now()
+	m.mu.Unlock()
+	// A clock that was set back must not hold a write up.
+	if r == nil || r.version != m.version || !now.Before(r.until) || r.until.Sub(now) > r.Cause.pause(len(contentPauses)) {
+		return time.Time{}, nil
+	}
+	if r.Cause == Content && objects != nil && objects(r.Err) != r.Objects {
+		return time.Time{}, nil
+	}
+	return r.until, r.Err
+}
+
+// Done forgets the refusals of a step, which AWS has accepted.
+func (m *Memory) Done(key stack.Key, step plan.StepID) {
+	m.forget(key, func(_ string, r *Refusal) bool { return r.Step == step })
+}
+
+// Accepted forgets the refusals of a write.
+func (m *Memory) Accepted(key stack.Key, write string) {
+	m.forget(key, func(w string, _ *Refusal) bool { return w == write })
+}
+
+// Forget forgets all refusals of a stack.
+func (m *Memory) Forget(key stack.Key) {
+	m.forget(key, func(string, *Refusal) bool { return true })
+}
+
+func (m *Memory) forget(key stack.Key, which func(string, *Refusal) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	had := len(m.of[key])
+	for w, r := range m.of[key] {
+		if which(w, r) {
+			delete(m.of[key], w)
+		}
+	}
+	if len(m.of[key]) == 0 {
+		delete(m.of, key)
+	}
+	if len(m.of[key]) != had {
+		m.keep(key)
+	}
+}
+
+// Edited ends the pauses of writes of a stack that something is in the way of: an edit may be about that. The next pause is as long as it would
+// have been. Refusals of what a write says end by their own objects only.
+func (m *Memory) Edited(key stack.Key) {
+	m.end(func(k stack.Key, r *Refusal) bool { return k == key && r.Cause == Obstacle })
+}
+
+// Changed ends all pauses of a stack: what AWS holds of it is found to be changed.
+func (m *Memory) Changed(key stack.Key) {
+	m.end(func(k stack.Key, _ *Refusal) bool { return k == key })
+}
+
+// end ends the pauses of some refused writes and returns their stacks.
+func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var keys []stack.Key
+	for k, all := range m.of {
+		ended := false
+		for _, r := range all {
+			if !r.until.IsZero() && which(k, r) {
+				r.until, ended = time.Time{}, true
+			}
+		}
+		if ended {
+			keys = append(keys, k)
+			m.keep(k)
+		}
+	}
+	return keys
+}
+
+// Wrote takes note that a write of a stack succeeded on the resource with an ARN or id. It returns the stacks of which a refused write may
+// succeed now, as the write may have removed what was in the way. A write that AWS refused for what it says is due two minutes after
+// the last attempt if the resource is one that it names, and another action changed it.
+func (m *Memory) Wrote(key stack.Key, action string, effect awsop.Effect, id string) []stack.Key {
+	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause == Obstacle && r.freedBy(effect, id, k == key) })
+	if effect.Verb != awsop.Changes || id == "" {
+		return freed
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sooner := false
+	for _, r := range m.of[key] {
+		if first := r.at.Add(contentPauses[0]); r.Cause == Content && r.Action != action && slices.Contains(r.Resources, id) && first.Before(r.until) {
+			r.until, sooner = first, true
+		}
+	}
+	if sooner {
+		m.keep(key)
+		if !slices.Contains(freed, key) {
+			freed = append(freed, key)
+		}
+	}
+	return freed
+}
+
+// expire forgets refusals of writes that are not attempted any more. m.mu is held.
+func (m *Memory) expire(now time.Time) {
+	for key, all := range m.of {
+		had := len(all)
+		for w, r := range all {
+			if now.Sub(r.at) > lifetime {
+				delete(all, w)
+			}
+		}
+		if len(all) == had {
+			continue
+		}
+		if len(all) == 0 {
+			delete(m.of, key)
+		}
+		m.keep(key)
+	}
+}
+
+// bound forgets the oldest refusals of a stack beyond the most that are kept. m.mu is held.
+func (m *Memory) bound(key stack.Key) {
+	for all := m.of[key]; len(all) > most; {
+		oldest := ""
+		for w, r := range all {
+			if oldest == "" || r.at.Before(all[oldest].at) {
+				oldest = w
+			}
+		}
+		delete(all, oldest)
+	}
+}
