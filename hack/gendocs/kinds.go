@@ -26,11 +26,14 @@ type kind struct {
 var pagesOfKinds = []struct{ file, about string }{
 	{"ingressclassparams", "What holds for all Ingresses of a class, whatever their annotations say. An IngressClass names it in `spec.parameters`; [annotations.md](annotations.md) has the annotation of each setting."},
 	{"targetgroupbindings", "Registers the endpoints of a Service with a target group. The controller makes one for each target group that it owns; you make one for [a target group that something else made](tasks/target-group-binding.md)."},
-	{"loadbalancers", "What the controller knows of a load balancer. The controller writes it and nobody else; [operations.md](operations.md) tells how to read it."},
+	{"loadbalancers", "What the controller knows of a load balancer. The controller writes it and nobody else; [observing.md](operations/observing.md#status-of-each-load-balancer) tells how to read it."},
 	{"albtargetcontrolconfigs", "Settings of the target control agents that the controller adds to pods, with feature gate `ALBTargetControlAgent`."},
 }
 
 const kindsHead = `# Reference of the kinds of elbv2.k8s.aws
+
+For users and operators who write or read these objects.
+Afterwards you know each field, its default and its limits.
 
 ` + generated + `The fields of the stored version of each kind, as ` + "`kubectl explain`" + ` shows them. A field that is required is in bold.
 

@@ -79,7 +79,7 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	if err := section("operations.md", "budgets", backoff.BudgetTable()); err != nil {
+	if err := section("operations/reconciling.md", "budgets", backoff.BudgetTable()); err != nil {
 		fail(err)
 	}
 	if err := errors.Join(policies(), chartReadme()); err != nil {
@@ -140,7 +140,14 @@ func section(page, name, text string) error {
 
 const generated = "This page is generated; `make generate` writes it.\n\n"
 
+// introduction begins a generated page: for whom it is, and what one can do afterwards.
+func introduction(reader, afterwards string) string {
+	return "For " + reader + ".\nAfterwards you " + afterwards + ".\n\n" + generated
+}
+
 func findings() string {
+	generated := introduction("users and operators who see a code in brackets in an event or a condition",
+		"know what the code means, and whether the controller tries again by itself")
 	var b strings.Builder
 	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets. The event that carries it has the reason of the table, but\n" +
 		"what AWS refuses when it is written to has FailedDeployModel whatever its code, and what fails before has FailedBuildModel; its text says what is\n" +
@@ -156,6 +163,7 @@ func findings() string {
 }
 
 func flags() string {
+	generated := introduction("operators who configure the controller", "know the name, the default and the meaning of each flag and feature gate")
 	var b strings.Builder
 	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--existing-features-only`, `--strict-groups`, `--deletion-brake`, `--delete-orphans-after`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, `--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, `--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, `--metrics-cert-dir`, `--console-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
@@ -247,13 +255,13 @@ const rightsHead = `
 
 The ClusterRole of the chart, and of ` + "`config/rbac`" + `, has the rights below. If the controller issues the certificate of its webhooks, it has those on their two
 configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease, on the ConfigMaps of checkpoints, on the
-ConfigMap with the [holds](operations.md#hold) (` + "`list`, `watch`" + `), on the report of the [doctor in the leader](doctor.md#in-the-leader) (` + "`get`, `update`" + `) and on the Secret of that certificate (` + "`create`" + `; ` + "`get` and `update`" + ` by name). With value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + `, the controller may write ConfigMaps in all namespaces, where it notes
+ConfigMap with the [holds](operations/hold.md#hold) (` + "`list`, `watch`" + `), on the report of the [doctor in the leader](doctor.md#in-the-leader) (` + "`get`, `update`" + `) and on the Secret of that certificate (` + "`create`" + `; ` + "`get` and `update`" + ` by name). With value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + `, the controller may write ConfigMaps in all namespaces, where it notes
 its targets in target groups that clusters share. The chart sets the value itself where Helm finds a TargetGroupBinding with ` + "`multiClusterTargetGroup`" + `. Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
 same, and each request is granted. The roles of the existing chart suffice, but for what is optional and that certificate.
 
 A request that the API server refuses for want of a right is reported with verb, resource and remedy: in the log, on ` + "`/readyz?verbose`" + `, as an event on the controller's pod
-and by ` + "`lbc_degraded{reason=\"rights\"}`" + ` ([operations.md](operations.md#what-the-controller-lacks)), until the right is granted; what does not need it goes on. Rights on
-Secrets are reported on the objects that name them ([operations.md](operations.md#secrets)).
+and by ` + "`lbc_degraded{reason=\"rights\"}`" + ` ([running.md](operations/running.md#what-the-controller-lacks)), until the right is granted; what does not need it goes on. Rights on
+Secrets are reported on the objects that name them ([running.md](operations/running.md#secrets)).
 
 | API group | Resources | Verbs |
 |---|---|---|
@@ -298,6 +306,8 @@ func clusterRights() (string, error) {
 }
 
 func permissions() string {
+	generated := introduction("operators and security teams who write the policy of the controller's role",
+		"can grant what the controller needs in AWS and in the cluster, and nothing else")
 	var b strings.Builder
 	b.WriteString("# Permissions\n\n" + generated + permissionsHead)
 	for _, f := range iampolicy.Features {

@@ -43,6 +43,9 @@ func page(l Lists) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Conformance with the Gateway API
 
+For users of Gateways who compare implementations, and for contributors.
+Afterwards you know which conformance tests pass, which do not, and why.
+
 This page is generated from playground/conformance/lists.yaml by "make conformance-page".
 
     make conformance

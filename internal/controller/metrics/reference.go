@@ -70,11 +70,14 @@ func Page() string {
 		causes = append(causes, " `"+string(c)+"`")
 	}
 	slices.Sort(causes)
-	b.WriteString(strings.Join(causes, ",") + ".\n[Calls of each loop](operations.md#calls-of-each-loop) has the budgets.\n")
+	b.WriteString(strings.Join(causes, ",") + ".\n[Calls of each loop](operations/reconciling.md#calls-of-each-loop) has the budgets.\n")
 	return b.String()
 }
 
 const head = `# Metrics
+
+For operators who query the controller's metrics.
+Afterwards you know each metric, its labels and how many series it has.
 
 This page is generated; ` + "`make generate`" + ` writes it.
 

@@ -10,6 +10,9 @@ func Reference() string {
 	var b strings.Builder
 	b.WriteString(`# Annotations
 
+For users who annotate Ingresses, Services and Gateways.
+Afterwards you know each annotation, how to write its value, and what a mistake costs.
+
 This page is generated from the controller's own table (` + "`internal/kube/annotation`" + `) by ` + "`make generate`" + `.
 
 How values are written:

@@ -33,7 +33,7 @@ const (
 type Info struct {
 	Reason Reason
 	Check  string // of /readyz that shows it
-	About  string // one sentence for docs/operations.md
+	About  string // one sentence for docs/operations/running.md
 }
 
 // Reasons are all reasons.

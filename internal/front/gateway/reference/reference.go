@@ -48,6 +48,9 @@ func tables() [][]entry { return [][]entry{loadBalancer, targetGroup(), listener
 
 const head = `# Reference of the configurations of Gateways
 
+For application and platform teams who configure Gateways.
+Afterwards you know each field of the three kinds, and what it sets.
+
 This page is generated; ` + "`make generate`" + ` writes it.
 
 Three kinds of group ` + "`gateway.k8s.aws`" + ` (` + "`v1`" + `, and ` + "`v1beta1`" + `, which is deprecated and the same) configure what the Gateway API has no fields for. All are namespaced. [lbc.md](lbc.md) shows
