@@ -22,6 +22,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 )
 
 // noisy is a value of some 300 bytes that gzip does not make smaller, as the entry of a load balancer with a few rules.
@@ -119,7 +120,7 @@ func TestTheBytesOfAnEditDoNotGrowWithTheStacks(t *testing.T) {
 // next one reads.
 func TestWhatAnyProcessLeavesTheNextOneReads(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(longtest.Seeds(1, 4)) { //nolint:gosec // small
 		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // nothing to guess
 		c := newStore()
 		want := map[ID]string{}
