@@ -90,7 +90,7 @@ func (o *timelineOptions) run(ctx context.Context, args []string, out, errOut io
 	if o.since <= 0 {
 		return fmt.Errorf("--since %s: must be more than 0", o.since)
 	}
-	if err := o.outputs.validate(); err != nil {
+	if err := o.validate(); err != nil {
 		return err
 	}
 	kind, name, k, err := o.target(args)
@@ -220,10 +220,10 @@ func (t *teller) nameUnits() {
 		}
 	}
 	id := stack.ID{Namespace: t.name.Namespace, Name: t.name.Name}
-	switch t.kind {
-	case objects.TargetGroupBinding:
+	if t.kind == objects.TargetGroupBinding {
 		t.units[registrar.Key(id).String()] = true
-	case objects.GlobalAccelerator:
+	}
+	if t.kind == objects.GlobalAccelerator {
 		t.units[stack.Key{Owner: accelerator.Owner, ID: id}.String()] = true
 		return
 	}

@@ -32,7 +32,7 @@ func timelineScene(t *testing.T) *waitScene {
 	edited := at(-30)
 	managed := []metav1.ManagedFieldsEntry{{
 		Manager: "kubectl-edit", Operation: metav1.ManagedFieldsOperationUpdate, Time: &edited, FieldsType: "FieldsV1", APIVersion: "networking.k8s.io/v1",
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{"f:annotations":{"f:alb.ingress.kubernetes.io/scheme":{}}},"f:spec":{"f:rules":{}}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:alb.ingress.kubernetes.io/scheme":{}}},"f:spec":{"f:rules":{}}}`),
 	}}
 	lb := s.writtenBy(ourLease)
 	for i := range lb.Status.Conditions {

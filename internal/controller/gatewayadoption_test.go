@@ -98,16 +98,16 @@ func TestTheConstructionOfAnAdoptedGatewayIsThatOfTheExistingController(t *testi
 // its protocol a host with a port matches. A restart changes nothing.
 func TestNewGatewayHasPlainHosts(t *testing.T) {
 	t.Parallel()
-	const plain, any = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
+	const plain, withPort = "app.example.com", `^app\.example\.com(:[0-9]+)?$`
 	for name, test := range map[string]struct {
 		port           gatewayv1.PortNumber
 		class, own     string // annotations
 		recorded, want string
 	}{
 		"nothing is asked for":     {80, "", "", "plain-hosts", plain},
-		"another port":             {8080, "", "", "plain-hosts", any},
-		"the class asks":           {80, "standard", "", "standard", any},
-		"the Gateway asks":         {80, "", "standard", "standard", any},
+		"another port":             {8080, "", "", "plain-hosts", withPort},
+		"the class asks":           {80, "standard", "", "standard", withPort},
+		"the Gateway asks":         {80, "", "standard", "standard", withPort},
 		"the Gateway wins":         {80, "standard", "compatible", "compatible", plain},
 		"the class asks nonsense":  {80, "sometimes", "", "plain-hosts", plain},
 		"the class asks for plain": {80, "plain-hosts", "", "plain-hosts", plain},

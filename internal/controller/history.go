@@ -141,13 +141,11 @@ func (h *history) passed(p stacks.Passed) {
 	}
 	for _, d := range p.Found {
 		e := timeline.Entry{Kind: timeline.Drift, Object: d.Object.String(), Text: d.Text}
-		switch d.Code {
-		case diag.DriftCorrected:
+		if d.Code == diag.DriftCorrected {
 			h.ring.Add(unit, e, timeline.Normal)
-		case diag.DriftReported: // each pass reports it
-			if !h.ring.Has(unit, e, driftAgain) {
-				h.ring.Add(unit, e, timeline.Repeated)
-			}
+		}
+		if d.Code == diag.DriftReported && !h.ring.Has(unit, e, driftAgain) { // each pass reports it
+			h.ring.Add(unit, e, timeline.Repeated)
 		}
 	}
 	if p.Plan == nil || p.Plan.Empty() {

@@ -226,7 +226,7 @@ func TestCacheKeepsTheLastWriter(t *testing.T) {
 	t.Parallel()
 	at := metav1.NewTime(time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC))
 	m := metav1.ObjectMeta{Name: "web", ManagedFields: []metav1.ManagedFieldsEntry{
-		{Manager: "helm", Time: &at, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}}, {Manager: ownManager, Time: &metav1.Time{Time: at.Add(time.Hour)}},
+		{Manager: "helm", Time: &at, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)}, {Manager: ownManager, Time: &metav1.Time{Time: at.Add(time.Hour)}},
 	}}
 	transform := managerOptions(&config.Config{}, nil, logr.Discard()).Cache.DefaultTransform
 	balanced := &corev1.Service{ObjectMeta: *m.DeepCopy(), Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}

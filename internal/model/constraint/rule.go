@@ -305,11 +305,11 @@ func example(change func(*stack.AuthenticateOIDC)) stack.Action {
 
 var logins = []stack.Action{
 	example(func(o *stack.AuthenticateOIDC) { o.Issuer = "http://id.example.com" }), example(func(o *stack.AuthenticateOIDC) { o.TokenEndpoint = "/token" }),
-	example(func(o *stack.AuthenticateOIDC) { o.Session.TimeoutSeconds = 604801 }), example(func(o *stack.AuthenticateOIDC) { o.Session.OnUnauthenticated = "redirect" }),
+	example(func(o *stack.AuthenticateOIDC) { o.TimeoutSeconds = 604801 }), example(func(o *stack.AuthenticateOIDC) { o.OnUnauthenticated = "redirect" }),
 	example(func(o *stack.AuthenticateOIDC) {
-		o.Session.ExtraParams = map[string]string{}
+		o.ExtraParams = map[string]string{}
 		for n := range maxParams + 1 {
-			o.Session.ExtraParams[strconv.Itoa(n)] = "a"
+			o.ExtraParams[strconv.Itoa(n)] = "a"
 		}
 	}),
 	{Type: stack.ActionValidateJWT, JWT: &stack.ValidateJWT{Issuer: "a", JWKSEndpoint: "http://id.example.com/keys"}},

@@ -70,7 +70,7 @@ func Held(h hold.Hold) Entry {
 // fieldsOf names the fields of a manager: of metadata each annotation and label, else the first two levels.
 func fieldsOf(f *metav1.FieldsV1) string {
 	var root map[string]json.RawMessage
-	if f == nil || json.Unmarshal(f.Raw, &root) != nil {
+	if f == nil || json.Unmarshal(f.GetRawBytes(), &root) != nil {
 		return "-"
 	}
 	var names []string
