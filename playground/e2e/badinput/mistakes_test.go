@@ -132,7 +132,7 @@ var mistakes = []mistake{
 		contains: []string{"namespaceSelector of IngressClassParams selector", "team=shop", "add the labels of the selector to the namespace"},
 	},
 	{
-		name: "attribute", reason: "FailedDeployModel", warning: true,
+		name: "attribute", reason: "FailedBuildModel", warning: true,
 		bad:      annotated("load-balancer-attributes", "idle_timeout.timeout_seconds=99999"),
 		good:     annotated("load-balancer-attributes", "idle_timeout.timeout_seconds=99"),
 		contains: []string{"idle_timeout.timeout_seconds", "99999", "alb.ingress.kubernetes.io/load-balancer-attributes"},
