@@ -42,7 +42,8 @@ func (r *Release) render(dir string, s seed.File) error {
 		return fmt.Errorf("render the chart: %w", err)
 	}
 	r.rendering.Store(rendering)
-	if r.replicas() < 1 {
+	// Without a number, a HorizontalPodAutoscaler sets it.
+	if n, found, _ := unstructured.NestedFieldNoCopy(r.deployment().Object, "spec", "replicas"); found && n == float64(0) {
 		return errors.New("values of the chart: replicaCount is 0, so that no controller would run; use --no-controller instead")
 	}
 	return nil
@@ -56,13 +57,6 @@ func (r *Release) deployment() *unstructured.Unstructured {
 		}
 	}
 	return nil
-}
-
-// replicas is the number of controllers.
-func (r *Release) replicas() int {
-	n, _, _ := unstructured.NestedFieldNoCopy(r.deployment().Object, "spec", "replicas")
-	replicas, _ := n.(float64) // as numbers of YAML are read
-	return int(replicas)
 }
 
 // objects are those of the installation but for the Deployment, which is applied when the controller is to start, and the webhook configurations,
