@@ -270,3 +270,19 @@ func TestTheRecordsOfTheExistingControllerOnAClassStayAndNoneAreWritten(t *testi
 		}
 	}
 }
+
+// TestGatewayAfterDryRunKeepsItsRecord has the plan of a dry run, its only annotation, removed in the pass that records how rules are made.
+func TestGatewayAfterDryRunKeepsItsRecord(t *testing.T) {
+	t.Parallel()
+	g, class := labGateway("web", "alb", 80, gatewayv1.HTTPProtocolType)
+	g.Annotations = map[string]string{"gateway.k8s.aws/dry-run": "true"}
+	l, key := newLab(t, account.Profile{}, class, g, labService("web"), labRoute("front", "/"), labIP()), gatewayKey(stack.GatewayALB, "web")
+	l.settle(key)
+	l.get(g, "web")
+	delete(g.Annotations, "gateway.k8s.aws/dry-run")
+	l.must(l.client.Update(l.Context(), g))
+	l.settle(key)
+	if l.constructed() != "plain-hosts" {
+		t.Errorf("construction %q", l.constructed())
+	}
+}

@@ -59,9 +59,9 @@ func (x Write) changed(o client.Object) client.Object {
 func (x Write) patch(ctx context.Context, c client.Client, from, to client.Object) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	patch := client.MergeFrom(from)
+	patch := MergeFrom(from)
 	if x.Locked || x.Part == Finalizer {
-		patch = client.MergeFromWithOptions(from, client.MergeFromWithOptimisticLock{})
+		patch = MergeFrom(from, client.MergeFromWithOptimisticLock{})
 	}
 	if x.Part == Status || x.Part == Counts {
 		return c.Status().Patch(ctx, to, patch)

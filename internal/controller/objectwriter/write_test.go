@@ -301,3 +301,33 @@ func TestAnObjectThatIsGoneIsLeftToItsEvent(t *testing.T) {
 		t.Errorf("woken %d times, %d writes are kept", woken, w.Len())
 	}
 }
+
+// TestRemovalOfTheLastAnnotationKeepsThoseOfOthers has an annotation and a label written after the version was read of which the last known ones go.
+func TestRemovalOfTheLastAnnotationKeepsThoseOfOthers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	c, all := api(1, func(context.Context, client.Object) error { return nil })
+	write := func(o client.Object, change func(o client.Object)) client.Object {
+		after, err := Apply(ctx, c, Write{Object: o, Part: Metadata, Change: func(o client.Object) bool { change(o); return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return after
+	}
+	ours := write(all[0], func(o client.Object) {
+		o.SetAnnotations(map[string]string{"plan": "p"})
+		o.SetLabels(map[string]string{"ours": "l"})
+	})
+	write(ours, func(o client.Object) {
+		o.SetAnnotations(map[string]string{"plan": "p", "user": "u"})
+		o.SetLabels(map[string]string{"ours": "l", "team": "t"})
+	})
+	write(ours, func(o client.Object) { o.SetAnnotations(nil); o.SetLabels(nil) })
+	now := &networkingv1.Ingress{}
+	if err := c.Get(ctx, client.ObjectKeyFromObject(ours), now); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(now.Annotations, now.Labels); got != "map[user:u] map[team:t]" {
+		t.Errorf("annotations and labels: %s", got)
+	}
+}

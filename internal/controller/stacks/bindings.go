@@ -19,6 +19,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -117,7 +118,7 @@ func (b *BindingWriter) UpdateBinding(ctx context.Context, want stack.Binding) e
 	maps.Copy(o.Annotations, want.Annotations)
 	o.Spec = bindingobject.BindingSpec(want)
 	b.Planned.Note(want) // before the object is seen
-	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
+	if err := b.Client.Patch(ctx, o, objectwriter.MergeFrom(before)); err != nil {
 		return undefinedKind(err)
 	}
 	b.wrote(key, o)
@@ -136,7 +137,7 @@ func (b *BindingWriter) ReleaseBinding(ctx context.Context, namespace, name stri
 		delete(o.Labels, k)
 	}
 	b.Planned.Forget(key)
-	if err := b.Client.Patch(ctx, o, client.MergeFrom(before)); err != nil {
+	if err := b.Client.Patch(ctx, o, objectwriter.MergeFrom(before)); err != nil {
 		return undefinedKind(err)
 	}
 	b.wrote(key, o)

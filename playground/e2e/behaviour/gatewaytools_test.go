@@ -80,7 +80,7 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 		t.Errorf("event: %s %s", e.Type, e.Message)
 	}
 	wait(t, c, "the plan with the route", func() string {
-		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", planned); !strings.Contains(text, `shop\\.example\\.com`) {
+		if text := scene.Query(t, c, "get", "gateway", "web", "-n", ns, "-o", planned); !strings.Contains(text, `"shop.example.com"`) {
 			return "the plan is " + text
 		}
 		return ""
@@ -124,7 +124,7 @@ func TestCommandLinePlansAndExplainsAGateway(t *testing.T) {
 		t.Errorf("status %d\n%s", status, out)
 	}
 	out, status = lbc(t, c, "explain", "gateway", ns+"/web")
-	if status != 0 || !strings.Contains(out, "rules are built as standard") || !strings.Contains(out, "HTTPRoute "+ns+"/front (shop.example.com)") || strings.Contains(out, "does not exist yet") {
+	if status != 0 || !strings.Contains(out, "rules are built as plain-hosts") || !strings.Contains(out, "HTTPRoute "+ns+"/front (shop.example.com)") || strings.Contains(out, "does not exist yet") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 
