@@ -39,8 +39,8 @@ func NewOtherNamespaces(live client.Reader, namespace string, now func() time.Ti
 		Same: func(x, y v1beta1.TargetGroupBinding) bool {
 			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
 		},
-		FailureMessage: "the API server does not tell of the TargetGroupBindings of other namespaces: security group rules that they may need are not revoked, and targets that they may have " +
-			"registered stay; the controller needs the right to list them in the whole cluster",
+		FailureMessage: "cannot list TargetGroupBindings in other namespaces: security group rules and targets that they may use stay; " +
+			"the controller needs the right to list them in the whole cluster",
 	}}
 }
 
@@ -88,7 +88,7 @@ func (e *OtherNamespaces) registeredByOthers(o *v1beta1.TargetGroupBinding, keys
 		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
 	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
-		fmt.Sprintf("%d targets, as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not tell: %s",
+		fmt.Sprintf("%d targets, such as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not say: %s",
 			len(keys), keys[0], e.Namespace, awsclient.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")
 }

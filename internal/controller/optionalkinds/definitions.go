@@ -46,7 +46,7 @@ type RemovedError struct{ Kind schema.GroupVersionKind }
 
 // Error implements error.
 func (e *RemovedError) Error() string {
-	return fmt.Sprintf("the API server does not serve %s of %s any more: what there was of it counts as unknown, not as deleted; install the definition again, or restart the controller "+
+	return fmt.Sprintf("the API server no longer serves %s of %s: its objects count as unknown, not as deleted; install the definition again, or restart the controller "+
 		"to go on without it", e.Kind.Kind, e.Kind.GroupVersion())
 }
 

@@ -97,7 +97,7 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 			switch by {
 			case "correct":
 				expect("what was there before", before)
-				said("what was changed in AWS is put back")
+				said("undoing a change made in AWS")
 			case "report":
 				said("what was changed in AWS stays")
 				expect("what was changed", changed)

@@ -176,6 +176,6 @@ func (s *Shared) changed() {
 
 // SharedText is the sentence about a finding.
 func SharedText(of, evidence string) string {
-	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller looks after %s, which has the tags of this cluster: %s; what no object of this cluster "+
+	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, which has the tags of this cluster: %s; what no object of this cluster "+
 		"claims counts as the other cluster's, and is not deleted", of, evidence)
 }
