@@ -25,7 +25,7 @@ const longest = 8 * time.Second
 // judge decides the outcome of a step that failed with an error.
 func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	if errors.Is(err, ErrBindingExists) {
-		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
+		return r.wait(s, "the old TargetGroupBinding of the same name to be deleted", err)
 	}
 	if errors.Is(err, ErrNamespaceEnds) {
 		return r.wait(s, "the objects of a namespace that is being deleted to go", err)
@@ -57,7 +57,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return o
 	case missing != "" && r.young(s.Op, missing), e.Code == awsclient.CodeInvalidTarget && is[awsop.RegisterLoadBalancer](s.Op):
 		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
-		if o := r.wait(s, "what was just created to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
+		if o := r.wait(s, "the new resource to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
 			return o
 		}
 	case e.Disagrees(), missing != "" && ours(s.Op, missing):

@@ -86,7 +86,7 @@ func Contested(deregistered []string, added []Target) string {
 	if len(deregistered) == 0 || len(serving) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy in its place, which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
+	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy instead, which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
 }
 
 // Shared keeps what another cluster of the same name was found to look after, as far as it is still so. The zero value knows nothing. It is safe for concurrent use.
