@@ -57,7 +57,7 @@ func listBindings(ctx context.Context, live client.Reader, namespace string) ([]
 	return found, nil
 }
 
-// List are those of other namespaces as far as they are known; complete is false if there may be others.
+// List returns the known bindings of other namespaces. complete is false if there may be others.
 func (e *OtherNamespaces) List(ctx context.Context) (list []v1beta1.TargetGroupBinding, complete bool) {
 	if e == nil {
 		return nil, true
@@ -71,7 +71,7 @@ func (e *OtherNamespaces) MayNeedRules(ctx context.Context) bool {
 	return !complete || slices.ContainsFunc(list, func(o v1beta1.TargetGroupBinding) bool { return o.Spec.Networking != nil })
 }
 
-// Of are those that bind a target group.
+// Of returns the bindings of a target group.
 func (e *OtherNamespaces) Of(ctx context.Context, arn string) []v1beta1.TargetGroupBinding {
 	list, _ := e.List(ctx)
 	return slices.DeleteFunc(slices.Clone(list), func(o v1beta1.TargetGroupBinding) bool { return o.Spec.TargetGroupARN != arn })

@@ -233,7 +233,7 @@ func (d *Definitions) Serves(kind objects.Kind) bool {
 	return s != absent
 }
 
-// Missing are those of some kinds that the API server does not serve, or not any more, with their versions.
+// Missing returns the kinds, with their versions, that the API server does not serve, or no longer serves.
 func (d *Definitions) Missing(kinds ...objects.Kind) (out []string) {
 	for _, kind := range kinds {
 		if s, _ := d.state(kind); s == absent || s == removed {
