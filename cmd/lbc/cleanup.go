@@ -42,7 +42,7 @@ func cleanupCommand() *cobra.Command {
 	var o cleanupOptions
 	cmd := &cobra.Command{
 		Use:     "cleanup",
-		Short:   "Delete what a cluster without its controller has left in AWS",
+		Short:   "Delete the AWS resources that a cluster without controller has left",
 		Long:    cleanupHelp,
 		Example: "  lbc cleanup --orphans\n  lbc cleanup --stack ingress.k8s.aws:shop/web\n  lbc cleanup --all --yes --no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
 		Args:    cobra.NoArgs,

@@ -77,7 +77,7 @@ func doctorCommand() *cobra.Command {
 	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
 	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: that of its service account")
 	f.BoolVar(&o.offline, "offline", false, "leave AWS out")
-	f.BoolVar(&o.leader, "leader", false, "show what the leader of the controller has found, which examines once a minute; AWS is not called")
+	f.BoolVar(&o.leader, "leader", false, "show the findings of the controller's leader, which makes some checks once a minute; does not call AWS")
 	f.BoolVar(&o.details, "details", false, "list the checks without findings, too")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
 	for _, flag := range []string{"check", "skip"} {

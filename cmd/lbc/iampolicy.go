@@ -61,11 +61,11 @@ func iamPolicyCommand() *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.OutOrStdout(), cmd.ErrOrStderr()) },
 	}
 	controllerFlags(cmd.Flags(), &o.config, map[string]string{
-		"cluster-name":            "restrict the policy to what has the tag of the cluster; default: the tag of any cluster",
+		"cluster-name":            "restrict the policy to resources with the tag of the cluster; default: the tag of any cluster",
 		"aws-region":              "region, for its partition",
 		"aws-vpc-id":              "restrict rules of security groups to those of the VPC",
 		"trust-store-bucket":      "bucket for the authorities that Gateways name",
-		"existing-load-balancers": "names or ARNs of load balancers of others that objects take over, or put listeners on; default: the policy allows none",
+		"existing-load-balancers": "names or ARNs of existing load balancers that objects share or adopt; default: the policy allows none",
 		"bindable-target-groups":  "names or ARNs of target groups without the cluster's tag that TargetGroupBindings name; default: the policy allows none",
 		"node-security-group":     "security group of nodes and pods that gets rules without a tag of the cluster; default: the policy allows none",
 		"assumable-roles":         "ARNs of roles that TargetGroupBindings name; default: the policy allows none",

@@ -64,7 +64,7 @@ func (i *inputs) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&i.files, "filename", "f", nil, "file or directory with manifests, - for standard input; may be repeated")
 	f.StringVar(&i.account, "account", "", "account file or recording; default: the cluster's account, or the simulator's built-in one")
-	f.StringVarP(&i.namespace, "namespace", "n", "", "namespace of what is read, and of objects in files that name none; default: that of the context, without a cluster default")
+	f.StringVarP(&i.namespace, "namespace", "n", "", "namespace to read, and namespace of objects in files without one; default: the namespace of the context; without a cluster: default")
 	i.reach.flags(f)
 	i.command, i.commandLine = cmd, f
 	controllerFlags(f, &i.config, map[string]string{

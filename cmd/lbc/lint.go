@@ -101,7 +101,7 @@ func lintCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "github")
 	existing := cmd.Flags().Lookup(addition.FlagName)
-	existing.Hidden, existing.Usage = false, "also report as errors what the AWS Load Balancer Controller v3.5 does not have"
+	existing.Hidden, existing.Usage = false, "also report as errors features that the AWS Load Balancer Controller v3.5 lacks"
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit with status 2 for warnings, too")
 	return cmd
 }

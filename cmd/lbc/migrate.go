@@ -80,7 +80,7 @@ func migrateCommand() *cobra.Command {
 	var o migrateOptions
 	cmd := &cobra.Command{
 		Use:     "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
-		Short:   "Translate Ingresses and Services into Gateways, and what was written for other controllers; prove that they answer alike",
+		Short:   "Translate Ingresses and Services, also those for other controllers, into Gateways; prove that both answer alike",
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.ArbitraryArgs,

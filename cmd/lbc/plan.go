@@ -86,10 +86,10 @@ func planCommand() *cobra.Command {
 	o.inputs.flags(cmd)
 	o.outputs.flags(cmd, "text", "json", "yaml", "stack", "markdown")
 	o.allFlag(cmd)
-	cmd.Flags().BoolVar(&o.details, "details", false, "show the settings of what is created also where several load balancers are planned")
+	cmd.Flags().BoolVar(&o.details, "details", false, "also show the settings of new resources if the plan has several load balancers")
 	cmd.Flags().StringVar(&o.out, "out", "", "file to which the plan is written as JSON, too")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
-	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false, "check an upgrade to this version and these flags: as --exit-code, but no flag is taken from the controller's Deployment, and invalid objects are no failure")
+	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false, "check an upgrade to this version and these flags: like --exit-code, but without flags of the controller's Deployment, and invalid objects do not fail")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func TestTroubleshootingQuotesTheTextsOfTheController(t *testing.T) {
 		{": what needs them waits, everything else works", "internal/controller/start.go"},
 		{"unable to resolve at least one subnet for the … load balancer. Evaluated … subnets: …", "internal/model/facts/discovery.go"},
 		{"allow the controller's role the action ", "internal/aws/awsclient/problem.go"},
-		{"nothing to do: the controller slows down and goes on", "internal/aws/awsclient/problem.go"},
+		{"nothing to do: the controller slows down and continues", "internal/aws/awsclient/problem.go"},
 		{"WebIdentityErr", "internal/aws/awsclient/credentials.go"},
 		{"no certificate found for host: ", "internal/compile/certificates/find.go"},
 		{"nothing of the group is built or changed until … is corrected, ", "internal/controller/stacks/planannotation.go"},

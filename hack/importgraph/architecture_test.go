@@ -11,16 +11,23 @@ import (
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// rows are the packages that a table of docs/architecture.md lists, with the rest of their row.
+// packagePages are the pages whose tables list packages.
+var packagePages = []string{"docs/architecture/packages.md", "docs/architecture/simulator.md"}
+
+// rows are the packages that a table of packagePages lists, with the rest of their row.
 func rows(t *testing.T) map[string]string {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/architecture.md")
-	if err != nil {
-		t.Fatal(err)
+	var lines []string
+	for _, name := range packagePages {
+		page, err := os.ReadFile("../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, strings.Split(string(page), "\n")...)
 	}
 	out, isTable := map[string]string{}, false
-	for _, line := range strings.Split(string(page), "\n") {
-		if strings.HasPrefix(line, "| Package") {
+	for _, line := range lines {
+		if strings.HasPrefix(line, "| Package | Pure | Content") || line == "| Package | Content |" {
 			isTable = true
 			continue
 		}
@@ -34,7 +41,7 @@ func rows(t *testing.T) map[string]string {
 		for _, m := range quoted.FindAllStringSubmatch(first, -1) {
 			out[m[1]] = rest
 		}
-		if strings.HasPrefix(strings.TrimSpace(first), "`awssim/wire`") { // its generator is told of beside it
+		if strings.HasPrefix(strings.TrimSpace(first), "`awssim/wire`") { // its row names the generator too
 			out["awssim/wire/internal/names"] = rest
 		}
 	}
@@ -47,7 +54,7 @@ func TestTheArchitectureListsEveryPackageAndWhichArePure(t *testing.T) {
 	for name := range pkgs {
 		of := []string{"internal/", "awssim", "cmd/", "api/"}
 		if _, ok := told[name]; !ok && slices.ContainsFunc(of, func(p string) bool { return strings.HasPrefix(name, p) }) {
-			t.Errorf("docs/architecture.md does not list %s", name)
+			t.Errorf("no table of docs/architecture lists %s", name)
 		}
 	}
 	// The playground is a module of its own. Its e2e has tests only.
@@ -63,19 +70,19 @@ func TestTheArchitectureListsEveryPackageAndWhichArePure(t *testing.T) {
 		name := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(f)), "../../")
 		_, isTold := told[name]
 		if _, seen := pkgs[name]; !seen && !isTold {
-			t.Errorf("docs/architecture.md does not list %s", name)
+			t.Errorf("no table of docs/architecture lists %s", name)
 		}
 		pkgs[name] = pkg{}
 	}
 	for name, rest := range told {
 		if _, ok := pkgs[name]; !ok {
-			t.Errorf("docs/architecture.md lists %s, which does not exist", name)
+			t.Errorf("a table of docs/architecture lists %s, which does not exist", name)
 		}
 		if !strings.HasPrefix(name, "internal/") {
 			continue
 		}
 		if said := strings.HasPrefix(strings.TrimSpace(rest), "yes"); said != slices.Contains(pure, name) {
-			t.Errorf("docs/architecture.md says of %s that it is pure: %t; here: %t", name, said, !said)
+			t.Errorf("docs/architecture/packages.md says that %s is pure: %t; here: %t", name, said, !said)
 		}
 	}
 }

@@ -156,6 +156,6 @@ func (c *compiler) keepUnseen() (r Result, done bool) {
 
 // UnseenMembers is the finding that changes of an object wait because members of its group cannot be seen.
 func UnseenMembers(o diag.Object, u *intent.Unseen) diag.Diagnostic {
-	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("what members of other namespaces may have of the load balancer stays, because %s: changes of its settings, ports and certificates wait, "+
-		"and rules go only if they forward to target groups of %s of namespace %s", u.Why, diag.Plural(o.Kind), u.Namespace), u.Remedy)
+	return diag.New(o, "", diag.UnseenMembers, fmt.Sprintf("parts of the load balancer that may belong to members of other namespaces stay, because %s: changes to its settings, ports and certificates are on hold, "+
+		"and rules are deleted only if they forward to target groups of %s of namespace %s", u.Why, diag.Plural(o.Kind), u.Namespace), u.Remedy)
 }

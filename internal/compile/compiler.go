@@ -355,7 +355,7 @@ func (c *compiler) noteKept(b *build) {
 	for i := range b.members {
 		if m := &b.members[i]; !m.State.LeftOut() {
 			b.note(i, diag.New(m.Object, "", diag.SettingsWait,
-				fmt.Sprintf("changes of the settings, ports and certificates of the load balancer wait for %s: its own ones are not known, because it is invalid or under dry run and no checkpoint has it; rules and targets are updated", names),
+				fmt.Sprintf("changes to the load balancer's settings, ports and certificates are on hold: %s is invalid or under dry run, and its last valid version is unknown; rules and targets are still updated", names),
 				"correct it, or remove its annotation dry-run; see its events"))
 		}
 	}
@@ -410,9 +410,9 @@ func (c *compiler) untilFixed(o diag.Object, s quarantine.State) string {
 	case s == quarantine.LastGood:
 		return fmt.Sprintf("; the last good version of %s keeps serving", o)
 	case s == quarantine.Frozen && c.e.Type == stack.Network:
-		return "; listeners of it that stand in AWS stay as they are, its other ports refuse connections until this is fixed"
+		return "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"
 	case s == quarantine.Frozen:
-		return "; rules of it that stand in AWS stay as they are, its other hosts and paths are answered with 503 until this is fixed"
+		return "; its existing rules in AWS do not change, its other hosts and paths answer 503 until this is fixed"
 	case s.LeftOut() && c.e.Type == stack.Network:
 		return "; the ports that it is to serve refuse connections until this is fixed"
 	case s.LeftOut():

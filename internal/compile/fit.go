@@ -192,7 +192,7 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 			}
 			out = append(out, fmt.Sprintf("%d%s", c.Port, rules.Requests(c.Conditions)))
 			if f.Closed[c.Port] {
-				closed = fmt.Sprintf("; what no rule of port %d matches is answered with 503, because a rule that guards is left out", c.Port)
+				closed = fmt.Sprintf("; requests that match no rule of port %d get 503, because a protective rule is left out", c.Port)
 			}
 		}
 		if len(out) == 0 {

@@ -109,7 +109,7 @@ func TestAnInvalidRouteOfANetworkLoadBalancerDoesNotSpeakOfPaths(t *testing.T) {
 		want  string
 	}{
 		"new":                            {a, "; the ports that it is to serve refuse connections until this is fixed"},
-		"of a load balancer that exists": {standing, "; listeners of it that stand in AWS stay as they are, its other ports refuse connections until this is fixed"},
+		"of a load balancer that exists": {standing, "; its existing listeners in AWS do not change, its other ports refuse connections until this is fixed"},
 	} {
 		e := gatewayOf(stack.Network, bad)
 		var texts []string

@@ -62,7 +62,7 @@ func excess(o diag.Object, path, text, remedy string) diag.Diagnostic {
 	return d
 }
 
-// detailsOfExisting are those of the load balancer that exists, or empty ones; known is false until they are looked up.
+// detailsOfExisting returns the details of the existing load balancer, or empty ones. known is false until they are looked up.
 func (b *build) detailsOfExisting() (d *facts.LoadBalancerDetails, known bool) {
 	switch lb, known := b.existing(); {
 	case !known:

@@ -180,7 +180,7 @@ type defaultBackend struct {
 	actions []intent.Action
 }
 
-// defaultActions are those of the one member that sets some; else an ALB answers 404, and an NLB has no listener. kept reports whether
+// defaultActions returns the default actions, which at most one member may set. If none does, an ALB answers 404 and an NLB has no listener. kept reports whether
 // those which AWS holds stay.
 func (b *build) defaultActions(p *port) (actions []stack.Action, kept bool, source intent.Source) {
 	var candidates []merge.Owned[defaultBackend]

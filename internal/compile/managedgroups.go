@@ -86,7 +86,7 @@ func (b *build) refuseAbove(p *port, what string, list merge.Owned[[]string], le
 	}
 	*refused = true
 	b.failShared(list.Member, diag.New(b.members[list.Member].Object, list.Source.Place(), diag.QuotaExceeded,
-		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS admits %d for all security groups of a load balancer; nothing of it is sent to AWS",
+		fmt.Sprintf("%d %s for port %d need at least %d inbound rules: AWS admits %d for all security groups of a load balancer; none of them is sent to AWS",
 			len(list.Value), what, p.number, n, quota.RulesPerInterface),
 		"restrict the port to fewer or wider ranges, or name security groups of your own"))
 }
@@ -164,7 +164,7 @@ func (b *build) refuseRules(byPort [][]stack.Permission, packed []stack.Permissi
 		listed, instead = "; each rule counts as many as its prefix list may have entries ("+strings.Join(named, ", ")+"), and these are in one group", "ranges, or to prefix lists of fewer entries"
 	}
 	b.failShared(i, diag.New(b.members[i].Object, source.Place(), diag.QuotaExceeded,
-		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they may have %d, as AWS admits %d rules in each of %d groups%s; nothing of it is sent to AWS",
+		fmt.Sprintf("the security groups of the load balancer would need %d inbound rules, %d of them for port %d: they may have %d, as AWS admits %d rules in each of %d groups%s; none of them is sent to AWS",
 			n, most, p.number, limit*room, limit, room, listed),
 		fmt.Sprintf("restrict the port to fewer or wider %s, name security groups of your own, or have the quota %q raised in Service Quotas and set --max-rules-per-security-group to it",
 			instead, quota.RulesPerSecurityGroupName)))

@@ -150,13 +150,13 @@ func (b *build) listenerAttributes(p *port) map[string]string {
 	return b.admitted(constraint.Subject{Kind: constraint.Listener, Protocol: p.protocol}, p.attributes, func(k string) intent.Source { return p.attrSource[k] }, p.members)
 }
 
-// loadBalancerAttributes are those of the load balancer that AWS admits.
+// loadBalancerAttributes returns the attributes of the load balancer that AWS accepts.
 func (b *build) loadBalancerAttributes() map[string]string {
 	s := constraint.Subject{Kind: constraint.LoadBalancer, Type: b.e.Type}
 	return b.admitted(s, b.settings.attributes, func(k string) intent.Source { return b.settings.attributesSource[k] }, b.group.All())
 }
 
-// groupAttributes are those of a target group that AWS admits.
+// groupAttributes returns the attributes of a target group that AWS accepts.
 func (b *build) groupAttributes(i int, tg *intent.TargetGroup, source intent.Source) map[string]string {
 	s := constraint.Subject{Kind: constraint.TargetGroup, Protocol: tg.Protocol, TargetType: tg.TargetType}
 	if tg.AttributesSource.Path() != "" {

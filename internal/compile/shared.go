@@ -175,11 +175,11 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			l := &p.listeners[at]
 			if l.DefaultSource.Path() != "" && len(l.Default) > 0 {
 				b.note(i, diag.New(b.members[i].Object, l.DefaultSource.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action stays as it is", p.number, b.lb.Name), "write a rule with path / instead"))
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose default action does not change", p.number, b.lb.Name), "write a rule with path / instead"))
 			}
 			if p.secure() && l.Certificates.Set {
 				b.note(i, diag.New(b.members[i].Object, l.Certificates.Source.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates stay as they are", p.number, b.lb.Name), "have its owner attach the certificate"))
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates do not change", p.number, b.lb.Name), "have its owner attach the certificate"))
 			}
 		}
 		return true

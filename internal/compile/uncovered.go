@@ -49,7 +49,7 @@ func (b *build) lackingOfRoutes(p *port, i int, hosts []string) (out uncovered) 
 	return out
 }
 
-// servedHosts are those of the hosts that a member serves on a port.
+// servedHosts returns the hosts that a member serves on a port.
 func servedHosts(m *intent.Member, port int32, among []string) (out []string) {
 	for i := range m.Listeners {
 		if l := &m.Listeners[i]; l.Port == port {

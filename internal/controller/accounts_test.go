@@ -335,7 +335,7 @@ func TestABindingWhoseRoleIsGoneForGoodCanBeDeletedAndReportsWhatStays(t *testin
 	if l.get(b, "bound") {
 		t.Error("it does not go")
 	}
-	l.toldOnce("what it registered stays registered in " + b.Spec.TargetGroupARN)
+	l.toldOnce("its targets stay registered in " + b.Spec.TargetGroupARN)
 	l.toldOnce("[TargetsStranded]")
 	l.wantOther(b.Spec.TargetGroupARN, "10.0.128.50 all")
 }

@@ -178,7 +178,7 @@ func (h *history) accelerated(o metav1.Object, began time.Time, p *plan.Plan, r 
 	h.ring.Add(unit, e, weightOf(r.Done))
 }
 
-// weightOf is that of a plan of which a number of steps was done. A plan that changed nothing is made again and again.
+// weightOf returns the weight of a plan by its number of executed steps. A plan that changed nothing may repeat often.
 func weightOf(done int) timeline.Weight {
 	if done > 0 {
 		return timeline.Urgent

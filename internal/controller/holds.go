@@ -56,7 +56,7 @@ func (w *wiring) setUpHolds() {
 	})
 }
 
-// holdsChanged has passes made over what other holds concern than before, and keeps the holds for the next process.
+// holdsChanged queues everything whose hold changed, and keeps the holds for the next process.
 func (w *wiring) holdsChanged() {
 	keys := w.holds.Changed()
 	w.keepHolds()
@@ -77,7 +77,7 @@ func (w *wiring) holdsChanged() {
 	w.log.Info("holds of administrators have changed", "in force", len(w.holds.InForce()), "load balancers", len(keys))
 }
 
-// wakeBindings has passes made over all bindings.
+// wakeBindings queues all bindings.
 func (w *wiring) wakeBindings() {
 	var list v1beta1.TargetGroupBindingList
 	if w.bindings == nil || w.mgr.GetClient().List(context.Background(), &list, client.UnsafeDisableDeepCopy) != nil {

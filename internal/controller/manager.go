@@ -72,7 +72,7 @@ func throttles(t config.Throttle) []awsclient.Throttle {
 	return out
 }
 
-// wiring has the parts that others are made of.
+// wiring has the parts from which the others are built.
 type wiring struct {
 	config  *config.Config
 	mgr     ctrl.Manager

@@ -46,7 +46,7 @@ func (w *wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
 	return w.scopes.Clients(in)
 }
 
-// roleCame has passes made over the bindings of a role that can be assumed again.
+// roleCame queues the bindings of a role that can be assumed again.
 func (w *wiring) roleCame(in awsclient.Scope) {
 	var list v1beta1.TargetGroupBindingList
 	if w.bindings == nil || w.mgr.GetClient().List(context.Background(), &list, client.UnsafeDisableDeepCopy) != nil {

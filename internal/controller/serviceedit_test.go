@@ -305,7 +305,7 @@ func TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy(t *testing.T)
 			port := strconv.Itoa(int(before.Ports[0].Port))
 			told := l.troubles(from)["Service shop/net"]
 			for _, want := range []string{
-				"FailedDeployModel: Failed deploy model due to port " + port + " goes on as TCP, because AWS refuses to change its listener to " + c.to + ": ", "EnablePrefixForIpv6SourceNat", "(spec.ports[0])",
+				"FailedDeployModel: Failed deploy model due to port " + port + " stays TCP, because AWS refuses to change its listener to " + c.to + ": ", "EnablePrefixForIpv6SourceNat", "(spec.ports[0])",
 				"set the port back to TCP", "remove the port, wait until its listener is gone, and add it again as " + c.to, "[ProtocolRefused]",
 			} {
 				if len(told) != 1 || !strings.Contains(told[0], want) {

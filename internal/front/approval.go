@@ -57,12 +57,12 @@ func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.B
 	if len(asking) > 0 {
 		asks = owner.Object(asking[0]).String()
 	}
-	text := fmt.Sprintf("the plan waits for its approval, for which %s asks; nothing of the load balancer is changed", asks)
+	text := fmt.Sprintf("the plan waits for the approval that %s asks for; nothing of the load balancer is changed", asks)
 	if approved[0] != annotation.NoPlan {
-		text = fmt.Sprintf("%s approves of another plan on %s; nothing of the load balancer is changed", by, asks)
+		text = fmt.Sprintf("%s approves another plan on %s; nothing of the load balancer is changed", by, asks)
 	}
 	return policy.HoldAll(plan.Guard{Code: diag.PlanNotApproved, Text: text,
-		Remedy: fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects that ask for it, as %s; without the annotation, every plan is carried out", by, digest, asks)}), nil
+		Remedy: fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects that ask for it, such as %s; without the annotation, every plan is applied", by, digest, asks)}), nil
 }
 
 // asking are the members that decide and ask for approvals.
@@ -124,12 +124,12 @@ func (w Input) howToApprove(desired *stack.Stack, taken *awsop.LoadBalancer, all
 	for _, m := range w.Members {
 		if taken != nil && !entrusted(allowed, desired.Cluster, m, taken) {
 			ns := m.GetNamespace()
-			return fmt.Sprintf("annotation %s: %s on the class parameters approves of what lbc plan shows; so that objects of namespace %s may, whoever runs the controller can set "+
-				"--existing-load-balancers=%s=%s, or whoever owns the load balancer its tag %s: %s/%s; everything else is carried out",
+			return fmt.Sprintf("annotation %s: %s on the class parameters approves the plan that lbc plan shows; to let objects of namespace %s approve, the administrator of the controller can set "+
+				"--existing-load-balancers=%s=%s, or the owner of the load balancer its tag %s: %s/%s; all other steps are executed",
 				annotation.ClassApprovedPlan, digest, ns, ns, taken.Name, naming.SharedWithTag, desired.Cluster, ns)
 		}
 	}
-	return fmt.Sprintf("to approve of what lbc plan shows, set annotation %s: %s on one of the objects; everything else is carried out", by, digest)
+	return fmt.Sprintf("to approve the plan that lbc plan shows, set annotation %s: %s on one of the objects; all other steps are executed", by, digest)
 }
 
 // shownSteps is how many of the steps that wait a message names.
@@ -151,7 +151,7 @@ func takeover(remedy string, o awsop.Observed) plan.Policy {
 				names = append(names, fmt.Sprintf("%d more", n))
 			}
 			return plan.Guard{Code: diag.TakeoverNotApproved,
-				Text: fmt.Sprintf("of the plan for the load balancer that is taken over, %s, the steps that change or delete what is there wait for an approval: %s",
+				Text: fmt.Sprintf("in the plan for the adopted load balancer, %s, the steps that change or delete existing parts wait for an approval: %s",
 					p.Summary(), strings.Join(names, ", ")),
 				Remedy: remedy}
 		}))

@@ -124,7 +124,7 @@ func (w Input) retention(of stack.Owner) stack.Retention {
 	return kept
 }
 
-// deletionPolicy is that of an object. An invalid one whose last valid value is not known retains the load balancer, as a deletion cannot be undone.
+// deletionPolicy returns the deletion policy of an object. An invalid one without known last valid value retains the load balancer, because a deletion cannot be undone.
 func (w Input) deletionPolicy(of stack.Owner, o metav1.Object) (policy string, ok bool) {
 	k := owner.Of(of).DeletionPolicy
 	if _, ok := o.GetAnnotations()[string(k)]; !ok {

@@ -75,7 +75,7 @@ func (w Input) deployed(o metav1.Object) bool {
 	})
 }
 
-// deciding are those of the objects whose annotations decide about the load balancer.
+// deciding returns the objects whose annotations decide about the load balancer.
 func (w Input) deciding(objects []metav1.Object) (out []metav1.Object) {
 	d := w.deciders()
 	for _, o := range objects {

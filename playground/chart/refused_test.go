@@ -116,8 +116,8 @@ func TestNotesNameWhatHasNoEffect(t *testing.T) {
 	}{
 		{values: `{clusterName: c}`, apis: []string{"eks.amazonaws.com/v1/IngressClassParams"}, want: "enableServiceMutatorWebhook: EKS Auto Mode is in this cluster"},
 		{values: `{clusterName: c, autoscaling: {enabled: true}}`, want: "autoscaling.enabled: HorizontalPodAutoscaler aws-load-balancer-controller sets the number of pods, from 1 to 5; replicaCount has no effect. Only the leader reconciles"},
-		{values: `{clusterName: c, autoscaling: {enabled: true}, resources: null}`, want: "The pods request no CPU, so that the autoscaler cannot measure their use. Set resources.requests.cpu."},
-		{values: `{clusterName: c, replicaCount: 1, podDisruptionBudget: {minAvailable: 1}}`, want: "podDisruptionBudget: none is made for a single pod"},
+		{values: `{clusterName: c, autoscaling: {enabled: true}, resources: null}`, want: "The pods request no CPU, so the autoscaler cannot measure their use. Set resources.requests.cpu."},
+		{values: `{clusterName: c, replicaCount: 1, podDisruptionBudget: {minAvailable: 1}}`, want: "podDisruptionBudget: the chart creates none for a single pod"},
 		{values: `{clusterName: c, keepTLSSecret: true}`, want: "keepTLSSecret: Secret aws-load-balancer-tls is not in the cluster"},
 		{values: `{clusterName: c}`, upgrade: true, want: "helm upgrade does not upgrade definitions"},
 	} {

@@ -55,7 +55,7 @@ func (r *run) judgeAddOn(s plan.Step, e awsclient.Error, failed Outcome, lb stri
 		return r.wait(s, "the last change of the reserved capacity to end", failed.Err)
 	case e.Propagating():
 		if r.d.Inventory.Backoff(r.key, s.ID) <= mostPropagationWaits {
-			return r.wait(s, "what was just created to be visible everywhere in AWS", failed.Err)
+			return r.wait(s, "the new resource to be visible everywhere in AWS", failed.Err)
 		}
 	case e.Disagrees(), e.Class == diag.Transient:
 		r.d.Inventory.ForgetAddOns(lb) // AWS differs from the cache, or the effect of the call is unknown

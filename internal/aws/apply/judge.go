@@ -25,7 +25,7 @@ const longest = 8 * time.Second
 // judge decides the outcome of a step that failed with an error.
 func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 	if errors.Is(err, ErrBindingExists) {
-		return r.wait(s, "the former TargetGroupBinding of the same name to go", err)
+		return r.wait(s, "the old TargetGroupBinding of the same name to be deleted", err)
 	}
 	if errors.Is(err, ErrNamespaceEnds) {
 		return r.wait(s, "the objects of a namespace that is being deleted to go", err)
@@ -57,7 +57,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return o
 	case missing != "" && r.young(s.Op, missing), e.Code == awsclient.CodeInvalidTarget && is[awsop.RegisterLoadBalancer](s.Op):
 		// AWS answers from replicas, on some of which a new load balancer, listener or other resource may be missing.
-		if o := r.wait(s, "what was just created to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
+		if o := r.wait(s, "the new resource to be visible everywhere in AWS", err); o.Until.Sub(r.d.Now()) <= longest {
 			return o
 		}
 	case e.Disagrees(), missing != "" && ours(s.Op, missing):
@@ -167,7 +167,7 @@ func problemOf(op plan.Operation, err error) diag.Diagnostic {
 // for good if AWS refuses the new protocol itself; so that is left to the user.
 func protocolRefused(d diag.Diagnostic, p awsop.Protocols) diag.Diagnostic {
 	out := diag.New(d.Object, d.Path, diag.ProtocolRefused,
-		fmt.Sprintf("port %s goes on as %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From, p.To, d.Text),
+		fmt.Sprintf("port %s stays %s, because AWS refuses to change its listener to %s: %s", p.Listener, p.From, p.To, d.Text),
 		fmt.Sprintf("correct what AWS names, or set the port back to %s; if AWS admits %s but not the change, remove the port, wait until its listener is gone, and add it again as %s, "+
 			"or declare %s on another port", p.From, p.To, p.To, p.To))
 	out.RequestID = d.RequestID

@@ -59,7 +59,7 @@ var acceleratorService = addOnService{
 		"ListTagsForResource": "know whose an accelerator is",
 		"RemoveEndpoints":     "remove endpoints from an endpoint group",
 		"TagResource":         "tag accelerators",
-		"UntagResource":       "remove tags that are not wanted any more",
+		"UntagResource":       "remove unneeded tags",
 		"UpdateAccelerator":   "change an accelerator, and disable it before it is deleted",
 		"UpdateEndpointGroup": "change traffic dial, port overrides and endpoints of an endpoint group",
 		"UpdateListener":      "change a listener of an accelerator",

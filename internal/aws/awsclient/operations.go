@@ -38,8 +38,8 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeRules":                  elbv2Operation("DescribeRules", "find our rules"),
 	"DescribeTags":                   elbv2Operation("DescribeTags", "find the controller's resources"),
 	"DescribeTargetGroupAttributes":  elbv2Operation("DescribeTargetGroupAttributes", "compare target group attributes"),
-	"DescribeTargetGroups":           elbv2Operation("DescribeTargetGroups", "find target groups, ours and those that users name"),
-	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "know what is registered and healthy"),
+	"DescribeTargetGroups":           elbv2Operation("DescribeTargetGroups", "find target groups of the controller and of users"),
+	"DescribeTargetHealth":           elbv2Operation("DescribeTargetHealth", "read registered targets and their health"),
 	"ModifyCapacityReservation":      elbv2Operation("ModifyCapacityReservation", "reserve capacity"),
 	"ModifyIpPools":                  elbv2Operation("ModifyIpPools", "change the pool of public addresses"),
 	"DescribeTrustStores":            elbv2Operation("DescribeTrustStores", "find trust stores that users name, and ours"),
@@ -54,7 +54,7 @@ var Operations = withAddOns(map[string]Operation{
 	"ModifyTargetGroupAttributes":    elbv2Operation("ModifyTargetGroupAttributes", "change target group attributes"),
 	"RegisterTargets":                elbv2Operation("RegisterTargets", "bring pods, nodes or the ALB behind a network load balancer into service"),
 	"RemoveListenerCertificates":     elbv2Operation("RemoveListenerCertificates", "detach certificates"),
-	"RemoveTags":                     elbv2Operation("RemoveTags", "remove tags that are not wanted any more"),
+	"RemoveTags":                     elbv2Operation("RemoveTags", "remove unneeded tags"),
 	"SetIpAddressType":               elbv2Operation("SetIpAddressType", "change the address family of a load balancer"),
 	"SetRulePriorities":              elbv2Operation("SetRulePriorities", "reorder rules"),
 	"SetSecurityGroups":              elbv2Operation("SetSecurityGroups", "change the security groups of a load balancer"),
@@ -74,13 +74,13 @@ var Operations = withAddOns(map[string]Operation{
 	"DescribeSecurityGroups":        ec2Operation("DescribeSecurityGroups", "find security groups and their rules"),
 	"DescribeSubnets":               ec2Operation("DescribeSubnets", "find subnets"),
 	"DescribeVpcs":                  ec2Operation("DescribeVpcs", "find the VPC and its address ranges"),
-	"RevokeSecurityGroupIngress":    ec2Operation("RevokeSecurityGroupIngress", "withdraw rules that are not wanted any more"),
+	"RevokeSecurityGroupIngress":    ec2Operation("RevokeSecurityGroupIngress", "revoke unneeded rules"),
 
 	"DescribeCertificate": {ServiceACM, "acm:DescribeCertificate", "read the names of a certificate that its summary leaves out"},
 	"ListCertificates":    {ServiceACM, "acm:ListCertificates", "find a certificate by host name"},
 
 	"AddTagsToCertificate":   {ServiceACM, "acm:AddTagsToCertificate", "tag certificates that were requested or imported"},
-	"DeleteCertificate":      {ServiceACM, "acm:DeleteCertificate", "delete the controller's certificates that no object declares any more"},
+	"DeleteCertificate":      {ServiceACM, "acm:DeleteCertificate", "delete the controller's certificates that no object declares any longer"},
 	"ImportCertificate":      {ServiceACM, "acm:ImportCertificate", "import TLS Secrets, only with --enable-tls-secret-import"},
 	"ListTagsForCertificate": {ServiceACM, "acm:ListTagsForCertificate", "find the controller's certificates, only with gate EnableCertificateManagement or --enable-tls-secret-import"},
 	"RequestCertificate":     {ServiceACM, "acm:RequestCertificate", "request certificates, only with gate EnableCertificateManagement"},
@@ -92,7 +92,7 @@ var Operations = withAddOns(map[string]Operation{
 	"ChangeResourceRecordSets": {ServiceRoute53, "route53:ChangeResourceRecordSets", "prove to ACM who owns a name, only with gate EnableCertificateManagement"},
 	"ListHostedZones":          {ServiceRoute53, "route53:ListHostedZones", "find the zone of a name, only with gate EnableCertificateManagement"},
 
-	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS asks for it when it is given such a rule or listener"},
+	"DescribeUserPoolClient": {"Cognito Identity Provider", "cognito-idp:DescribeUserPoolClient", "sign users in with Cognito: AWS requires it for such a rule or listener"},
 
 	"AssumeRole": {ServiceSTS, "sts:AssumeRole", "reach target groups of other accounts, only where a TargetGroupBinding names a role"},
 

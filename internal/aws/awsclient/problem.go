@@ -42,7 +42,7 @@ var problemOf = map[string]diag.Code{
 var remedies = map[diag.Code]string{
 	diag.AWSRejected:           "correct the setting that AWS names",
 	diag.QuotaExceeded:         "ask AWS for a higher quota, or remove what is not needed",
-	diag.RateExceeded:          "nothing to do: the controller slows down and goes on",
+	diag.RateExceeded:          "nothing to do: the controller slows down and continues",
 	diag.CredentialsRefused:    impairment.CheckCredentials,
 	diag.NameTaken:             "choose another name; the one that has it may serve others",
 	diag.CertificateNotFound:   "give the ARN of an issued certificate of the same region",

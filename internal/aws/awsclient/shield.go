@@ -24,7 +24,7 @@ var shieldService = addOnService{
 	operations: map[string]Operation{
 		"CreateProtection":     {ServiceShield, "shield:CreateProtection", "have Shield Advanced protect a load balancer"},
 		"DeleteProtection":     {ServiceShield, "shield:DeleteProtection", "end a protection of ours where none is wanted"},
-		"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "know whether a load balancer is protected for which an annotation asks"},
+		"DescribeProtection":   {ServiceShield, "shield:DescribeProtection", "read whether a load balancer is protected, if an annotation asks for it"},
 		"GetSubscriptionState": {ServiceShield, "shield:GetSubscriptionState", "know whether the account subscribes to Shield Advanced"},
 	},
 	connect: func(c *Clients, cfg aws.Config, endpoint *string) {

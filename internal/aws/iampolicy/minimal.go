@@ -49,7 +49,7 @@ var Features = []Info{
 	{Discovery, true, "certificates of ACM that are found by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
 	{Cognito, true, "logins by Amazon Cognito"},
-	{ExistingBalancers, false, "load balancers of others that are taken over, or get listeners and rules: flag `--existing-load-balancers` with their names or ARNs"},
+	{ExistingBalancers, false, "existing load balancers that objects share or adopt: flag `--existing-load-balancers` with their names or ARNs"},
 	{ForeignSecurityGroups, false, "rules in security groups of nodes and pods without tag `kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of one"},
 	{ForeignTargetGroups, false, "targets in target groups without the cluster's tag, which TargetGroupBindings name: flag `--bindable-target-groups` with their names or ARNs"},
 	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; in a policy of their own, which `--only global-accelerator` prints"},

@@ -173,7 +173,7 @@ func (g *Group) unanimous(q conflict) bool {
 	return len(set) == len(g.Counting(q.among))
 }
 
-// Counting are those of the members whose settings count.
+// Counting returns the members whose settings count.
 func (g *Group) Counting(among []int) []int {
 	return filter(among, func(i int) bool { return !g.Members[i].Rejected })
 }

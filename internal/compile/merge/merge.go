@@ -202,7 +202,7 @@ func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why,
 	case tighter(x, y):
 		rule = "of values that disagree the stricter one comes first"
 	case r.incumbent && (!first || tighter(y, x)):
-		return why + "what is in effect stays until it is changed there", "set the same value here, or have it changed there first"
+		return why + "the value in effect stays until it is changed there", "set the same value here, or have it changed there first"
 	}
 	return why + rule, "set the same value on both, or leave it to one of them"
 }

@@ -73,7 +73,7 @@ func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T)
 		{"scheme", "internal", "internet-facing", 5, "the stricter one comes first"},
 		{"scheme", "internal", "internet-facing", -5, "the stricter one comes first"},
 		{"address-type", "ipv4", "dualstack", 5, "the lower group.order comes first (1 before 5)"},
-		{"address-type", "ipv4", "dualstack", -5, "what is in effect stays until it is changed there"},
+		{"address-type", "ipv4", "dualstack", -5, "the value in effect stays until it is changed there"},
 	} {
 		var texts []string
 		var before map[string]Effect

@@ -136,7 +136,7 @@ func (f *fitter) close(left []bool) (changed bool) {
 	return changed
 }
 
-// forwards are those of the claims with room which would forward requests of claim i, and whether the default action would.
+// forwards returns the claims with room that would forward requests of claim i, and whether the default action would.
 func (f *fitter) forwards(i int, forwarding []int) (behind []int, open bool) {
 	c := &f.claims[i]
 	for _, j := range forwarding {
@@ -164,7 +164,7 @@ func (c *Claim) forwards() bool {
 	return !slices.ContainsFunc(c.Actions, func(a stack.Action) bool { return a.Type != stack.ActionForward })
 }
 
-// targetGroups are those of actions that are not among the known ones.
+// targetGroups returns the target groups of actions that are not among the known ones.
 func targetGroups(actions []stack.Action, known map[stack.Ref]bool) (out []stack.Ref) {
 	for _, a := range actions {
 		if a.Forward == nil {

@@ -39,7 +39,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-// Name is that of the controller in metrics, of its queue, and of the component of its events.
+// Name names the controller in metrics, its queue, and the component of its events.
 const Name = metrics.AcceleratorControllerLabel
 
 // Retries of failed passes.
@@ -91,7 +91,7 @@ func New(a *account.Account, c declare.Config, now func() time.Time) *Reconciler
 	return &Reconciler{Account: a, Config: c, Now: now, Index: reads.NewIndex[types.NamespacedName](), known: map[types.NamespacedName]*memory{}}
 }
 
-// memory is that of an object. Passes over one object are never at once.
+// memory returns the memory of an object. Passes over one object never run at the same time.
 func (r *Reconciler) memory(name types.NamespacedName) *memory {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -95,7 +95,7 @@ func show(s *agav1beta1.GlobalAcceleratorStatus, o accelerator.Observed) {
 	}
 }
 
-// messages are those of some findings, as one text.
+// messages joins the messages of findings to one text.
 func messages(found diag.List, of func(diag.Diagnostic) bool) string {
 	var out []string
 	for _, d := range found {

@@ -81,7 +81,7 @@ func resharing(before, after client.Object) bool {
 	return okO && okN && n.Spec.TargetGroupARN != "" && o.Spec.MultiClusterTargetGroup != n.Spec.MultiClusterTargetGroup
 }
 
-// handOver has passes made over the bindings that have the target group of a binding that goes, or begins or ends to share it.
+// handOver queues the other bindings of a target group when one of its bindings is deleted, or starts or stops sharing it.
 func (b *Reconciler) handOver(to []v1beta1.TargetGroupBinding) {
 	for i := range to {
 		if b.OtherNamespaces.hides(to[i].Namespace) {

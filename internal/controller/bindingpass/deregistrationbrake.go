@@ -45,7 +45,7 @@ func podServes(p *corev1.Pod, address string) bool {
 
 func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.Diagnostic {
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
-		fmt.Sprintf("%d targets, as %s, are not endpoints of Service %s any more although what is behind them is not gone; most targets of more target groups than usual were given up so within %s; they stay registered",
+		fmt.Sprintf("%d targets, such as %s, are no longer endpoints of Service %s although their pods or nodes exist; more target groups than usual lost most of their targets within %s; they stay registered",
 			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
 		fmt.Sprintf("look whether EndpointSlices, selectors and node labels are as they are meant; if they are, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
 }

@@ -69,7 +69,7 @@ func (r *nodeReads) forget(binding types.NamespacedName) {
 	}
 }
 
-// bindings are those that read a node, unordered.
+// bindings returns the bindings that have read a node, unordered.
 func (r *nodeReads) bindings(node string) []types.NamespacedName {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -39,8 +39,8 @@ func NewOtherNamespaces(live client.Reader, namespace string, now func() time.Ti
 		Same: func(x, y v1beta1.TargetGroupBinding) bool {
 			return x.UID == y.UID && x.ResourceVersion == y.ResourceVersion
 		},
-		FailureMessage: "the API server does not tell of the TargetGroupBindings of other namespaces: security group rules that they may need are not revoked, and targets that they may have " +
-			"registered stay; the controller needs the right to list them in the whole cluster",
+		FailureMessage: "cannot list TargetGroupBindings in other namespaces: security group rules and targets that they may use stay; " +
+			"the controller needs the right to list them in the whole cluster",
 	}}
 }
 
@@ -57,7 +57,7 @@ func listBindings(ctx context.Context, live client.Reader, namespace string) ([]
 	return found, nil
 }
 
-// List are those of other namespaces as far as they are known; complete is false if there may be others.
+// List returns the known bindings of other namespaces. complete is false if there may be others.
 func (e *OtherNamespaces) List(ctx context.Context) (list []v1beta1.TargetGroupBinding, complete bool) {
 	if e == nil {
 		return nil, true
@@ -71,7 +71,7 @@ func (e *OtherNamespaces) MayNeedRules(ctx context.Context) bool {
 	return !complete || slices.ContainsFunc(list, func(o v1beta1.TargetGroupBinding) bool { return o.Spec.Networking != nil })
 }
 
-// Of are those that bind a target group.
+// Of returns the bindings of a target group.
 func (e *OtherNamespaces) Of(ctx context.Context, arn string) []v1beta1.TargetGroupBinding {
 	list, _ := e.List(ctx)
 	return slices.DeleteFunc(slices.Clone(list), func(o v1beta1.TargetGroupBinding) bool { return o.Spec.TargetGroupARN != arn })
@@ -88,7 +88,7 @@ func (e *OtherNamespaces) registeredByOthers(o *v1beta1.TargetGroupBinding, keys
 		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
 	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
-		fmt.Sprintf("%d targets, as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not tell: %s",
+		fmt.Sprintf("%d targets, such as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not say: %s",
 			len(keys), keys[0], e.Namespace, awsclient.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")
 }

@@ -94,6 +94,6 @@ func (b *Reconciler) stranded(o *v1beta1.TargetGroupBinding, err error) *diag.Di
 		return nil
 	}
 	d := diag.New(bindingobject.BindingObject(o), "spec.iamRoleArnToAssume", diag.TargetsStranded,
-		fmt.Sprintf("what it registered stays registered in %s: %s", o.Spec.TargetGroupARN, refused.Text), "deregister it there, with a role of that account")
+		fmt.Sprintf("its targets stay registered in %s: %s", o.Spec.TargetGroupARN, refused.Text), "deregister it there, with a role of that account")
 	return &d
 }

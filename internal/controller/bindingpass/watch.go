@@ -93,7 +93,7 @@ func (b *Reconciler) noteCause(req reconcile.Request, kind string, o client.Obje
 	b.Traces.Note(req, kind, o.GetNamespace(), o.GetName())
 }
 
-// BindingEvent has a pass made over a binding that changed, and over those that have its target group if it begins or ends to share it.
+// BindingEvent queues a changed binding. If the binding starts or stops sharing its target group, it also queues the others of that group.
 func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, reconcile.Request] {
 	return queue.Handle(func(ctx context.Context, before, after client.Object, q queue.Of[reconcile.Request]) {
 		if resharing(before, after) {

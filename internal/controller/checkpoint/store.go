@@ -353,7 +353,7 @@ func denied(err error) bool {
 func (s *Store) fatal(err error) bool {
 	switch {
 	case errors.Is(err, ErrFenced):
-		s.cfg.Log.Info("another leader writes the checkpoints now; this process writes none any more", "term", s.term)
+		s.cfg.Log.Info("another leader writes the checkpoints now; this process no longer writes any", "term", s.term)
 		if s.cfg.Fenced != nil {
 			s.cfg.Fenced()
 		}

@@ -135,7 +135,7 @@ type Gateways struct {
 	ALBWorkers, NLBWorkers, ClassWorkers int // passes at once, as the others
 }
 
-// Roles are those that TargetGroupBindings may name.
+// Roles returns the roles that TargetGroupBindings may name.
 func (c *Config) Roles() iamroles.Roles {
 	roles, err := iamroles.Parse(c.AssumableRoles)
 	if err != nil {
@@ -153,7 +153,7 @@ func (c *Config) AllowedTargetGroups(list []string) allowlist.List {
 	return l
 }
 
-// AddressesWithoutPods are those that endpoints without Pod may have.
+// AddressesWithoutPods returns the addresses that endpoints without a Pod may have.
 func (c *Config) AddressesWithoutPods() allowlist.Addresses {
 	l, err := allowlist.AddressRanges(c.EndpointsWithoutPods)
 	if err != nil {
@@ -171,7 +171,7 @@ func (c *Config) AllowedNetworking() allowlist.List {
 	return l
 }
 
-// LoadBalancersOfOthers are those that objects may share or take over.
+// LoadBalancersOfOthers returns the existing load balancers that objects may share or adopt.
 func (c *Config) LoadBalancersOfOthers() consent.Balancers {
 	balancers, err := consent.Parse(c.ExistingLoadBalancers)
 	if err != nil {

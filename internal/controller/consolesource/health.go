@@ -46,7 +46,7 @@ func newHealth(d registrar.Describer, now func() time.Time) *cache.Cache[string,
 	})
 }
 
-// targets are those of the target groups that exist, with their health. An error is about those that could not be read.
+// targets returns the targets of existing target groups with their health. The error names groups that could not be read.
 func (s *Source) targets(ctx context.Context, o awsop.Observed) (map[string][]explain.Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()

@@ -62,7 +62,7 @@ func (r *Release) release(ctx context.Context) {
 			r.Log.Info("the finalizer of a Gateway whose definition is being removed could not be removed; it is tried again", "gateway", client.ObjectKeyFromObject(g), "cause", err.Error())
 			continue
 		}
-		r.Log.Info("a Gateway is let go with its definition; its load balancer stays in AWS as it is, and is taken over by a Gateway of its name", "gateway", client.ObjectKeyFromObject(g))
+		r.Log.Info("a Gateway is released with its definition; its load balancer in AWS does not change, and a Gateway of the same name adopts it", "gateway", client.ObjectKeyFromObject(g))
 	}
 }
 

@@ -183,7 +183,7 @@ func (s *Statuses) Forget(key stack.Key) {
 	}
 }
 
-// Queues are those that run beside passes.
+// Queues returns the queues that run in the background.
 func (s *Statuses) Queues() (out []*queue.Keyed) {
 	for _, kind := range written {
 		out = append(out, s.writers[kind].Queue)

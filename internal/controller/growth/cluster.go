@@ -27,7 +27,7 @@ type Cluster struct {
 	watches map[objects.Kind]*watch.RaceFreeFakeWatcher
 }
 
-// kinds are those of readable.Kinds that are listed, and those of endpoints.
+// kinds returns the listed kinds of readable.Kinds, and the kinds of endpoints.
 func kinds() map[objects.Kind]readable.Kind {
 	out := map[objects.Kind]readable.Kind{
 		objects.Node: {Object: &corev1.Node{}, List: &corev1.NodeList{}}, objects.Pod: {Object: &corev1.Pod{}, List: &corev1.PodList{}},

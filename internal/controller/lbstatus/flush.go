@@ -153,7 +153,7 @@ func (w *Writer) bring(ctx context.Context, key stack.Key) error {
 	return err
 }
 
-// reportDenied has the owners of an object told that a policy refuses it, and that it does no longer.
+// reportDenied reports to the owners of an object that a policy refuses it, or no longer refuses it.
 func (w *Writer) reportDenied(key stack.Key, e entry, err error) {
 	if w.Reporter == nil {
 		return

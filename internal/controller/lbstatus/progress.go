@@ -170,7 +170,7 @@ func (p *progress) edited() []v1alpha1.ObjectReference {
 
 func wordsOf(o v1alpha1.ObjectReference) []string { return []string{o.Kind, o.Namespace, o.Name} }
 
-// status is that of the object, as it is or is about to be; nil = there is none.
+// status returns the object's status, or the one about to be written; nil = none.
 func (e *entry) status() *v1alpha1.LoadBalancerStatus {
 	switch {
 	case e.want != nil:

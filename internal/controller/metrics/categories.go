@@ -34,7 +34,7 @@ type category struct {
 
 var building, deploying = []diag.EventReason{diag.FailedBuildModel}, []diag.EventReason{diag.FailedDeployModel}
 
-// categories are those of each controller.
+// categories are the error categories of each controller.
 var categories = map[string][]category{
 	controllerOf(stack.Ingress): {
 		{"fetch_ingress_error", []diag.EventReason{diag.FailedLoadGroupID}, nil, nil, "the class or the group of the Ingress is wrong, or objects could not be read"},

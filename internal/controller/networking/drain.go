@@ -75,7 +75,7 @@ func (d *Drains) Begin(ctx context.Context, binding string, of registrar.Group) 
 	d.transfer(ctx, drain{binding, of}, drainLook{until: d.now().Add(longestDrain)})
 }
 
-// Keep has the rules of a binding stay whose targets stay registered until it is made again.
+// Keep keeps the rules of a binding whose targets stay registered until it is created again.
 func (d *Drains) Keep(ctx context.Context, binding string, of registrar.Group) {
 	d.transfer(ctx, drain{binding, of}, drainLook{kept: true})
 }

@@ -47,7 +47,7 @@ type Options struct {
 	Gather, Delay time.Duration
 	// Unseen reports whether bindings that the caches do not show may need rules; nil = all are shown.
 	Unseen func(context.Context) bool
-	// Wake has a pass made over a binding, of which there is something else to report; nil = none is.
+	// Wake queues a binding with something new to report; nil = no binding is queued.
 	Wake func(binding types.NamespacedName)
 	Now  func() time.Time
 	Log  logr.Logger

@@ -46,7 +46,7 @@ type RemovedError struct{ Kind schema.GroupVersionKind }
 
 // Error implements error.
 func (e *RemovedError) Error() string {
-	return fmt.Sprintf("the API server does not serve %s of %s any more: what there was of it counts as unknown, not as deleted; install the definition again, or restart the controller "+
+	return fmt.Sprintf("the API server no longer serves %s of %s: its objects count as unknown, not as deleted; install the definition again, or restart the controller "+
 		"to go on without it", e.Kind.Kind, e.Kind.GroupVersion())
 }
 
@@ -233,7 +233,7 @@ func (d *Definitions) Serves(kind objects.Kind) bool {
 	return s != absent
 }
 
-// Missing are those of some kinds that the API server does not serve, or not any more, with their versions.
+// Missing returns the kinds, with their versions, that the API server does not serve, or no longer serves.
 func (d *Definitions) Missing(kinds ...objects.Kind) (out []string) {
 	for _, kind := range kinds {
 		if s, _ := d.state(kind); s == absent || s == removed {

@@ -268,7 +268,7 @@ func (c *Collector) note(ctx context.Context, found []orphan.Orphan) (due []orph
 // fate is what becomes of an orphan.
 func (c *Collector) fate(s orphan.Seen) string {
 	if c.After <= 0 {
-		return "it stays, as --delete-orphans-after is 0"
+		return "it stays because --delete-orphans-after is 0"
 	}
 	return "it is deleted once it was seen so for " + c.After.String() + ", of which " + s.Watched.Round(time.Second).String() + " are over"
 }

@@ -23,7 +23,7 @@ type Times struct {
 	stacks map[stack.Key]*times
 }
 
-// times are those of one stack.
+// times are the times of one stack.
 type times struct {
 	load    sync.Once
 	targets []declared

@@ -62,7 +62,7 @@ func conditions(s *v1alpha1.LoadBalancerStatus, p Pass) {
 		busy(string(d.Code), message)
 		working.Reason = v1alpha1.ReasonRetrying
 	case len(p.Members) == 0:
-		busy(v1alpha1.ReasonDeleting, "no object declares the load balancer any more"+waitText(p))
+		busy(v1alpha1.ReasonDeleting, "no object declares the load balancer any longer"+waitText(p))
 	case len(p.Waiting) > 0:
 		busy(v1alpha1.ReasonWaiting, "waiting for AWS"+waitText(p))
 	case serving.Reason == v1alpha1.ReasonFailed:

@@ -247,7 +247,7 @@ func (r *Reporter) End(unit string) {
 	delete(r.reported, unit)
 }
 
-// phases are those of writes to the API server, by the code of a refusal.
+// phases are the phases of writes to the API server, by the code of a refusal.
 var phases = map[diag.Code]diag.Phase{
 	diag.FinalizerNotAdded: diag.Marking, diag.FinalizerNotRemoved: diag.Releasing, diag.StatusNotWritten: diag.Showing, diag.StatusNotCleared: diag.Clearing,
 }

@@ -167,8 +167,8 @@ type driftNote struct {
 }
 
 var (
-	correctedNote = driftNote{diag.DriftCorrected, "what was changed in AWS is put back: ", "declare in Kubernetes what is to stay, or set a drift policy of report or ignore"}
-	reportedNote  = driftNote{diag.DriftReported, "what was changed in AWS stays, by drift policy report; the controller would do: ",
+	correctedNote = driftNote{diag.DriftCorrected, "undoing a change made in AWS: ", "to keep the change, declare it in Kubernetes, or set drift policy report or ignore"}
+	reportedNote  = driftNote{diag.DriftReported, "a change made in AWS stays because of drift policy report; the controller would do: ",
 		"declare the change in Kubernetes, undo it in AWS, or set drift policy correct, which undoes it"}
 )
 

@@ -144,10 +144,10 @@ func TestADriftPolicyDecidesWhatBecomesOfAChangeByHand(t *testing.T) {
 		drifted, edited, event string
 		code                   diag.Code
 	}{
-		"correct":              {"75", "90", "what was changed in AWS is put back: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftCorrected},
-		"report":               {"30", "90", "what was changed in AWS stays, by drift policy report; the controller would do: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftReported},
+		"correct":              {"75", "90", "undoing a change made in AWS: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftCorrected},
+		"report":               {"30", "90", "a change made in AWS stays because of drift policy report; the controller would do: ModifyLoadBalancerAttributes LoadBalancer (idle_timeout.timeout_seconds 30 → 75)", diag.DriftReported},
 		"load-balancer=ignore": {"30", "30", "", ""},
-		"tags=report":          {"75", "90", "what was changed in AWS is put back", diag.DriftCorrected},
+		"tags=report":          {"75", "90", "undoing a change made in AWS", diag.DriftCorrected},
 	} {
 		t.Run(by, func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,7 @@ type OwnerEvents struct {
 	Prefetch func(context.Context)
 }
 
-// stacksOf are those that have to look at an object now. A broken class is reported on the object.
+// stacksOf returns the stacks that must look at an object now. It reports a broken class on the object.
 func (m *OwnerEvents) stacksOf(ctx context.Context, o metav1.Object) []stack.Key {
 	name := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
 	begun := m.Classes.Begin()
@@ -79,7 +79,7 @@ func (s *Reconciler) noteEdit(key stack.Key, kind objects.Kind, o metav1.Object)
 	s.Status.Edited(key, lbstatus.Edit{Object: v1alpha1.ObjectReference{Kind: string(kind), Namespace: o.GetNamespace(), Name: o.GetName()}, Version: reporting.Version(o)})
 }
 
-// kind is that of the objects.
+// kind returns the kind of the owner's objects.
 func (m *OwnerEvents) kind() objects.Kind { return objects.Kind(owner.Of(m.Front.Owner()).Kind) }
 
 // Owner is the handler of events of objects that own stacks.

@@ -56,7 +56,7 @@ func NewHiddenMembers(live, cache client.Reader, front front.Loader, namespace s
 	h.OtherNamespaces = reads.OtherNamespaces[hiddenMember]{
 		Live: live, Namespace: namespace, Now: now, Interval: hiddenInterval, List: h.members, OnChange: func(context.Context) {},
 		Same: func(x, y hiddenMember) bool { return x.name == y.name && slices.Equal(x.groups, y.groups) },
-		FailureMessage: fmt.Sprintf("the API server does not tell of the %s of other namespaces: what members there may have of the load balancers of groups stays; "+
+		FailureMessage: fmt.Sprintf("cannot list %s in other namespaces: parts of groups' load balancers that may belong to members there stay; "+
 			"the controller needs the right to list %[1]s in the whole cluster", diag.Plural(owner.Of(front.Owner()).Kind)),
 	}
 	return h
@@ -140,7 +140,7 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 		u.Remedy = fmt.Sprintf("run the controller for all namespaces, or give the %s of this namespace a group of their own", diag.Plural(kind.Kind))
 	case !complete:
 		cause := h.Cause()
-		u.Why = fmt.Sprintf("with --watch-namespace=%s the API server does not tell of members in other namespaces: %s", h.Namespace, awsclient.SteadyText(cause.Error()))
+		u.Why = fmt.Sprintf("with --watch-namespace=%s the controller cannot list members in other namespaces: %s", h.Namespace, awsclient.SteadyText(cause.Error()))
 		u.Remedy = "it is tried again once the API server answers"
 		if apierrors.IsForbidden(cause) {
 			u.Remedy = fmt.Sprintf("let the controller's ServiceAccount list %s in all namespaces (a ClusterRole with a ClusterRoleBinding)", kind.Resource())

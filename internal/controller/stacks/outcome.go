@@ -226,7 +226,7 @@ func readProblem(err error, w front.Input) diag.List {
 
 // certificatesUnread is the finding on objects that leave why they cannot go yet: what their stack owns in ACM would stay for good.
 func certificatesUnread(g plan.Guard, w front.Input) diag.List {
-	d := diag.New(diag.Object{}, "", g.Code, "whether certificates of it are in ACM cannot be told, so that its finalizer stays until they are known to be gone: "+g.Text, g.Remedy)
+	d := diag.New(diag.Object{}, "", g.Code, "the controller cannot tell whether ACM has certificates of it; its finalizer stays until they are known to be deleted: "+g.Text, g.Remedy)
 	d.RequestID = g.RequestID
 	return toAll(d, w)
 }

@@ -59,7 +59,7 @@ func (p *pass) remember(ctx context.Context) (_ exit) {
 		return ended(reconcile.Result{}, err)
 	}
 	if len(p.input.Leaving) > 0 {
-		p.log.Info("objects were deleted in the moment in which they got the finalizer: what was made for them is deleted", "objects", objectsOf(p.input.Leaving))
+		p.log.Info("objects were deleted while they got the finalizer: the controller deletes what it created for them", "objects", objectsOf(p.input.Leaving))
 	}
 	return exit{}
 }

@@ -109,9 +109,9 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 	case deletes && !s.Brake.Allow(key.String(), s.Inventory.LoadBalancers()):
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code: diag.DeletionsHeld,
-			Text: fmt.Sprintf("load balancer %s is to be deleted because %s, with more others than usual within %s; it stays", key,
+			Text: fmt.Sprintf("load balancer %s would be deleted because %s, with more others than usual within %s; it stays", key,
 				strings.ToLower(string(desired.Removal)), brake.Window),
-			Remedy: fmt.Sprintf("if that is meant, set annotation %s: \"true\" on the object or delete the object; else undo what took the object from the controller, as a change of its class", annotation),
+			Remedy: fmt.Sprintf("to confirm, set annotation %s: \"true\" on the object or delete the object; otherwise undo the change, such as a change of its class", annotation),
 		})), true
 	}
 	return p, false
@@ -139,7 +139,7 @@ func disownedBy(key stack.Key, disowned []string, w front.Input) (found diag.Lis
 	for _, id := range disowned {
 		for _, object := range objectsOf(slices.Concat(w.Members, w.Leaving)) {
 			found = append(found, diag.New(object, "", diag.ResourceDisowned,
-				fmt.Sprintf("%s no longer carries the tags of %s; it is not deleted, and not looked after any more", id, key),
+				fmt.Sprintf("%s no longer carries the tags of %s; the controller keeps it and no longer manages it", id, key),
 				"delete it in AWS if nothing else needs it"))
 		}
 	}

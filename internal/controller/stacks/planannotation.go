@@ -152,7 +152,7 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	for _, m := range w.Members {
 		if len(wrong) > 0 && !slices.Contains(wrong, owner.Object(m).String()) {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
-				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because what is deployed of it cannot be told", strings.Join(wrong, ", ")),
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller does not know what is deployed of it", strings.Join(wrong, ", ")),
 				"see the events there, or take it out of the group"))
 		}
 	}

@@ -30,7 +30,7 @@ func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed
 			naming.DeletableByTag, c.Stack.Cluster, w.Leaving[0].GetNamespace(), key)
 	}
 	if retention == stack.RetainWithoutTags {
-		text += " and without our tags: it is nobody's, and is not looked after any more"
+		text += " and without the controller's tags: it has no owner, and the controller no longer manages it"
 		remedy = "delete it in AWS if nothing else needs it; its TargetGroupBindings, which keep its targets up to date, are objects of their own now"
 	}
 	for _, m := range w.Leaving {

@@ -73,7 +73,7 @@ func (r *Retries) failed(key stack.Key, c cause) time.Duration {
 	return pauses[c].Pause(n)
 }
 
-// later has another pass made after a pause that grows.
+// later queues another pass after a growing pause.
 func (r *Retries) later(key stack.Key, c cause) reconcile.Result {
 	return reconcile.Result{RequeueAfter: r.failed(key, c)}
 }

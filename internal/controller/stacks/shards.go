@@ -40,7 +40,7 @@ func (s *Reconciler) placed(ctx context.Context, key stack.Key, w front.Input) (
 	}
 }
 
-// placement is that of the group of a stack; known is false if no pass has made one.
+// placement returns the placement of a stack's group. known is false if no pass has made one.
 func (s *Reconciler) placement(key stack.Key) (p shard.Placement, known bool) {
 	m := s.MemoryOf(front.ShardKey(key, 0))
 	if m == nil || m.Placement == nil {

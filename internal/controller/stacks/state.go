@@ -35,7 +35,7 @@ type stackState struct {
 	inUse      inUse        // resources that AWS does not delete, as others use them
 }
 
-// state is that of a stack; s.mu is held.
+// state returns the state of a stack; s.mu is held.
 func (s *Reconciler) state(key stack.Key) *stackState {
 	st := s.states[key]
 	if st == nil {

@@ -39,18 +39,18 @@ func (s *Reconciler) userOf(ctx context.Context, key stack.Key, op plan.Operatio
 		u.id = op.TargetGroup.Literal
 		u.user, err = s.userOfTargetGroup(ctx, key, u.id)
 		u.code = diag.TargetGroupInUse
-		u.text = fmt.Sprintf("target group %s stays in AWS without targets, as load balancer %s forwards to it", naming.OfTargetGroup(u.id), u.user)
+		u.text = fmt.Sprintf("target group %s stays in AWS without targets, because load balancer %s forwards to it", naming.OfTargetGroup(u.id), u.user)
 		u.remedy = "remove the rule that names it, and delete the target group; lbc orphans lists it"
 	case awsop.DeleteSecurityGroup:
 		u.id = op.Group.Literal
 		u.user, err = s.userOfSecurityGroup(ctx, key, u.id, s.overdue(leaving))
 		u.code, u.remedy = diag.ResourceInUse, remedy
-		u.text = fmt.Sprintf("security group %s stays in AWS, as %s uses it", u.id, u.user)
+		u.text = fmt.Sprintf("security group %s stays in AWS, because %s uses it", u.id, u.user)
 	case awsop.DeleteCertificate:
 		u.id = op.Certificate.Literal
 		u.user, err = s.userOfCertificate(ctx, key, u.id)
 		u.code, u.remedy = diag.ResourceInUse, remedy
-		u.text = fmt.Sprintf("certificate %s stays in AWS, as %s uses it", u.id, u.user)
+		u.text = fmt.Sprintf("certificate %s stays in AWS, because %s uses it", u.id, u.user)
 	}
 	return u, err
 }

@@ -95,7 +95,7 @@ type Core interface {
 // Events writes events until ctx ends; those of conditions that last again and again.
 func (p *Reporter) Events(ctx context.Context, s *impairment.Conditions, core Core, pod Pod) {
 	if pod.Namespace == "" || pod.Name == "" {
-		p.log.V(1).Info("there are no events about the controller itself: it does not run in a pod")
+		p.log.V(1).Info("no events about the controller itself: it does not run in a pod")
 		return
 	}
 	repeat := time.NewTicker(repeatInterval)

@@ -93,7 +93,7 @@ func (r *Rights) review(ctx context.Context, right Right, namespace, name string
 	r.note(slices.DeleteFunc(slices.Clone(r.missing), func(x Right) bool { return x == right }))
 }
 
-// answer is that of a review.
+// answer is the answer to a review.
 type answer int
 
 const (

@@ -80,7 +80,7 @@ func (b *Board) Begin(what What, name string) {
 	b.entry(what, name)
 }
 
-// entry is that of a unit. b.mu is held.
+// entry returns the entry of a unit. b.mu is held.
 func (b *Board) entry(what What, name string) *entry {
 	u := unit{what, name}
 	e := b.of[u]

@@ -143,7 +143,7 @@ func (a *agent) oneOf(suffix, configured, what string, admitted ...string) strin
 	return v
 }
 
-// quantities are those of the configuration, overridden by valid ones of the pod; an invalid one is a warning.
+// quantities returns the quantities of the configuration, overridden by valid ones of the pod. An invalid one is a warning.
 func (a *agent) quantities(l corev1.ResourceList, which string) corev1.ResourceList {
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
 		key := agentAnnotation + string(name) + "-" + which

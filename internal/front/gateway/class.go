@@ -51,7 +51,7 @@ const (
 	clientCertificates gatewayv1.FeatureName = "GatewayFrontendClientCertificateValidation"
 )
 
-// Features are those that the classes of a controller support, sorted by name.
+// Features returns the features that the classes of a controller support, sorted by name.
 func (c Config) Features(controller gatewayv1.GatewayController) []gatewayv1.SupportedFeature {
 	family, managed := c.family(controller)
 	if !managed {

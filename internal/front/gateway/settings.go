@@ -36,7 +36,7 @@ func (l *Loaded) attributes() map[string]intent.Field[string] {
 	return configuration.Attributes(l.configuration, "loadBalancerAttributes", func(s *spec) []configv1.Attribute { return s.LoadBalancerAttributes })
 }
 
-// settings are those of the load balancer as a whole.
+// settings returns the settings of the load balancer as a whole.
 func (t *translation) settings(d *Decisions) intent.Settings {
 	l := t.Loaded
 	s := intent.Settings{

@@ -141,7 +141,7 @@ func (d *Decisions) of(kind gatewayv1.Kind, namespace, name string) (out []int) 
 	return out
 }
 
-// listenerConditions are those of one listener.
+// listenerConditions returns the conditions of one listener.
 func (d *Decisions) listenerConditions(i int, o Outcome, generation int64) []metav1.Condition {
 	l, lb := &d.listeners.All[i], o.LoadBalancer
 	lb.Failed = nil

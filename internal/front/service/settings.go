@@ -97,7 +97,7 @@ const (
 
 var clientRoutingPolicies = []string{"any_availability_zone", "partial_availability_zone_affinity", "availability_zone_affinity"}
 
-// attributes are those of the load balancer: the map, overridden by the annotations for single attributes.
+// attributes returns the load balancer's attributes: the map, overridden by the annotations for single attributes.
 func (t *translation) attributes() map[string]intent.Field[string] {
 	out := intent.Entries(t.read.Attributes(annotation.ServiceAttributes))
 	set := func(k string, f intent.Field[string]) {

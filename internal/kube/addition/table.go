@@ -36,17 +36,17 @@ func policies() (out []Row) {
 	}, {
 		ingress: "alb.ingress.kubernetes.io/approved-plan", service: "service.beta.kubernetes.io/aws-load-balancer-approved-plan", gateway: "gateway.k8s.aws/approved-plan", class: "elbv2.k8s.aws/approved-plan",
 		effect: Changed,
-		after:  "Not read: every edit is carried out at once, also those that wait for an approval now.",
+		after:  "Not read: every edit takes effect at once, also edits that wait for an approval now.",
 		before: "Approve or undo the edits that wait, then remove the annotation.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/drift-policy", service: "service.beta.kubernetes.io/aws-load-balancer-drift-policy", gateway: "gateway.k8s.aws/drift-policy", class: "elbv2.k8s.aws/drift-policy",
 		harmless: []string{"correct"}, effect: Changed,
-		after:  "Not read: the existing controller undoes what was changed in AWS by hand.",
-		before: "Declare in the objects what was changed by hand, then remove the annotation.",
+		after:  "Not read: the existing controller undoes changes made in AWS by hand.",
+		before: "Declare in the objects the changes made by hand, then remove the annotation.",
 	}, {
 		ingress: "alb.ingress.kubernetes.io/replacement-policy", service: "service.beta.kubernetes.io/aws-load-balancer-replacement-policy", gateway: "gateway.k8s.aws/replacement-policy", class: "elbv2.k8s.aws/replacement-policy",
 		harmless: []string{"allow"}, effect: Changed,
-		after:  "Not read: an edit that needs another load balancer, as one of the scheme, replaces it. Edits that are refused now are carried out at once, and a former load balancer that is kept has no owner.",
+		after:  "Not read: an edit that needs another load balancer, such as a change of scheme, replaces it. Edits that are refused now take effect at once, and an old load balancer that is kept has no owner.",
 		before: "Undo the edits that are refused, then remove the annotation. Set deletion protection where a load balancer must stay.",
 	}} {
 		for _, key := range []string{p.ingress, p.service, p.gateway, p.class} {
@@ -65,7 +65,7 @@ func consents() (out []Row) {
 		"alb.ingress.kubernetes.io/delete-duplicates", "service.beta.kubernetes.io/aws-load-balancer-delete-duplicates", "gateway.k8s.aws/delete-duplicates",
 		"elbv2.k8s.aws/allow-deregistration",
 	} {
-		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is a consent to one deletion, which the existing controller carries out without one."})
+		out = append(out, Row{Sort: Annotation, Name: key, Effect: Ignored, After: "Not read. It is consent to one deletion, for which the existing controller needs none."})
 	}
 	return out
 }
@@ -103,8 +103,8 @@ func records() []Row {
 		{Sort: Annotation, Name: "gateway.k8s.aws/dry-run-plan-gzip", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
 		{Sort: Annotation, Name: "alb.ingress.kubernetes.io/written-secrets", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
 		{Sort: Annotation, Name: "gateway.k8s.aws/client-certificates-passed", On: "Gateway", Written: true, Effect: Ignored, After: "Not read. It stays on the object as text."},
-		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored, After: "Not read. It is only on objects whose deletion waits, and goes with them."},
-		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored, After: "Not read. It is only on bindings that are deleted at that moment."},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/deletion-waits-for", Written: true, Effect: Ignored, After: "Not read. It exists only on objects whose deletion waits, and disappears with them."},
+		{Sort: Annotation, Name: "elbv2.k8s.aws/original", On: "TargetGroupBinding", Written: true, Effect: Ignored, After: "Not read. It exists only on bindings during their deletion."},
 	}
 }
 
@@ -146,7 +146,7 @@ func gateways() []Row {
 			Before:  "Limit spec.allowedListeners of the Gateway, then remove the annotation.",
 			Command: remove("gateway.k8s.aws/settings-namespaces")},
 		{Sort: Field, On: "GatewayClass", Name: "spec.controllerName", Only: []string{AutoController}, Effect: Stuck,
-			After:  "Not known: the existing controller looks after no Gateway of the class. Deleted later, the class and its Gateways stay Terminating for ever, as nobody removes their finalizers.",
+			After:  "Not known: the existing controller manages no Gateway of the class. If you delete the class or its Gateways later, they stay Terminating for ever, because nobody removes their finalizers.",
 			Before: "Give each Gateway of the class one of controller gateway.k8s.aws/alb or gateway.k8s.aws/nlb, whichever its load balancer is. The load balancer stays. Then delete the class."},
 		{Sort: Field, On: "Gateway", Name: "spec.tls.frontend", Effect: Changed,
 			After:  "Not read: the listener is no longer asked to verify clients, and the trust store in AWS has no owner.",
@@ -171,8 +171,8 @@ func pods() []Row {
 func objectRows() []Row {
 	return []Row{
 		{Sort: Kind, Name: "LoadBalancer", Written: true, Effect: Ignored,
-			After:  "Nobody writes the objects any more. Their status says what was true when this controller ended, so that a wait for Ready passes.",
-			Before: "Delete them once this controller has ended: kubectl delete lb -A --all. That deletes nothing in AWS."},
+			After:  "Nobody updates the objects any longer. Their status is the last one of this controller, so a wait for Ready succeeds.",
+			Before: "Delete them once this controller has ended: kubectl delete lb -A --all. This deletes nothing in AWS."},
 		{Sort: Finalizer, Name: "group.service.k8s.aws/", On: "Service", Written: true, Effect: Stuck,
 			After:   "Not known: a Service of a group stays Terminating for ever once it is deleted, and its namespace with it.",
 			Before:  "Remove annotation aws-load-balancer-group-name while this controller runs, and wait until it has removed the finalizer.",
@@ -183,7 +183,7 @@ func objectRows() []Row {
 // marks are tags in AWS and a condition, which objects do not declare.
 func marks() (out []Row) {
 	for _, t := range []struct{ name, after string }{
-		{"elbv2.k8s.aws/adopted", "Removed from a load balancer that was adopted. When this controller comes back, it takes the load balancer for one that it created."},
+		{"elbv2.k8s.aws/adopted", "Removed from an adopted load balancer. When this controller comes back, it treats the load balancer as one that it created."},
 		{"elbv2.k8s.aws/retained", "Stays on a load balancer without objects until objects of the same names claim it."},
 		{"elbv2.k8s.aws/replaces", "Removed from the target group. One that is in the middle of a replacement stays without an owner."},
 		{"elbv2.k8s.aws/shared-with", "Not read. It stays on load balancers of others, as you set it there."},
@@ -193,5 +193,5 @@ func marks() (out []Row) {
 	} {
 		out = append(out, Row{Sort: Tag, Name: t.name, Written: true, Effect: Ignored, After: t.after})
 	}
-	return append(out, Row{Sort: Condition, On: "Node", Name: "elbv2.k8s.aws/TargetsDrained", Written: true, Effect: Ignored, After: "Stays on nodes as it was, and nobody writes it."})
+	return append(out, Row{Sort: Condition, On: "Node", Name: "elbv2.k8s.aws/TargetsDrained", Written: true, Effect: Ignored, After: "Stays on nodes unchanged, and nobody updates it."})
 }

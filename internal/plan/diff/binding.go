@@ -166,7 +166,7 @@ func (d *differ) deleteBindings() {
 		if d.handledBindings[key] || b.Deleting || d.kept[key] || d.spared[b.TargetGroup.Literal] || !d.ownsBinding(b) {
 			continue
 		}
-		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is not wanted any more")
+		s := d.step(plan.Delete, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.DeleteBinding{Namespace: b.Namespace, ObjectName: b.Name}, "is no longer wanted")
 		s.Need(d.deletedTargets[b.TargetGroup.Literal])
 		if _, seen := d.identities[b.TargetGroup.Literal]; !seen && d.mayServe(b.TargetGroup.Literal) {
 			s.Need(d.routing()...)

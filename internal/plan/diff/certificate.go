@@ -147,7 +147,7 @@ func (d *differ) tagCertificate(have *awsop.Certificate, w stack.Certificate) {
 	s.Need(d.renewed[have.ARN])
 }
 
-// deleteCertificates deletes what is not wanted any more, after nothing uses it; records go after it, unless another certificate needs them.
+// deleteCertificates deletes what is no longer wanted, after nothing uses it; records go after it, unless another certificate needs them.
 func (d *differ) deleteCertificates() {
 	if slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindCertificate}) {
 		return
@@ -158,7 +158,7 @@ func (d *differ) deleteCertificates() {
 			continue
 		}
 		r := stack.Ref{Kind: stack.KindCertificate, ID: c.ID, Literal: c.ARN}
-		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, c.ARN)}, "is not wanted any more")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteCertificate{Certificate: stack.Literal(stack.KindCertificate, c.ARN)}, "is no longer wanted")
 		s.Follow(d.releasing()...)
 		gone := s.ID
 		var done []awsop.ValidationRecord

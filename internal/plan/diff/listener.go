@@ -362,7 +362,7 @@ func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int3
 		if wanted[p] || !d.mayDelete(l.ARN) || d.others(l) || !d.adopted(l) && d.tagged() && !d.ours(l.Tags) {
 			continue
 		}
-		why := "port " + strconv.Itoa(int(p)) + " is not wanted any more"
+		why := "port " + strconv.Itoa(int(p)) + " is no longer wanted"
 		released := d.letGo(l.LoadBalancer.Literal, p, nil, why)
 		r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
 		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)

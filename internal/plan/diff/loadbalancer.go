@@ -257,7 +257,7 @@ func (d *differ) deleteLoadBalancer(old *awsop.LoadBalancer, successor *stack.Re
 		d.spareAgain(d.step(plan.Delete, r, plan.Cosmetic, awsop.DeleteLoadBalancer{LoadBalancer: at, Successor: successor}), old.ARN, g)
 		return ""
 	}
-	why := "is not wanted any more"
+	why := "is no longer wanted"
 	if d.successor(old) != nil {
 		why = "is replaced"
 	}

@@ -63,7 +63,7 @@ func (d *differ) leaveOthers() {
 				continue
 			}
 			r := stack.Ref{Kind: stack.KindListener, ID: l.ID, Literal: l.ARN}
-			s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(l.Port))+" is not wanted any more")
+			s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, "port "+strconv.Itoa(int(l.Port))+" is no longer wanted")
 			for at, as := range d.obs.Actions() {
 				if at.ARN == l.ARN {
 					d.free(as, s.ID)
@@ -77,7 +77,7 @@ func (d *differ) leaveOthers() {
 		for k := range d.obs.Rules {
 			if rule := &d.obs.Rules[k]; rule.Listener.Literal == l.ARN && d.own(rule.Tags) && d.mayDelete(rule.ARN) {
 				r := stack.Ref{Kind: stack.KindRule, ID: rule.ID, Literal: rule.ARN}
-				s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)}, d.identities.Rule(rule.Rule)+" is not wanted any more")
+				s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteRule{Rule: stack.Literal(stack.KindRule, rule.ARN)}, d.identities.Rule(rule.Rule)+" is no longer wanted")
 				d.free(rule.Actions, s.ID)
 			}
 		}

@@ -141,7 +141,7 @@ func TestANewPathIsAnsweredAsBeforeUntilItsTargetsAreHealthy(t *testing.T) {
 		{name: "nobody answers it yet", from: []string{"/other"}, to: []string{"/new", "/other"}, first: "forward to /new"},
 		{name: "several answer it", from: []string{"/new/a", "/*"}, to: []string{"/new/a", "/new/*", "/*"}, first: "forward to /new/*"},
 		{name: "the narrower one answers it", from: []string{"/n*", "/*"}, to: []string{"/new", "/n*", "/*"}, first: "forward to /n*×1 + /new×0", modified: 1},
-		{name: "its rule is not wanted any more", from: []string{"/n*"}, to: []string{"/new", "/z"}, first: "forward to /n*×1 + /new×0", modified: 1},
+		{name: "its rule is no longer wanted", from: []string{"/n*"}, to: []string{"/new", "/z"}, first: "forward to /n*×1 + /new×0", modified: 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -210,13 +210,13 @@ func (d *differ) deleteTargetGroups() {
 		if n := d.opt.Foreign[tg.ARN]; n > 0 {
 			keys := slices.Sorted(maps.Keys(naming.Tracking(d.plan.Key.Owner, "", "", "")))
 			s := d.step(plan.Update, r, plan.Normal, awsop.RemoveTags{Resource: stack.Literal(stack.KindTargetGroup, tg.ARN), Keys: keys},
-				fmt.Sprintf("is not wanted any more, and has %d targets of other clusters: it is kept, and no longer managed", n))
+				fmt.Sprintf("is no longer wanted, and has %d targets of other clusters: it is kept, and no longer managed", n))
 			s.Need(d.releases[tg.ARN]...)
 			d.deletedTargets[tg.ARN] = s.ID
 			continue
 		}
 		op := awsop.DeleteTargetGroup{TargetGroup: stack.Literal(stack.KindTargetGroup, tg.ARN), Delayed: d.stillUsed(tg)}
-		why := "is not wanted any more"
+		why := "is no longer wanted"
 		if op.Delayed {
 			why += "; nodes of the load balancer may use it for two more minutes"
 		}

@@ -86,7 +86,7 @@ func (d *differ) deleteBundle(r stack.Ref, lane plan.Lane, tag string) *plan.Ste
 	return d.step(plan.Delete, r, lane, awsop.DeleteObject{Bucket: bucket, Key: key}, "no trust store is made of it any more")
 }
 
-// deleteTrustStores deletes what is not wanted any more, after nothing uses it. The bundle goes before it: afterwards nothing shows where it is.
+// deleteTrustStores deletes what is no longer wanted, after nothing uses it. The bundle goes before it: afterwards nothing shows where it is.
 func (d *differ) deleteTrustStores() {
 	if d.obs.TrustStoresUnread != nil || slices.Contains(d.keep.Resources, stack.Ref{Kind: stack.KindTrustStore}) {
 		return
@@ -98,7 +98,7 @@ func (d *differ) deleteTrustStores() {
 		}
 		r := stack.Ref{Kind: stack.KindTrustStore, ID: t.ID, Literal: t.ARN}
 		bundle := d.deleteBundle(r, plan.Normal, t.Tags[naming.BundleTag])
-		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is not wanted any more")
+		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteTrustStore{TrustStore: stack.Literal(stack.KindTrustStore, t.ARN)}, "is no longer wanted")
 		s.Follow(d.releasing()...)
 		if bundle != nil {
 			s.Need(bundle.ID)

@@ -276,7 +276,7 @@ func (b *builder) delete() {
 		of := b.Targets.namespaces(old.Actions)
 		c := Change{
 			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{Rule: ruleAt(old)},
-			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is not wanted any more"}, Needs: []ID{b.moved}, After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
+			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is no longer wanted"}, Needs: []ID{b.moved}, After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
 		}
 		if b.shared && !b.succeeded(old, of) {
 			c.After = nil

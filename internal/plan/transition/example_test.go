@@ -10,7 +10,7 @@ import (
 )
 
 // A path comes in front of another, and no priority is free there. The others move on first, which no request notices; what
-// is not wanted any more goes last.
+// is no longer wanted goes last.
 func ExampleCompute() {
 	answer := func(id, path, text string) stack.Rule {
 		return stack.Rule{
@@ -36,5 +36,5 @@ func ExampleCompute() {
 	// create and modify
 	//    2 CreateRule 80:1, needs 1: at 1: path /cart/* → fixed response 200
 	// delete
-	//    3 DeleteRule 80:2, after 1: path /old → fixed response 202 is not wanted any more
+	//    3 DeleteRule 80:2, after 1: path /old → fixed response 202 is no longer wanted
 }

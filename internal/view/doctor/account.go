@@ -20,12 +20,12 @@ import (
 
 var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: Error, Needs: []Source{LoadBalancers, Objects}, Skip: withoutName,
-	About:  "TargetGroupBindings of this cluster name target groups that were made under another cluster name: with the configured name, the controller takes nothing of what exists for its own, and makes all of it again.",
+	About:  "TargetGroupBindings of this cluster name target groups that were made under another cluster name: with the configured name, the controller recognizes none of the existing load balancers, and creates all of them again.",
 	Remedy: "set --cluster-name (value clusterName) to the name that the tags have",
 	Find:   foreignBindings,
 }, {
 	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects, Workloads, Nodes}, Skip: withoutName,
-	About:  "Load balancers or target groups have the tag of this cluster's name, and are in another VPC, or no object claims them and healthy targets of theirs are no pods or nodes of this cluster: another cluster of the account has the same name, and the controllers may delete each other's resources.",
+	About:  "Load balancers or target groups have the tag of this cluster's name, and are in another VPC, or no object claims them and their healthy targets are neither pods nor nodes of this cluster: another cluster of the account has the same name, and the controllers may delete each other's resources.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be the name in EKS",
 	Find:   func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {

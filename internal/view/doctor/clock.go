@@ -7,7 +7,7 @@ import (
 
 var clockChecks = []Check{{
 	Name: "clock-skew", Severity: Warning, Needs: []Source{APIServer}, Uses: []Source{Account},
-	About:  "Clocks differ. AWS refuses requests that are signed five minutes off, and certificates are not valid yet or not any more. The clocks of AWS, the API server and this machine are compared.",
+	About:  "Clocks differ. AWS refuses requests whose time is five minutes off, and certificates are not valid yet or no longer valid. The clocks of AWS, the API server and this machine are compared.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {

@@ -21,27 +21,27 @@ func clusterChecks() []Check {
 		Find:   outdatedKubernetes,
 	}, {
 		Name: "kubernetes-untested", Severity: Note, Needs: []Source{APIServer},
-		About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves what it reads.",
+		About:  "The API server is newer than Kubernetes v" + support.Newest().String() + ", the newest version that this release was tested with ([support.md](support.md)). The controller works as long as the API server serves the kinds that it reads.",
 		Remedy: "update the controller to a release that supports this version of Kubernetes",
 		Find:   untestedKubernetes,
 	}, {
 		Name: "crd-missing", Severity: Error, Needs: []Source{Definitions},
-		About:  "A definition of the controller's custom resources is missing. Without that of TargetGroupBindings no target is registered, without that of IngressClassParams classes have no parameters; without others, the feature waits that needs them.",
+		About:  "A definition of the controller's custom resources is missing. Without the definition of TargetGroupBindings the controller registers no target. Without that of IngressClassParams classes have no parameters. Without others, the features that need them wait.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   missingDefinitions,
 	}, {
 		Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
-		About:  "A definition lacks fields or versions that this version of the controller has: the API server drops such fields without a word.",
+		About:  "A definition lacks fields or versions that this version of the controller has: the API server silently drops such fields.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   outdatedDefinitions,
 	}, {
 		Name: "gateway-api-incomplete", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
-		About:  "The Gateway API is installed without kinds that the controller serves, or with an older version of them only.",
+		About:  "The installed Gateway API lacks kinds that the controller serves, or has only an older version of them.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
 		Find:   missingGatewayKinds,
 	}, {
 		Name: "gateway-api-outdated", Severity: Warning, Needs: []Source{Definitions}, Skip: withoutGatewayAPI,
-		About:  "The definitions of the Gateway API are older than those that the controller is made for.",
+		About:  "The definitions of the Gateway API are older than the controller expects.",
 		Remedy: "install the standard channel of Gateway API v" + gatewayAPI,
 		Find:   outdatedGatewayAPI,
 	}, {

@@ -42,7 +42,7 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "controller-duplicate", Severity: Error, Needs: []Source{Controller},
-	About:  "Two controllers work at the same objects: there are several Deployments, or several leases are being renewed. They undo each other's changes, for instance when the existing controller runs beside this one.",
+	About:  "Two controllers work at the same objects: there are several Deployments, or several leases are being renewed. They undo each other's changes, for example when the existing controller runs at the same time.",
 	Remedy: "delete the installation that is not wanted; replicas of one Deployment share one lease",
 	Find:   duplicateControllers,
 }, {
@@ -52,7 +52,7 @@ var controllerChecks = []Check{{
 	Find:   leaderlessControllers,
 }, {
 	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
-	About:  "LoadBalancer objects say what was true when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
+	About:  "LoadBalancer objects show the state when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
 	Remedy: "start the controller again; or, if it is gone for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
 	Find:   unattendedStatuses,
 }, {

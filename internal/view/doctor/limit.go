@@ -24,7 +24,7 @@ var limitChecks = []Check{{
 	Find:   usedGroups,
 }, {
 	Name: "quota-certificates", Severity: Warning, Needs: []Source{CertificateList},
-	About:  "The account has four fifths of the certificates of ACM that AWS allows by default in a region, or has imported four fifths of those that it allows in a year. What was deleted since is not counted.",
+	About:  "The account has four fifths of the certificates of ACM that AWS allows by default in a region, or has imported four fifths of those that it allows in a year. Later deletions do not count.",
 	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete certificates that nothing uses, or import renewed ones under the ARN that they have",
 	Find:   usedCertificates,
 }}

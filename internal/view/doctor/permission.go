@@ -21,7 +21,7 @@ var permissionChecks = []Check{{
 	},
 }, {
 	Name: "iam-denied", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutPermissions,
-	About: "The policies of the controller's role do not allow actions that this version calls, with its flags, by IAM's own simulation; the statements are those of the policy that lbc iam-policy prints. " +
+	About: "The policies of the controller's role do not allow actions that this version calls, with its flags, by IAM's own simulation; lbc iam-policy prints the statements. " +
 		"It is a warning about actions that only some features need, and a note where also the standard policy lacks them. " +
 		"Credentials that are the controller's and may not simulate try reads, and writes of EC2 as dry runs.",
 	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all that it needs, docs/permissions.md what each is for",

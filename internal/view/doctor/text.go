@@ -63,7 +63,7 @@ func count(n int, what string) string {
 // Page is docs/doctor.md after its title.
 func Page() string {
 	var b strings.Builder
-	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The leader makes those of the last column, from what it holds.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
+	b.WriteString("## Checks\n\n`lbc doctor` makes all checks. The last column says which checks the leader makes, from its own data.\n\n| Check | Severity | In the leader |\n|---|---|---|\n")
 	leader := OfLeader()
 	for _, c := range Checks() {
 		inside := "no"

@@ -12,7 +12,7 @@ import (
 
 var webhookChecks = []Check{{
 	Name: "webhook-ca", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. What a webhook concerns that fails closed cannot be written.",
+	About:  "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the webhook fails closed, nobody can write its objects.",
 	Remedy: "let the controller write the bundle (--webhook-cert-secret), or see that cert-manager's injector runs; with a certificate of the chart, run helm upgrade again",
 	Find:   brokenBundles,
 }, {
@@ -27,7 +27,7 @@ var webhookChecks = []Check{{
 	Find:   untrustedCertificates,
 }, {
 	Name: "webhook-service-missing", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The Service of a webhook does not exist, usually because the controller was uninstalled and the configuration left. What a webhook concerns that fails closed cannot be created.",
+	About:  "The Service of a webhook does not exist, usually because the controller was uninstalled and the configuration left. If the webhook fails closed, nobody can create its objects.",
 	Remedy: "install the controller, or delete the webhook configuration",
 	Find: func(f *Facts) []Finding {
 		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks are called at this Service, which does not exist")
@@ -41,7 +41,7 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "webhook-unanswered", Severity: Error, Needs: []Source{Admission},
-	About:  "The API server did not get an answer of a webhook to the creation of a Service of type LoadBalancer, which was tried as a dry run, or a webhook refused it.",
+	About:  "The API server did not get an answer of a webhook to the creation of a Service of type LoadBalancer, which lbc doctor tried as a dry run, or a webhook refused it.",
 	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the controller with hostNetwork",
 	Find: func(f *Facts) []Finding {
 		if f.Refused == "" {
@@ -52,7 +52,7 @@ var webhookChecks = []Check{{
 }, {
 	Name: "policy-refuses", Severity: Error, Needs: []Source{Admission},
 	About:  "A policy, a webhook of others or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects as the controller creates them, which were tried as a dry run by the user of the kubeconfig in the namespaces that have load balancers, ten at most.",
-	Remedy: "meet what the policy asks for, or exempt the controller's service account from it; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
+	Remedy: "meet the policy, or exempt the controller's service account from it; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
 	Find: func(f *Facts) (out []Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
 			out = append(out, Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})

@@ -97,9 +97,9 @@ func TestWhatIsChangedByHandStaysWhereADriftPolicyKeepsIt(t *testing.T) {
 			switch by {
 			case "correct":
 				expect("what was there before", before)
-				said("what was changed in AWS is put back")
+				said("undoing a change made in AWS")
 			case "report":
-				said("what was changed in AWS stays")
+				said("a change made in AWS stays")
 				expect("what was changed", changed)
 				apply("90") // of the attribute only
 				expect("the edit beside what was changed", strings.Replace(changed, "timeout 30", "timeout 90", 1))

@@ -94,7 +94,7 @@ func TestLoadBalancersOfATwinClusterAreKept(t *testing.T) {
 	}
 	scene.Change(t, c, scene.Ingress(ns, "web", scene.Class, scene.Annotations{"scheme": "internet-facing", "target-type": "ip", "load-balancer-attributes": "idle_timeout.timeout_seconds=75"}))
 	eventually(t, c, p.Metrics+"/metrics", 200, `lbc_degraded{reason="shared-cluster-name"} 1`, "lbc_orphans 0")
-	eventually(t, c, p.Health+"/readyz?verbose", 200, "cluster-name", "another cluster of the account has the same --cluster-name, and its controller looks after ingress.k8s.aws:elsewhere/web", "give one of the clusters another --cluster-name")
+	eventually(t, c, p.Health+"/readyz?verbose", 200, "cluster-name", "another cluster of the account has the same --cluster-name, and its controller manages ingress.k8s.aws:elsewhere/web", "give one of the clusters another --cluster-name")
 	await.Pause(2 * quarantine) // nothing is to be deleted
 	for _, call := range c.Calls(mark) {
 		if call.Action == "DescribeTargetHealth" || harness.IsRead(call.Action) {

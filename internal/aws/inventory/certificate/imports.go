@@ -103,7 +103,7 @@ func (c *Certificates) Held(key stack.Key, desired *stack.Stack) map[string]plan
 		}
 		out[w.ID] = plan.Guard{
 			Code: diag.ImportsHeld,
-			Text: fmt.Sprintf("the Secret with the certificate for %s was imported into ACM %d times within a week, and the next import waits until %s, because AWS limits imports per year; what was imported last serves on",
+			Text: fmt.Sprintf("the Secret with the certificate for %s was imported into ACM %d times within a week, and the next import waits until %s, because AWS limits imports per year; the last imported certificate keeps serving",
 				w.Domain, n, until.UTC().Format(time.RFC3339)),
 			Remedy: "find out who rewrites the Secret so often",
 		}

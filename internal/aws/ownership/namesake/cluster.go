@@ -86,7 +86,7 @@ func Contested(deregistered []string, added []Target) string {
 	if len(deregistered) == 0 || len(serving) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy in its place, which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
+	return fmt.Sprintf("target %s, which this controller had registered, was deregistered, and %s is healthy instead, which is neither a pod nor a node of this cluster", deregistered[0], serving[0])
 }
 
 // Shared keeps what another cluster of the same name was found to look after, as far as it is still so. The zero value knows nothing. It is safe for concurrent use.
@@ -176,6 +176,6 @@ func (s *Shared) changed() {
 
 // SharedText is the sentence about a finding.
 func SharedText(of, evidence string) string {
-	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller looks after %s, which has the tags of this cluster: %s; what no object of this cluster "+
+	return fmt.Sprintf("another cluster of the account has the same --cluster-name, and its controller manages %s, which has the tags of this cluster: %s; what no object of this cluster "+
 		"claims counts as the other cluster's, and is not deleted", of, evidence)
 }

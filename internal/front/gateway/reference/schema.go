@@ -16,7 +16,7 @@ type field struct {
 	required bool // by the object that contains it
 }
 
-// fields are those of the spec of version v1, in the order of their paths. Label selectors are not opened.
+// fields returns the fields of the spec of version v1, in the order of their paths. It does not descend into label selectors.
 func fields(crd []byte) ([]field, error) {
 	d, err := schema.Parse(crd)
 	if err != nil {

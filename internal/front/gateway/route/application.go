@@ -35,7 +35,7 @@ type match struct {
 
 func ruleAt(i int) string { return "spec.rules[" + strconv.Itoa(i) + "]" }
 
-// rules are those of the route. A rule without matches matches all paths, as the API server has it.
+// rules returns the rules of the route. A rule without matches matches all paths, which is the API server's default.
 func (t *translation) rules() (out []routeRule) {
 	switch o := t.route.Object.(type) {
 	case *gatewayv1.HTTPRoute:

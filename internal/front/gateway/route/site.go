@@ -112,7 +112,7 @@ func claimsAt(ls *attachment.Listeners, s *site) (out []attachment.Claim) {
 	return out
 }
 
-// hostnames are those that have requests of the port for themselves: those of listeners, and claimed ones.
+// hostnames returns the hostnames with isolated requests on the port: hostnames of listeners, and claimed ones.
 func (s *site) hostnames() (out []string) {
 	for _, i := range s.listeners {
 		out = append(out, hostnameOf(&s.all[i]))
