@@ -137,6 +137,40 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	}
 }
 
+// TestCredentialsOfALoginServeNoOtherNamespace has a listener's default action turn from the backend of one namespace to that of another one, behind a login
+// of the same provider whose Secret cannot be read.
+func TestCredentialsOfALoginServeNoOtherNamespace(t *testing.T) {
+	t.Parallel()
+	build := func(to, secret, secretName string) *stack.Stack {
+		s := testStack("shop/web", "shop/api", "mal/web")
+		s.Rules = s.Rules[:1]
+		login := with(testLogin(secret), func(o *stack.AuthenticateOIDC) { o.SecretName = secretName })
+		s.Listeners[0].DefaultActions = []stack.Action{login, testRule(80, 1, "/", to).Actions[0]}
+		return s
+	}
+	for name, c := range map[string]struct {
+		want *stack.Stack
+		kept bool
+	}{
+		"the same backend":                    {build("shop/web", "", "shop/idp"), true},
+		"another backend of its namespace":    {build("shop/api", "", "shop/idp"), true},
+		"a backend and a Secret of others":    {build("mal/web", "", "mal/idp"), false},
+		"a backend of others and no Secret":   {build("mal/web", "", ""), false},
+		"a Secret of others that can be read": {build("mal/web", "other", "mal/idp"), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			f.converge(t, build("shop/web", "one", "shop/idp"), Options{})
+			f.obs = reread(f.obs)
+			f.converge(t, c.want, Options{})
+			if got := f.obs.Listeners[0].DefaultActions; authenticates(got) != c.kept {
+				t.Errorf("default actions %+v", got)
+			}
+		})
+	}
+}
+
 func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.T) {
 	t.Parallel()
 	s := guardedStack(testLogin(""))
