@@ -39,13 +39,13 @@ func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	return out
 }
 
-// sameNamespace reports whether observed actions forward to target groups of the namespace of a login's Secret. The credentials of a login serve nobody
+// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret. The credentials of a login serve nobody
 // else: in a group, who takes the place of another member and names a Secret that cannot be read would get the tokens of the other's users.
 func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) bool {
 	namespace, _, _ := strings.Cut(w.SecretName, "/")
 	return slices.ContainsFunc(awsop.TargetGroupsOf(have), func(ref stack.Ref) bool {
 		tg := d.obs.TargetGroup(ref.Literal)
-		return tg != nil && namespace != "" && naming.NamespaceOfTargetGroup(tg.ID) == namespace
+		return tg != nil && naming.DeclaredIn(tg.ID, namespace)
 	})
 }
 
