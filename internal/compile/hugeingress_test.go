@@ -59,7 +59,8 @@ func TestAMegabyteOfAnIngressTakesLittle(t *testing.T) {
 				}
 			})
 			runtime.ReadMemStats(&after)
-			if took > 20*time.Second {
+			t.Logf("%s of processor time, %d MiB", took, (after.TotalAlloc-before.TotalAlloc)>>20)
+			if took > 10*time.Second {
 				t.Errorf("it takes %s", took)
 			}
 			if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 2_000 {

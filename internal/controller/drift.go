@@ -68,6 +68,8 @@ type driftDetector struct {
 
 	mu     sync.Mutex
 	edited map[stack.Key]time.Time // when to check stacks that were edited
+	beside map[string]bool         // namespaces with a check in the scope of a role under way
+	ended  sync.WaitGroup          // of these checks
 }
 
 // driftUnit is what one check is of: a stack, or a binding with its target group.
@@ -80,6 +82,7 @@ type driftUnit struct {
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
 func (s *driftDetector) Start(ctx context.Context) error {
 	queue.Every(queue.Background(ctx, awsclient.DriftSweep), checkPause, nil, s.tick)
+	s.ended.Wait()
 	return nil
 }
 
@@ -128,8 +131,32 @@ func (s *driftDetector) tick(ctx context.Context) {
 		}
 		s.next = now.Add(max(checkPause, time.Duration(reads)*readPause))
 		s.checked[x] = now
-		s.check(ctx, x)
+		if x.group.Scope.Role == "" {
+			s.check(ctx, x)
+			return
+		}
+		s.checkBeside(ctx, x)
 	}
+}
+
+// checkBeside checks a target group in the scope of a role beside the other checks, which do not wait for a role that hangs. A namespace has one such check under way.
+func (s *driftDetector) checkBeside(ctx context.Context, x driftUnit) {
+	namespace := x.binding.Namespace
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.beside[namespace] {
+		return
+	}
+	if s.beside == nil {
+		s.beside = map[string]bool{}
+	}
+	s.beside[namespace] = true
+	s.ended.Go(func() {
+		s.check(ctx, x)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.beside, namespace)
+	})
 }
 
 // readTags reads some tags again, if that is due and any are old or come from a checkpoint.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -321,4 +322,36 @@ func TestTagsAreReadAgainOnceInTenSecondsFromAMinuteAfterTheStart(t *testing.T) 
 	if asked != 54 || rereads != 9 {
 		t.Errorf("in ten minutes tags are asked for %d times, and the stack is looked at %d times", asked, rereads)
 	}
+}
+
+// TestRoleThatHangsDelaysNoDriftCheck has the first of two target groups be in the scope of a role that does not answer.
+func TestRoleThatHangsDelaysNoDriftCheck(t *testing.T) {
+	t.Parallel()
+	s := newScene(time.Minute)
+	hang := make(chan struct{})
+	hangs := registrar.Group{Scope: awsclient.Scope{Role: labRole}, ARN: "hangs"}
+	for i := range 3 {
+		s.bindings[types.NamespacedName{Namespace: "mal", Name: fmt.Sprint("evil-", i)}] = hangs
+	}
+	s.bindings[types.NamespacedName{Namespace: "shop", Name: "web"}] = registrar.Group{ARN: "answers"}
+	begun, answered := make(chan struct{}, 3), 0
+	s.recheck = func(_ context.Context, of registrar.Group) ([]registrar.Health, bool, error) {
+		if of.ARN == "hangs" {
+			begun <- struct{}{}
+			<-hang
+			return nil, false, errors.New("timeout")
+		}
+		answered++
+		return nil, false, nil
+	}
+	s.run(t.Context(), 10*time.Minute)
+	if answered < 5 {
+		t.Errorf("%d checks of the target group of another namespace", answered)
+	}
+	<-begun
+	if len(begun) > 0 {
+		t.Error("one namespace has several checks under way")
+	}
+	close(hang)
+	s.ended.Wait()
 }

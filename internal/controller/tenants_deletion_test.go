@@ -32,26 +32,42 @@ func goesAtOnce(t *testing.T, l *lab) (released bool) {
 	return !l.get(&networkingv1.Ingress{}, "web")
 }
 
-// TestTargetGroupGoesWithoutTargetsOfOthers has a tenant of the same group turn to targets that never become healthy.
-func TestTargetGroupGoesWithoutTargetsOfOthers(t *testing.T) {
+// TestIngressGoesWithoutTargetsOfOthers has a tenant of the same group turn to targets that never become healthy. Neither the target group nor the
+// Ingress of the one who leaves waits for them.
+func TestIngressGoesWithoutTargetsOfOthers(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, account.Profile{}, append(groupMember("shop", "web", 0, nil), labClass())...)
-	l.settle(frontGroup)
-	objects := groupMember("mal", "evil", 9, nil)
-	other, _ := objects[1].(*networkingv1.Ingress)
-	other.Spec.Rules[0].HTTP.Paths[0].Path = "/" // it gets the requests of the rule that goes
-	l.create(objects...)
-	l.settle(frontGroup)
-	l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(other), other))
-	other.Annotations["alb.ingress.kubernetes.io/backend-protocol"] = "HTTPS" // another target group, whose targets are awaited
-	l.must(l.client.Update(t.Context(), other))
-	_, _ = l.round(frontGroup)
-	if groups := len(l.sim.Resources().TargetGroups); groups != 3 {
-		t.Fatalf("%d target groups: nothing is awaited", groups)
-	}
-	_ = goesAtOnce(t, l)
-	if groups := len(l.sim.Resources().TargetGroups); groups != 2 {
-		t.Errorf("%d target groups: the other tenant awaits nothing any more", groups)
+	for name, change := range map[string]func(other *networkingv1.Ingress){
+		"a rule that gets the requests of the one that goes": func(other *networkingv1.Ingress) { other.Spec.Rules[0].HTTP.Paths[0].Path = "/" },
+		"a rule for the same path":                           func(other *networkingv1.Ingress) { other.Spec.Rules[0].HTTP.Paths[0].Path = "/web" },
+		"a rule in front": func(other *networkingv1.Ingress) {
+			other.Spec.Rules[0].HTTP.Paths[0].Path = "/"
+			other.Annotations["alb.ingress.kubernetes.io/group.order"] = "-5"
+		},
+		"a default backend": func(other *networkingv1.Ingress) {
+			other.Spec.DefaultBackend, other.Spec.Rules = &other.Spec.Rules[0].HTTP.Paths[0].Backend, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{}, append(groupMember("shop", "web", 0, nil), labClass())...)
+			l.settle(frontGroup)
+			objects := groupMember("mal", "evil", 9, nil)
+			other, _ := objects[1].(*networkingv1.Ingress)
+			change(other)
+			l.create(objects...)
+			l.settle(frontGroup)
+			l.must(l.client.Get(t.Context(), client.ObjectKeyFromObject(other), other))
+			before := len(l.sim.Resources().TargetGroups)
+			other.Annotations["alb.ingress.kubernetes.io/backend-protocol"] = "HTTPS" // another target group, whose targets are awaited
+			l.must(l.client.Update(t.Context(), other))
+			_, _ = l.round(frontGroup)
+			if got := len(l.sim.Resources().TargetGroups); name != "a default backend" && got != before+1 { // that of others has no effect
+				t.Fatalf("%d target groups after %d: nothing is awaited", got, before)
+			}
+			if !goesAtOnce(t, l) {
+				t.Errorf("the Ingress is there:\n%s", strings.Join(l.events, "\n"))
+			}
+		})
 	}
 }
 

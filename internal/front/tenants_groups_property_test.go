@@ -119,7 +119,7 @@ func partOf(s *stack.Stack, ports ...int32) map[string]string {
 		out[what] = string(text)
 	}
 	for _, g := range s.TargetGroups {
-		if strings.HasPrefix(g.ID, "a/") {
+		if strings.HasPrefix(g.ID, "a/") || strings.Contains(g.ID, ":a-") { // of an Ingress or Service, or of a route
 			g.Tags = nil // some are of the load balancer
 			note("target group "+g.ID, g)
 		}

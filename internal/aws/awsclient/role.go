@@ -57,8 +57,11 @@ type roleCredentials struct {
 	clock   Clock
 	// came is called when the role can be assumed again after it could not.
 	came func(Scope)
+	// turns bounds the calls of AssumeRole of each tenant; nil = nothing does.
+	turns *assumeTurns
 
 	mu      sync.Mutex
+	tenant  string // of the last call that had one; calls in the background count as those of that tenant
 	current aws.Credentials
 	failure *RoleError    // of the last attempt; nil = it succeeded
 	retry   time.Time     // STS is not asked before
@@ -69,21 +72,30 @@ type roleCredentials struct {
 func (c *roleCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	for {
 		c.mu.Lock()
+		if tenant := TenantOf(ctx); tenant != "" {
+			c.tenant = tenant
+		}
 		now := c.clock.Now()
 		serves := c.current.HasKeys() && now.Before(c.current.Expires.Add(-lastUse))
 		rests := c.failure != nil && now.Before(c.retry)
+		var noTurn error // of this caller's tenant: others may ask for the same role
 		if old := !now.Before(c.current.Expires.Add(-renewBefore)); (!serves || old) && !rests && c.flight == nil {
-			c.flight = make(chan struct{})
-			go c.renew(context.WithoutCancel(ctx), c.flight)
+			if noTurn = c.turns.take(c.tenant); noTurn == nil {
+				c.flight = make(chan struct{})
+				go c.renew(context.WithoutCancel(ctx), c.flight)
+			}
 		}
 		current, failure, flight := c.current, c.failure, c.flight
 		c.mu.Unlock()
 		switch {
 		case serves:
 			return current, nil
+		case noTurn != nil && failure == nil:
+			return aws.Credentials{}, &RoleError{c.scope.Role, noTurn}
 		case flight == nil:
 			return aws.Credentials{}, failure
 		}
+		queued(ctx) // STS may not answer for a while: the pass that calls occupies no worker of others
 		select {
 		case <-flight:
 		case <-ctx.Done():
@@ -117,6 +129,13 @@ func (c *roleCredentials) renew(ctx context.Context, ended chan struct{}) {
 	if again && c.came != nil {
 		c.came(c.scope)
 	}
+}
+
+// user is the tenant that called last.
+func (c *roleCredentials) user() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tenant
 }
 
 // reject drops credentials that AWS did not accept, as of a session that was revoked, unless they have been replaced.

@@ -53,15 +53,17 @@ type Scopes struct {
 	clock   Clock
 
 	mu       sync.Mutex
-	clients  *Clients // of the own scope; nil = not yet
-	roles    map[Scope]*connected
-	limiters map[string]*Limiter // of the roles of one account, by its id: AWS meters an account and Region
+	clients  *Clients             // of the own scope; nil = not yet
+	roles    map[Scope]*connected // mostRoles at most
+	limiters map[string]*Limiter  // of the roles of one account, by its id: AWS meters an account and Region
+	turns    *assumeTurns
 }
 
 // connected are the clients of a role.
 type connected struct {
-	clients Clients
-	used    time.Time
+	clients     Clients
+	credentials *roleCredentials
+	used        time.Time
 }
 
 // NewScopes makes a Scopes of the connection of the controller's own role.
@@ -70,6 +72,7 @@ func NewScopes(own Connection, options ScopesOptions) *Scopes {
 	if s.clock == nil {
 		s.clock = WallClock{}
 	}
+	s.turns = &assumeTurns{clock: s.clock, spent: map[string]spentTurns{}}
 	return s
 }
 
@@ -91,9 +94,12 @@ func (s *Scopes) Clients(scope Scope) (Clients, error) {
 	now := s.clock.Now()
 	c := s.roles[scope]
 	if c == nil {
+		s.makeRoom()
 		s.forgetIdle(now)
-		credentials := &roleCredentials{scope: scope, session: naming.RoleSession(s.options.Cluster), sts: s.ownClients().STS, clock: s.clock, came: s.options.Came}
-		c = &connected{clients: s.own.assumed(credentials).Clients(s.limiter(account))}
+		credentials := &roleCredentials{
+			scope: scope, session: naming.RoleSession(s.options.Cluster), sts: s.ownClients().STS, clock: s.clock, came: s.options.Came, turns: s.turns,
+		}
+		c = &connected{clients: s.own.assumed(credentials).Clients(s.limiter(account)), credentials: credentials}
 		s.roles[scope] = c
 	}
 	c.used = now

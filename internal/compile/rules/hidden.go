@@ -15,13 +15,21 @@ type Hidden struct {
 	By   *Rule // answers all requests that the rule matches; nil = the rule is a redirect to itself, which is left out
 }
 
+// mostCompared is how many pairs of rules are compared: those of about a thousand rules of one host. A load balancer has far fewer, and every edit
+// of a group would wait for the comparison of what one of its members declares beyond that.
+const mostCompared = 500_000
+
 // HiddenIn returns the rules, in order, whose requests a rule in front of them answers. Rules that one
-// place declares do not hide each other.
+// place declares do not hide each other. Of more rules than AWS admits, the last ones may be missing in the result.
 func HiddenIn(all []Rule) []Hidden {
 	var out []Hidden
-	front := byHost{of: map[string][]int{}}
+	front, compared := byHost{of: map[string][]int{}}, 0
 	for i := range all {
-		for _, j := range front.before(all[i].Conditions) {
+		before := front.before(all[i].Conditions)
+		if compared += len(before); compared > mostCompared {
+			break
+		}
+		for _, j := range before {
 			if all[j].Route.Source != all[i].Route.Source && traffic.Covers(all[j].Conditions, all[i].Conditions) {
 				out = append(out, Hidden{i, all[i], &all[j]})
 				break

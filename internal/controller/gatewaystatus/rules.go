@@ -75,7 +75,7 @@ var byKind = map[objects.Kind]rules{
 	objects.TargetGroupConfiguration: {
 		controller: "aws-lbc-targetgroupconfiguration-controller", finalizer: "gateway.k8s.aws/targetgroupconfigurations",
 		user:    targetGroupUser,
-		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service}, objects.RouteKinds...),
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.LoadBalancerConfiguration, objects.Service, objects.ReferenceGrant}, objects.RouteKinds...),
 	},
 	objects.ListenerRuleConfiguration: {
 		controller: "aws-lbc-listenerruleconfiguration-controller", finalizer: "gateway.k8s.aws/listenerruleconfigurations",
@@ -114,7 +114,7 @@ var byKind = map[objects.Kind]rules{
 			}
 			return gateway.BackendTLSPolicy(v, cfg, p)
 		},
-		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet}, objects.RouteKinds...),
+		reading: append([]objects.Kind{objects.Gateway, objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant}, objects.RouteKinds...),
 	},
 }
 
@@ -149,7 +149,7 @@ func configurationUser(v *objects.View, cfg gateway.Config, o client.Object) (st
 }
 
 // targetGroupUser is a LoadBalancerConfiguration in use that names a TargetGroupConfiguration as its default; or, of one with a targetReference, a
-// route that names the same object as a backend, while that exists.
+// route that names the same object as a backend, and may, while that exists.
 func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (string, bool) {
 	c, ok := o.(*v1.TargetGroupConfiguration)
 	if !ok {
@@ -171,7 +171,7 @@ func targetGroupUser(v *objects.View, cfg gateway.Config, o client.Object) (stri
 		return "", false
 	}
 	for _, kind := range objects.RouteKinds {
-		if user, ok := first(objects.Naming[metav1.Object](v, kind, of)); ok {
+		if user, ok := first(objects.PermittedNaming[metav1.Object](v, kind, of)); ok {
 			return user, true
 		}
 	}

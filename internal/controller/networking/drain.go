@@ -2,6 +2,7 @@ package networking
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,15 +13,16 @@ import (
 )
 
 // Drains keeps the rules of bindings that are gone, and of endpoints that left a security group, for as long as what was registered drains: load
-// balancers finish requests that are under way. It spends at most one read per tick. The rules of bindings that are gone end with the process; the
-// next one sweeps them away. Those of endpoints that left stay in the next one, too, if it finds targets that drain.
+// balancers finish requests that are under way. It spends at most one read per tick, and no look waits for that of another namespace. The rules of
+// bindings that are gone end with the process; the next one sweeps them away. Those of endpoints that left stay in the next one, too, if it finds targets that drain.
 type Drains struct {
 	registry   *registrar.Registry
 	reconciler *Reconciler
 	now        func() time.Time
 
-	mu  sync.Mutex
-	due map[drain]*drainLook
+	mu      sync.Mutex
+	due     map[drain]*drainLook
+	looking map[string]bool // namespaces with a look under way
 }
 
 // drain is a binding that ended, with the target group that it had.
@@ -31,6 +33,12 @@ type drain struct {
 
 // String names the drain in the table of needs; no binding has such a name.
 func (d drain) String() string { return d.binding + " drains from " + d.of.ARN }
+
+// namespace is that of the binding.
+func (d drain) namespace() string {
+	namespace, _, _ := strings.Cut(d.binding, "/")
+	return namespace
+}
 
 type drainLook struct {
 	at    time.Time // of the next look
@@ -46,6 +54,9 @@ const (
 	// longestDrain is the longest deregistration delay that AWS knows, and some.
 	longestDrain     = time.Hour + longestDrainLook
 	longestDrainLook = 5 * time.Minute
+	// mostDrainLooks is how many looks may be under way, one of a namespace; each takes drainLookTimeout at most.
+	mostDrainLooks   = 64
+	drainLookTimeout = 20 * time.Second
 )
 
 // drainPauses are those before the looks at one group that drains.
@@ -53,7 +64,7 @@ var drainPauses = backoff.Policy{First: firstDrainLook, Longest: longestDrainLoo
 
 // NewDrains makes Drains of the rules of a Reconciler.
 func NewDrains(registry *registrar.Registry, r *Reconciler, now func() time.Time) *Drains {
-	d := &Drains{registry: registry, reconciler: r, now: now, due: map[drain]*drainLook{}}
+	d := &Drains{registry: registry, reconciler: r, now: now, due: map[drain]*drainLook{}, looking: map[string]bool{}}
 	r.drains = d
 	return d
 }
@@ -119,21 +130,27 @@ func (d *Drains) Len() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (d *Drains) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, awsclient.Draining), drainTick, nil, d.Look)
+	queue.EveryBeside(queue.Background(ctx, awsclient.Draining), drainTick, mostDrainLooks, d.Look)
 	return nil
 }
 
-// Look looks at the group that has been due the longest, and takes the rules away once nothing drains there.
+// Look looks at the group that has been due the longest, of a namespace without a look under way, and takes the rules away once nothing drains there.
 func (d *Drains) Look(ctx context.Context) {
 	x, late, kept := d.next()
+	if x == (drain{}) {
+		return
+	}
+	defer d.looked(x)
+	reading, cancel := context.WithTimeout(ctx, drainLookTimeout)
+	defer cancel()
 	switch {
-	case x == (drain{}), kept && d.needed(ctx, x):
+	case kept && d.needed(reading, x):
 		return
 	case !kept && !late:
 		if d.registry.Leaving(x.of) {
 			return // until the next look
 		}
-		health, err := d.registry.Health(ctx, x.of)
+		health, err := d.registry.Health(reading, x.of)
 		if err != nil && awsclient.Classify(err).Code != awsclient.CodeTargetGroupNotFound || registrar.Drains(health) {
 			return // likewise
 		}
@@ -152,14 +169,22 @@ func (d *Drains) next() (x drain, late, kept bool) {
 	now := d.now()
 	var first *drainLook
 	for k, w := range d.due {
-		if !w.at.After(now) && (first == nil || w.at.Before(first.at)) {
+		if !w.at.After(now) && !d.looking[k.namespace()] && (first == nil || w.at.Before(first.at)) {
 			x, first = k, w
 		}
 	}
 	if first == nil {
 		return drain{}, false, false
 	}
+	d.looking[x.namespace()] = true
 	first.taken++
 	first.at = now.Add(drainPauses.Pause(first.taken + 1))
 	return x, !now.Before(first.until), first.kept
+}
+
+// looked ends the look at a drain.
+func (d *Drains) looked(x drain) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.looking, x.namespace())
 }

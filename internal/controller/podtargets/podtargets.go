@@ -143,7 +143,7 @@ func (f Finder) declaring(v *objects.View, namespace string, services map[string
 			if !v.Serves(kind) {
 				continue
 			}
-			for _, route := range objects.Naming[metav1.Object](v, kind, objects.Ref{Kind: objects.Service, Namespace: namespace, Name: name}) {
+			for _, route := range objects.PermittedNaming[metav1.Object](v, kind, objects.Ref{Kind: objects.Service, Namespace: namespace, Name: name}) {
 				f.parents(v, route, gateways)
 			}
 		}

@@ -92,6 +92,23 @@ func Background(ctx context.Context, c awsclient.Cause) context.Context {
 	return awsclient.WithCause(awsclient.WithPriority(ctx, awsclient.Cosmetic), c)
 }
 
+// EveryBeside calls f at each tick until ctx ends, beside former calls that go on, unless as many are under way as may be. It returns when all have ended.
+func EveryBeside(ctx context.Context, pause time.Duration, most int, f func(context.Context)) {
+	var all sync.WaitGroup
+	slots := make(chan struct{}, most)
+	Every(ctx, pause, nil, func(ctx context.Context) {
+		select {
+		case slots <- struct{}{}:
+			all.Go(func() {
+				defer func() { <-slots }()
+				f(ctx)
+			})
+		default:
+		}
+	})
+	all.Wait()
+}
+
 // Every calls f at each tick and signal until ctx ends.
 func Every(ctx context.Context, pause time.Duration, signal <-chan struct{}, f func(context.Context)) {
 	t := time.NewTicker(pause)

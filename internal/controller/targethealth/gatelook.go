@@ -47,7 +47,7 @@ func (g *Gates) Start(ctx context.Context) error {
 	return nil
 }
 
-// lookAtOne reads the health of the group that has been due the longest and that no look is under way at.
+// lookAtOne reads the health of the group that has been due the longest, that no look is under way at, and whose namespace leaves room for others.
 func (g *Gates) lookAtOne(ctx context.Context) {
 	key, of, only := g.due()
 	if of.ARN == "" {
@@ -82,8 +82,16 @@ func (g *Gates) due() (key types.NamespacedName, of registrar.Group, only []regi
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
+	under := map[string]int{}
+	for k := range g.looking {
+		under[k.Namespace]++
+	}
+	room := lookers - len(g.looking)
 	var first *group
 	for k, x := range g.groups {
+		if n := under[k.Namespace]; n > 0 && n >= room { // the looks of one namespace may all hang: the rest is for others
+			continue
+		}
 		at := x.schedule.Due()
 		if !at.IsZero() && !at.After(now) && !g.looking[k] && (first == nil || at.Before(first.schedule.Due())) {
 			key, first = k, x

@@ -584,3 +584,26 @@ func (g *Gates) flush(ctx context.Context) {
 		all.Wait()
 	}
 }
+
+// TestLooksOfANamespaceLeaveRoomForOthers has the looks at many groups of one namespace hang, which have been due longer than that of another one.
+func TestLooksOfANamespaceLeaveRoomForOthers(t *testing.T) {
+	t.Parallel()
+	g := newGated(1)
+	add := func(namespace, name string, since time.Duration) {
+		due := readiness.Schedule{}
+		due.Find(g.at.Add(-since))
+		g.groups[types.NamespacedName{Namespace: namespace, Name: name}] = &group{of: registrar.Group{ARN: name}, schedule: due}
+	}
+	for i := range 4 * lookers {
+		add("mal", fmt.Sprint("evil-", i), time.Hour)
+	}
+	add("shop", "web", time.Minute)
+	taken := map[string]int{}
+	for range lookers {
+		key, _, _ := g.due()
+		taken[key.Namespace]++
+	}
+	if taken["shop"] != 1 || taken["mal"] > lookers/2 || taken["mal"] == 0 {
+		t.Errorf("%d looks are under way: %v", lookers, taken)
+	}
+}

@@ -19,15 +19,16 @@ import (
 )
 
 // Watch looks, a while after targets were registered, whether any of them is healthy, and reports if none is, or if some are in zones where the load balancer
-// is not. It spends at most one read per tick and looks ever less often at a group that stays the same.
+// is not. It spends at most one read per tick and looks ever less often at a group that stays the same. No look waits for that of another namespace.
 type Watch struct {
 	registry *registrar.Registry
 	record   reporting.Record
 	seen     func(arn string, health []registrar.Health)
 	now      func() time.Time
 
-	mu  sync.Mutex
-	due map[registrar.Group]*look // by target group
+	mu      sync.Mutex
+	due     map[registrar.Group]*look // by target group
+	looking map[string]bool           // namespaces with a look under way
 }
 
 type look struct {
@@ -43,6 +44,8 @@ const (
 	firstLook   = 40 * time.Second // two checks of the usual interval and some
 	longestLook = 10 * time.Minute
 	lookTick    = time.Second
+	// mostLooks is how many looks may be under way, one of a namespace.
+	mostLooks = 64
 )
 
 // lookPauses are those before the looks at one target group, whether they fail or find nothing new.
@@ -50,7 +53,7 @@ var lookPauses = backoff.Policy{First: firstLook, Longest: longestLook}
 
 // NewWatch makes a Watch that records events and passes on what it read of whole groups.
 func NewWatch(r *registrar.Registry, record reporting.Record, seen func(string, []registrar.Health), now func() time.Time) *Watch {
-	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[registrar.Group]*look{}}
+	return &Watch{registry: r, record: record, seen: seen, now: now, due: map[registrar.Group]*look{}, looking: map[string]bool{}}
 }
 
 // Expect asks for a look at a target group whose targets changed. Others are objects that targets in other zones concern besides the binding.
@@ -92,16 +95,19 @@ func (h *Watch) Groups() int {
 
 // Start runs until ctx ends; it implements manager.Runnable.
 func (h *Watch) Start(ctx context.Context) error {
-	queue.Every(queue.Background(ctx, awsclient.TargetHealth), lookTick, nil, h.Look)
+	queue.EveryBeside(queue.Background(ctx, awsclient.TargetHealth), lookTick, mostLooks, h.Look)
 	return nil
 }
 
-// Look reads the health of the group that has been due the longest.
+// Look reads the health of the group that has been due the longest and is of a namespace without a look under way.
 func (h *Watch) Look(ctx context.Context) {
 	of, binding := h.next()
 	if of.ARN == "" {
 		return
 	}
+	defer h.looked(binding.Namespace)
+	ctx, cancel := context.WithTimeout(ctx, gateTimeout)
+	defer cancel()
 	health, err := h.registry.Health(ctx, of)
 	if err != nil {
 		return // the next look may work
@@ -145,16 +151,24 @@ func (h *Watch) next() (of registrar.Group, binding diag.Object) {
 	now := h.now()
 	var first *look
 	for g, l := range h.due {
-		if !l.at.After(now) && (first == nil || l.at.Before(first.at)) {
+		if !l.at.After(now) && !h.looking[l.binding.Namespace] && (first == nil || l.at.Before(first.at)) {
 			of, first = g, l
 		}
 	}
 	if first == nil {
 		return registrar.Group{}, diag.Object{}
 	}
+	h.looking[first.binding.Namespace] = true
 	first.taken++
 	first.at = now.Add(lookPauses.Pause(first.taken + 1))
 	return of, first.binding
+}
+
+// looked ends the look of a namespace.
+func (h *Watch) looked(namespace string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.looking, namespace)
 }
 
 // settling reports that targets have not answered enough checks yet, or are all on their way out.

@@ -2,6 +2,7 @@ package targethealth
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +151,27 @@ func TestTargetsInZonesWithoutSubnetAreReportedOnTheBindingAndItsServiceOnce(t *
 		if i >= len(events) || !strings.HasPrefix(events[i], kind+" 1 of 1 targets, as 10.0.0.1:80, get no requests") {
 			t.Errorf("event %d is not of the %s: %q", i, kind, events)
 		}
+	}
+}
+
+// TestLookThatHangsDelaysNoOtherNamespace has a look under way while those of two namespaces are due.
+func TestLookThatHangsDelaysNoOtherNamespace(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	w := NewWatch(nil, nil, unseen, func() time.Time { return now })
+	for i, namespace := range []string{"mal", "mal", "shop"} {
+		w.Expect(registrar.Group{ARN: fmt.Sprint(i)}, diag.Object{Namespace: namespace, Name: fmt.Sprint(i)})
+		now = now.Add(time.Second)
+	}
+	now = now.Add(time.Hour)
+	first, _ := w.next()
+	second, _ := w.next()
+	third, _ := w.next()
+	if first.ARN != "0" || second.ARN != "2" || third.ARN != "" {
+		t.Errorf("looks at %q, %q, %q", first.ARN, second.ARN, third.ARN)
+	}
+	w.looked("mal")
+	if again, _ := w.next(); again.ARN != "1" {
+		t.Errorf("then at %q", again.ARN)
 	}
 }

@@ -34,7 +34,7 @@ type ancestor struct {
 }
 
 // BackendTLSPolicy is the status of a policy for the certificates of targets, and what is noted about it: it has no effect on Gateways of ours, which
-// are those that a route to one of its Services names. Without such Gateways the policy is others' business. Apply is nil if nothing is to be changed.
+// are those that a route to one of its Services names; one of another namespace needs a ReferenceGrant. Without such Gateways the policy is others' business. Apply is nil if nothing is to be changed.
 func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy) (Change, diag.List) {
 	var all []ancestor
 	for _, service := range objects.References(p) {
@@ -72,7 +72,7 @@ func (c Config) writes(controller gatewayv1.GatewayController) bool {
 // ancestors adds the Gateways of ours that routes to a Service name, each once.
 func (c Config) ancestors(v *objects.View, service objects.Ref, all []ancestor) []ancestor {
 	for _, kind := range objects.RouteKinds {
-		for _, o := range objects.Naming[metav1.Object](v, kind, service) {
+		for _, o := range objects.PermittedNaming[metav1.Object](v, kind, service) {
 			_, spec, ok := route.Common(o)
 			if !ok {
 				continue

@@ -22,7 +22,10 @@ HTTPRoute shop/a {spec: {parentRefs: [{name: web}, {name: web, sectionName: b}, 
 GRPCRoute team/far {spec: {parentRefs: [{name: web, namespace: shop}], rules: [{backendRefs: [{name: far, namespace: shop, port: 443}]}]}}
 TCPRoute shop/b {spec: {parentRefs: [{name: net}], rules: [{backendRefs: [{name: a, port: 443}, {name: b, port: 443}]}]}}
 HTTPRoute shop/c {spec: {parentRefs: [{kind: ListenerSet, name: more}], rules: [{backendRefs: [{name: c, port: 443}]}]}}
-HTTPRoute shop/others {spec: {parentRefs: [{name: theirs}], rules: [{backendRefs: [{name: others, port: 443}]}]}}`
+HTTPRoute shop/others {spec: {parentRefs: [{name: theirs}], rules: [{backendRefs: [{name: others, port: 443}]}]}}
+ReferenceGrant shop/far {spec: {from: [{group: gateway.networking.k8s.io, kind: GRPCRoute, namespace: team}], to: [{group: "", kind: Service, name: far}]}}
+Gateway mal/evil {spec: {gatewayClassName: alb}}
+HTTPRoute mal/all {spec: {parentRefs: [{name: evil}], rules: [{backendRefs: [{name: a, namespace: shop, port: 443}, {name: far, namespace: shop, port: 443}, {name: unused, namespace: shop, port: 443}]}]}}`
 
 func policy(targets ...string) *gatewayv1.BackendTLSPolicy {
 	p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "p", UID: "uid", Generation: 3}}

@@ -75,6 +75,16 @@ func BindsIn(id, namespace string) bool {
 	return namespace == NamespaceOfTargetGroup(id)
 }
 
+// DeclaredIn reports whether a target group is declared by an object of a namespace, by the identity of the group: a route, or an object that has its binding. The
+// identity of one of a route has NAMESPACE-NAME of the route, so that several namespaces may be meant where names have dashes.
+func DeclaredIn(id, namespace string) bool {
+	parts := strings.Split(id, ":")
+	if _, ok := backendOfRoute(id); ok {
+		return namespace != "" && strings.HasPrefix(parts[1], namespace+"-")
+	}
+	return namespace != "" && namespace == NamespaceOfTargetGroup(id)
+}
+
 // backendOfRoute is NAMESPACE-NAME of the backend in the identity of a target group of a route.
 func backendOfRoute(id string) (backend string, ok bool) {
 	parts := strings.Split(id, ":")

@@ -64,6 +64,19 @@ func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	return none, ErrAbsent
 }
 
+// Permits reports whether an object may refer to another one, as Get decides it. While the ReferenceGrants cannot be read, each reference counts.
+func Permits(v *View, from From, to Ref) bool {
+	to.Namespace = cmp.Or(to.Namespace, from.Namespace)
+	return to.Namespace == from.Namespace || from.Kind == GatewayClass || granted(v, from, to) || v.Why(ReferenceGrant, to.Namespace, "") != nil
+}
+
+// PermittedNaming are the objects of a kind that name another one and may refer to it. Nobody becomes a user of an object of another namespace by naming it.
+func PermittedNaming[T metav1.Object](v *View, kind Kind, to Ref) []T {
+	return slices.DeleteFunc(slices.Clone(Naming[T](v, kind, to)), func(o T) bool {
+		return !Permits(v, From{kind, o.GetNamespace()}, to)
+	})
+}
+
 // granted reports whether a ReferenceGrant permits a reference.
 func granted(v *View, from From, to Ref) bool {
 	fromGroup := groups[from.Kind]

@@ -2,7 +2,9 @@ package diff
 
 import (
 	"slices"
+	"strings"
 
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
@@ -13,8 +15,8 @@ func authenticates(as []stack.Action) bool {
 	return slices.ContainsFunc(as, func(a stack.Action) bool { return a.OIDC != nil || a.Cognito != nil || a.JWT != nil })
 }
 
-// settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login. Nothing else
-// may be served there: a login cannot be made without credentials, and what is behind it must not be served without.
+// settled replaces a login whose credentials are withheld by what AWS holds in its place, if that is the same login of the same namespace. Nothing
+// else may be served there: a login cannot be made without credentials, and what is behind it must not be served without.
 func (d *differ) settled(want, have []stack.Action) []stack.Action {
 	w, h := canonical.Login(want), canonical.Login(have)
 	if w == nil || !w.Withheld() {
@@ -31,7 +33,20 @@ func (d *differ) settled(want, have []stack.Action) []stack.Action {
 			out[i].OIDC = &kept
 		}
 	}
+	if !canonical.SameActions(out, have, d.resolve) && !d.sameNamespace(w, have) {
+		return stack.UnavailableOf(d.plan.Key.Owner)
+	}
 	return out
+}
+
+// sameNamespace reports whether observed actions forward to a target group of the namespace of a login's Secret. The credentials of a login serve nobody
+// else: in a group, who takes the place of another member and names a Secret that cannot be read would get the tokens of the other's users.
+func (d *differ) sameNamespace(w *stack.AuthenticateOIDC, have []stack.Action) bool {
+	namespace, _, _ := strings.Cut(w.SecretName, "/")
+	return slices.ContainsFunc(awsop.TargetGroupsOf(have), func(ref stack.Ref) bool {
+		tg := d.obs.TargetGroup(ref.Literal)
+		return tg != nil && naming.DeclaredIn(tg.ID, namespace)
+	})
 }
 
 // settleRules settles the actions of wanted rules by those of existing rules that are the same in all else: a rule cannot be recreated

@@ -137,6 +137,45 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	}
 }
 
+// TestCredentialsOfALoginServeNoOtherNamespace has a listener's default action turn from the backend of one namespace to that of another one, behind a login
+// of the same provider whose Secret cannot be read.
+func TestCredentialsOfALoginServeNoOtherNamespace(t *testing.T) {
+	t.Parallel()
+	const routed = "infra/gw:shop-one:HTTPRoute-shop-web:8080" // of a route of shop at a Gateway of infra
+	build := func(to, secret, secretName string) *stack.Stack {
+		s := testStack("shop/web", "shop/api", "mal/web", routed, strings.ReplaceAll(routed, "shop", "mal"))
+		s.Rules = s.Rules[:1]
+		login := with(testLogin(secret), func(o *stack.AuthenticateOIDC) { o.SecretName = secretName })
+		s.Listeners[0].DefaultActions = []stack.Action{login, testRule(80, 1, "/", to).Actions[0]}
+		return s
+	}
+	for name, c := range map[string]struct {
+		have string
+		want *stack.Stack
+		kept bool
+	}{
+		"the same backend":                    {"shop/web", build("shop/web", "", "shop/idp"), true},
+		"another backend of its namespace":    {"shop/web", build("shop/api", "", "shop/idp"), true},
+		"a backend and a Secret of others":    {"shop/web", build("mal/web", "", "mal/idp"), false},
+		"a backend of others and no Secret":   {"shop/web", build("mal/web", "", ""), false},
+		"a Secret of others that can be read": {"shop/web", build("mal/web", "other", "mal/idp"), true},
+		"a route of its namespace":            {routed, build("shop/api", "", "shop/idp"), true},
+		"a route of others":                   {routed, build(strings.ReplaceAll(routed, "shop", "mal"), "", "mal/idp"), false},
+		"a Secret beside the Gateway":         {routed, build("mal/web", "", "infra/idp"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(testKey())
+			f.converge(t, build(c.have, "one", "shop/idp"), Options{})
+			f.obs = reread(f.obs)
+			f.converge(t, c.want, Options{})
+			if got := f.obs.Listeners[0].DefaultActions; authenticates(got) != c.kept {
+				t.Errorf("default actions %+v", got)
+			}
+		})
+	}
+}
+
 func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.T) {
 	t.Parallel()
 	s := guardedStack(testLogin(""))
