@@ -186,7 +186,12 @@ func (l *Limiter) middleware(s *middleware.Stack) error {
 	}), middleware.After)
 }
 
-// do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
+// Do runs one call of an operation: send makes one attempt, and is called again as long as a repetition is safe and may help.
+func (l *Limiter) Do(ctx context.Context, service, operation string, send func(context.Context) error) error {
+	_, err := l.do(ctx, service, operation, send)
+	return err
+}
+
 func (l *Limiter) do(ctx context.Context, service, operation string, send func(context.Context) error) (Call, error) {
 	start := l.clock.Now()
 	rec := Call{Service: service, Operation: operation, Cause: CauseOf(ctx), Account: l.account}
