@@ -254,9 +254,13 @@ func (p *Page) style(code, s string) string {
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-// Bold, Dim and Green are styles of a part of a line.
-func (p *Page) Bold(s string) string  { return p.style("1", s) }
-func (p *Page) Dim(s string) string   { return p.style("2", s) }
+// Bold is text that stands out.
+func (p *Page) Bold(s string) string { return p.style("1", s) }
+
+// Dim is text that explains other text.
+func (p *Page) Dim(s string) string { return p.style("2", s) }
+
+// Green is text about what is as it should be.
 func (p *Page) Green(s string) string { return p.style("32", s) }
 
 // Width is the number of columns of a text.
