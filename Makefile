@@ -147,10 +147,11 @@ conformance-page: ## write docs/conformance.md from the lists of the conformance
 	@$(GO) test -C playground -count=1 ./conformance -run TestThePageOfTheConformanceTests -update >/dev/null
 
 .PHONY: lint
-lint: bin/golangci-lint ## gofmt, vet and the linters of .golangci.yml, in all modules with code of ours
+lint: bin/golangci-lint bin/deadcode ## gofmt, vet and the linters of .golangci.yml, in all modules with code of ours; functions that no program reaches
 	@bin/golangci-lint run --allow-parallel-runners ./...
 	@cd playground && ../bin/golangci-lint run --allow-parallel-runners --config ../.golangci.yml ./...
 	@cd hack/tools/image && ../../../bin/golangci-lint run --allow-parallel-runners --config ../../../.golangci.yml ./...
+	@LBC_DEADCODE=$(CURDIR)/bin/deadcode $(GO) test -count=1 ./hack/deadcode
 
 .PHONY: generate
 generate: bin/controller-gen ## write generated code, CRDs, names on the wire, IAM policies, notices of licences and reference pages anew
@@ -283,6 +284,10 @@ bin/controller-gen: hack/tools/generate/go.mod
 bin/golangci-lint: hack/tools/lint/go.mod
 	@echo "building golangci-lint (a minute or two the first time)"
 	@$(GO) build -C hack/tools/lint -o ../../../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bin/deadcode: hack/tools/deadcode/go.mod
+	@echo "building deadcode"
+	@$(GO) build -C hack/tools/deadcode -o ../../../bin/deadcode golang.org/x/tools/cmd/deadcode
 
 bin/progress: $(wildcard hack/progress/*.go)
 	@$(GO) build -o $@ ./hack/progress

@@ -17,12 +17,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/chain"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
-	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // acceleratorNames are the names of GlobalAccelerators on the command line.
@@ -71,7 +71,7 @@ func (i *inputs) concernedAccelerators(s *source) func(*agav1beta1.GlobalAcceler
 }
 
 // accelerator explains a GlobalAccelerator, and reports whether it is invalid.
-func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator) (out explain.AcceleratorExplanation, invalid bool, err error) {
+func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1beta1.GlobalAccelerator) (out chain.AcceleratorExplanation, invalid bool, err error) {
 	v := objects.New(src.reader)
 	keys := map[stack.Key]bool{} // of the load balancers that do not exist yet
 	for _, e := range declare.Endpoints(v, ga) {
@@ -102,7 +102,7 @@ func (o *explainOptions) accelerator(ctx context.Context, src *source, ga *agav1
 	if err != nil {
 		return out, false, fmt.Errorf("reading the health of endpoints of %s: %w", x.Observed.Name, err)
 	}
-	return explain.Accelerated(explain.AcceleratorInput{
+	return chain.Accelerated(chain.AcceleratorInput{
 		Object: x.Object, Declared: x.Declared, Observed: x.Observed, Endpoints: x.Endpoints, Answers: x.Answers, Health: health, Diagnostics: x.Diagnostics,
 	}), x.Diagnostics.HasErrors(), nil
 }
@@ -128,8 +128,8 @@ func (o *explainOptions) showAccelerator(ctx context.Context, src *source, ga *a
 }
 
 // acceleratorHealth reads the health of the endpoints that AWS has.
-func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed) (map[explain.EndpointAt]explain.EndpointHealth, error) {
-	out := map[explain.EndpointAt]explain.EndpointHealth{}
+func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed) (map[chain.EndpointAt]chain.EndpointHealth, error) {
+	out := map[chain.EndpointAt]chain.EndpointHealth{}
 	for _, l := range o.Listeners {
 		in := &aga.ListEndpointGroupsInput{ListenerArn: aws.String(l.ARN), MaxResults: aws.Int32(100)}
 		for {
@@ -139,7 +139,7 @@ func acceleratorHealth(ctx context.Context, src *source, o accelerator.Observed)
 			}
 			for _, g := range page.EndpointGroups {
 				for _, d := range g.EndpointDescriptions {
-					out[explain.EndpointAt{Group: aws.ToString(g.EndpointGroupArn), Endpoint: aws.ToString(d.EndpointId)}] = explain.EndpointHealth{
+					out[chain.EndpointAt{Group: aws.ToString(g.EndpointGroupArn), Endpoint: aws.ToString(d.EndpointId)}] = chain.EndpointHealth{
 						State: string(d.HealthState), Reason: aws.ToString(d.HealthReason),
 					}
 				}

@@ -11,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/lbc/chain"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/sgrules"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
-	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // bindingNames are the names of TargetGroupBindings on the command line.
@@ -35,7 +35,7 @@ func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta
 		return fmt.Errorf("%s is not among the objects that were read", bindingobject.BindingObject(b))
 	}
 	x := &got.All[0]
-	e := explain.Bound(boundInput(b, x))
+	e := chain.Bound(boundInput(b, x))
 	if o.format != "text" {
 		err = o.encode(out, bindingExplanationKind, e)
 	} else {
@@ -48,10 +48,10 @@ func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta
 }
 
 // boundInput is what is explained of the plan of a binding.
-func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) explain.BindingInput {
-	in := explain.BindingInput{
-		Object: written, Completed: b.Object.Spec, State: explain.BoundState(b.State), Own: b.Recorded, Diagnostics: b.Diagnostics,
-		Group: explain.BoundGroup{
+func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) chain.BindingInput {
+	in := chain.BindingInput{
+		Object: written, Completed: b.Object.Spec, State: chain.BoundState(b.State), Own: b.Recorded, Diagnostics: b.Diagnostics,
+		Group: chain.BoundGroup{
 			Name: b.TargetGroupName(), ARN: b.Object.Spec.TargetGroupARN, Exists: b.TargetGroup.TargetGroupArn != nil,
 			Port: aws.ToInt32(b.TargetGroup.Port), LoadBalancers: b.TargetGroup.LoadBalancerArns,
 		},
@@ -70,10 +70,10 @@ func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) explain
 		}
 	}
 	for _, j := range b.Endpoints {
-		in.Endpoints = append(in.Endpoints, explain.BoundEndpoint{Target: j.Key(), Pod: j.Pod, Node: j.Node, Why: j.Why})
+		in.Endpoints = append(in.Endpoints, chain.BoundEndpoint{Target: j.Key(), Pod: j.Pod, Node: j.Node, Why: j.Why})
 	}
 	for _, h := range b.Health {
-		in.Registered = append(in.Registered, explain.RegisteredTarget{Target: h.Key(), Health: h.State, Reason: h.Reason})
+		in.Registered = append(in.Registered, chain.RegisteredTarget{Target: h.Key(), Health: h.State, Reason: h.Reason})
 	}
 	for _, t := range b.Register {
 		in.Register = append(in.Register, t.Key())
@@ -84,7 +84,7 @@ func boundInput(written *v1beta1.TargetGroupBinding, b *offline.Binding) explain
 	for _, g := range slices.Sorted(maps.Keys(b.Groups)) {
 		missing := sgrules.Of(b.Missing[g])
 		for _, p := range b.Groups[g] {
-			in.Rules = append(in.Rules, explain.BoundRule{Group: g, Rule: offline.RuleText(p), Open: !missing.Admits(p)})
+			in.Rules = append(in.Rules, chain.BoundRule{Group: g, Rule: offline.RuleText(p), Open: !missing.Admits(p)})
 		}
 	}
 	return in

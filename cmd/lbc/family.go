@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/k8s-lbc/lbc/internal/lbc/chain"
 	"github.com/k8s-lbc/lbc/internal/lib/buildinfo"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 	"github.com/k8s-lbc/lbc/internal/view/explain"
@@ -55,8 +56,8 @@ var family = []member{
 	{lintKind, "lint", "what is wrong with manifests", reflect.TypeFor[lintDocument]()},
 	{explanationKind, "explain", "where the settings of an object come from", reflect.TypeFor[explain.Explanation]()},
 	{routeExplanationKind, "explain", "where the settings of a route or ListenerSet come from, for each of its Gateways", reflect.TypeFor[explain.Part]()},
-	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its load balancers", reflect.TypeFor[explain.AcceleratorExplanation]()},
-	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS", reflect.TypeFor[explain.BindingExplanation]()},
+	{acceleratorExplanationKind, "explain", "where the settings of a GlobalAccelerator come from, and the chain to its load balancers", reflect.TypeFor[chain.AcceleratorExplanation]()},
+	{bindingExplanationKind, "explain", "the chain from the Service of a TargetGroupBinding to the targets in AWS", reflect.TypeFor[chain.BindingExplanation]()},
 	{diagnosisKind, "doctor", "what keeps the controller or its load balancers from working", reflect.TypeFor[doctor.Report]()},
 	{holdsKind, "hold", "what administrators keep from being written to AWS", reflect.TypeFor[holdsDocument]()},
 	{timelineKind, "timeline", "what happened to an object and its load balancer", reflect.TypeFor[timelineDocument]()},

@@ -22,6 +22,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lbc/history"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
@@ -120,7 +121,7 @@ func (o *timelineOptions) show(ctx context.Context, t *teller, now time.Time, ou
 		_, err := fmt.Fprintf(out, "Nothing is known to have happened to %s since %s.%s\n", d.Object, d.Since.Format(time.RFC3339), before(t.entries, now))
 		return err
 	}
-	_, err := io.WriteString(out, timeline.Text(d.Entries))
+	_, err := io.WriteString(out, history.Text(d.Entries))
 	return err
 }
 
@@ -170,7 +171,7 @@ func (t *teller) collect(ctx context.Context) error {
 	for i := range t.shown {
 		lb := &t.shown[i]
 		t.objects[titleOf(v1alpha1.ObjectReference{Kind: string(loadBalancerKind), Namespace: lb.Namespace, Name: lb.Name})] = true
-		t.entries = append(t.entries, timeline.Status(lb, recorded)...)
+		t.entries = append(t.entries, history.Status(lb, recorded)...)
 		for _, m := range slices.Concat(lb.Status.Members, lb.Status.Parts) {
 			if key := (client.ObjectKey{Namespace: m.Namespace, Name: m.Name}); key != t.name || m.Kind != string(t.kind) {
 				_ = t.edits(ctx, objects.Kind(m.Kind), key) // one that is gone, or that the user may not read, is left out
@@ -199,7 +200,7 @@ func (t *teller) edits(ctx context.Context, kind objects.Kind, key client.Object
 	}
 	title := titleOf(referenceTo(kind, o))
 	t.found, t.objects[title], t.namespaces[key.Namespace] = true, true, true
-	t.entries = append(t.entries, timeline.Edits(title, o)...)
+	t.entries = append(t.entries, history.Edits(title, o)...)
 	return nil
 }
 
@@ -365,7 +366,7 @@ func (t *teller) events(ctx context.Context) {
 			t.unread = append(t.unread, "events of namespace "+ns+" cannot be read: "+err.Error())
 			continue
 		}
-		t.entries = append(t.entries, timeline.Events(list.Items, t.objects)...)
+		t.entries = append(t.entries, history.Events(list.Items, t.objects)...)
 	}
 }
 
@@ -373,6 +374,6 @@ func (t *teller) events(ctx context.Context) {
 func (t *teller) leadership(ctx context.Context, key client.ObjectKey) {
 	l := &coordinationv1.Lease{}
 	if t.kube.Get(ctx, key, l) == nil {
-		t.entries = append(t.entries, timeline.Leadership(l)...)
+		t.entries = append(t.entries, history.Leadership(l)...)
 	}
 }

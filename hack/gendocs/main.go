@@ -23,11 +23,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/startup"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/reference"
-	"github.com/k8s-lbc/lbc/internal/kube/addition"
-	"github.com/k8s-lbc/lbc/internal/kube/annotation"
-	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
-	"github.com/k8s-lbc/lbc/internal/model/support"
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
@@ -50,7 +46,7 @@ func main() {
 		fail(err)
 	}
 	for name, text := range map[string]string{
-		"annotations.md":                  annotation.Reference(),
+		"annotations.md":                  annotations(),
 		"gateway-reference.md":            gateways,
 		"findings.md":                     findings(),
 		"global-accelerator-reference.md": globalAccelerators,
@@ -66,10 +62,10 @@ func main() {
 	if err := section("doctor.md", "checks", doctor.Page()); err != nil {
 		fail(err)
 	}
-	if err := section("tasks/going-back.md", "additions", addition.Page()); err != nil {
+	if err := section("tasks/going-back.md", "additions", additions()); err != nil {
 		fail(err)
 	}
-	if err := section("support.md", "kubernetes", support.Table()); err != nil {
+	if err := section("support.md", "kubernetes", supported()); err != nil {
 		fail(err)
 	}
 	table, err := partitions()
@@ -79,7 +75,7 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	if err := section("operations/reconciling.md", "budgets", backoff.BudgetTable()); err != nil {
+	if err := section("operations/reconciling.md", "budgets", budgets()); err != nil {
 		fail(err)
 	}
 	if err := errors.Join(policies(), chartReadme()); err != nil {

@@ -143,7 +143,7 @@ func Defaults(cluster, vpc string) Config {
 		EnableBackendSecurityGroup: true,
 		EnableWAFv2:                true,
 		EnableShield:               true,
-		ExternalTargetGroups:       allowlist.Everything(),
+		ExternalTargetGroups:       allowlist.List{{Pattern: allowlist.Any}},
 		Gates: Gates{
 			SubnetsClusterTagCheck:        true,
 			SubnetDiscoveryByReachability: true,

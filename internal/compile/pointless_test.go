@@ -17,7 +17,7 @@ func secureOnly(m *intent.Member) { m.Listeners = m.Listeners[1:] }
 // loginWithoutSecret has all routes answer 503, as a login does whose Secret is missing.
 func loginWithoutSecret(m *intent.Member) {
 	for i := range m.Routes {
-		m.Routes[i].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: stack.Unavailable()[0].FixedResponse}}
+		m.Routes[i].Actions = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(stack.Ingress)[0].FixedResponse}}
 	}
 	m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, "metadata.annotations[x]", diag.SecretNotFound, "secret n/idp does not exist", "create it"))
 }

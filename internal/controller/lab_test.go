@@ -159,7 +159,7 @@ func newObservedLab(t *testing.T, profile account.Profile, calls func(ctx contex
 		WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).
 		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
 	for _, k := range readable.Kinds {
-		if k.Indexed() {
+		if k.Optional || k.Grouped {
 			b.WithStatusSubresource(k.Object).WithIndex(k.Object, readable.References, readable.ReferenceValues)
 		}
 	}

@@ -37,7 +37,7 @@ func account() facts.Facts {
 func compiling() compile.Config {
 	return compile.Config{
 		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, DefaultScheme: stack.Internal, BackendSecurityGroup: "sg-backend", EnableBackendSecurityGroup: true,
-		ExternalTargetGroups: allowlist.Everything(),
+		ExternalTargetGroups: allowlist.List{{Pattern: allowlist.Any}},
 		Gates:                compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true, NLBSecurityGroup: true},
 	}
 }

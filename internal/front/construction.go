@@ -20,6 +20,13 @@ func DerivedConstruction(w Input) (c rule.Construction, ok bool) {
 	return c, c != ""
 }
 
+// OtherConstruction is the construction of the rules that AWS holds of a stack if it differs from the derived one; ok is false where the derived one
+// stays. Without a load balancer in AWS only Compatible gives way, to what new Gateways get.
+func OtherConstruction(key stack.Key, o awsop.Observed, c *compile.Config, derived rule.Construction) (other rule.Construction, ok bool) {
+	other = ObservedConstruction(key, o, c)
+	return other, other != derived && (other != "" || derived == rule.Compatible)
+}
+
 // ObservedConstruction is the construction of the rules that AWS holds of a stack; empty where it holds no load balancer and flags do not decide.
 func ObservedConstruction(key stack.Key, o awsop.Observed, c *compile.Config) rule.Construction {
 	if len(o.LoadBalancers) == 0 {

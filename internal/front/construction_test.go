@@ -9,6 +9,29 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
+// TestRulesInAWSOverruleDerivedConstruction compares what was derived with what stands in AWS.
+func TestRulesInAWSOverruleDerivedConstruction(t *testing.T) {
+	t.Parallel()
+	none, compatible := awsop.Observed{}, awsop.Observed{LoadBalancers: []awsop.LoadBalancer{{}}}
+	for name, test := range map[string]struct {
+		observed awsop.Observed
+		derived  rule.Construction
+		want     rule.Construction
+		differs  bool
+	}{
+		"the same":                           {compatible, rule.Compatible, rule.Compatible, false},
+		"another one":                        {compatible, rule.Standard, rule.Compatible, true},
+		"no load balancer, compatible":       {none, rule.Compatible, "", true},
+		"no load balancer, standard":         {none, rule.Standard, "", false},
+		"no load balancer, with plain hosts": {none, rule.PlainHosts, "", false},
+	} {
+		got, differs := OtherConstruction(stack.Key{}, test.observed, &compile.Config{}, test.derived)
+		if got != test.want || differs != test.differs {
+			t.Errorf("%s: %q, %t", name, got, differs)
+		}
+	}
+}
+
 // TestConstructionIsReadFromRulesInAWS has a Gateway that lost its annotation, by the hosts that its rules have on each port.
 func TestConstructionIsReadFromRulesInAWS(t *testing.T) {
 	t.Parallel()

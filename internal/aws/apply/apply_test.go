@@ -296,7 +296,7 @@ func TestANameThatAnotherHoldsIsAFailureThatIsNotTriedAgainBeforeItsTime(t *test
 	if _, err := w.sim.Balancing.DeleteTargetGroup(t.Context(), &elbv2.DeleteTargetGroupInput{TargetGroupArn: made.TargetGroups[0].TargetGroupArn}); err != nil {
 		t.Fatal(err)
 	}
-	w.inv.Retry(want.Key) // somebody edits an object
+	w.inv.Refusals().Edited(want.Key) // somebody edits an object
 	if o, sent := attempt(); o.State != apply.Done || sent != 1 {
 		t.Errorf("after an edit: %+v, sent %d", o, sent)
 	}

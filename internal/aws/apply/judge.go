@@ -119,7 +119,7 @@ func (r *run) disagreed(ctx context.Context, s plan.Step, e awsclient.Error, fai
 	}
 	r.d.Inventory.Invalidate(r.key)
 	if n == 1 && err == nil {
-		r.d.Inventory.Retry(r.key)
+		r.d.Inventory.Refusals().Edited(r.key)
 		return Outcome{State: Waiting, Until: r.d.Now().Add(100 * time.Millisecond), On: "the account to be read again", Err: failed.Err}
 	}
 	r.d.Inventory.Refuted(e)

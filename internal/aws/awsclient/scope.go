@@ -106,14 +106,6 @@ func (s *Scopes) Clients(scope Scope) (Clients, error) {
 	return c.clients, nil
 }
 
-// Roles is how many scopes of roles are connected.
-func (s *Scopes) Roles() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.forgetIdle(s.clock.Now())
-	return len(s.roles)
-}
-
 // ownClients are those of the own scope. The lock is held.
 func (s *Scopes) ownClients() Clients {
 	if s.clients == nil {

@@ -99,11 +99,8 @@ func kindOf(arn string) stack.Kind {
 
 // arnsOf are the ARNs of the load balancers and target groups of an observation.
 func arnsOf(o *awsop.Observed) (arns []string) {
-	for _, lb := range o.LoadBalancers {
-		arns = append(arns, lb.ARN)
-	}
-	for _, tg := range o.TargetGroups {
-		arns = append(arns, tg.ARN)
+	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup) {
+		arns = append(arns, r.Literal)
 	}
 	return arns
 }

@@ -120,21 +120,12 @@ func (i *Inventory) RereadCost(key stack.Key) int {
 	balancers, groups := len(o.LoadBalancers), len(o.TargetGroups)
 	n := calls(balancers, tagBatch) + calls(groups, tagBatch) + calls(balancers+groups, tagBatch) + calls(len(o.SecurityGroups), tagBatch) +
 		calls(len(o.Listeners)+len(o.Rules), tagBatch)
-	parts := func(p *awsop.Parts) {
+	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindListener) {
 		for _, x := range []awsop.Part{awsop.PartListeners, awsop.PartRules, awsop.PartCertificates, awsop.PartAttributes} {
-			if p.Known(x) {
+			if r.Parts.Known(x) {
 				n++
 			}
 		}
-	}
-	for k := range o.LoadBalancers {
-		parts(&o.LoadBalancers[k].Parts)
-	}
-	for k := range o.TargetGroups {
-		parts(&o.TargetGroups[k].Parts)
-	}
-	for k := range o.Listeners {
-		parts(&o.Listeners[k].Parts)
 	}
 	return n
 }

@@ -83,7 +83,7 @@ func NewIndexedCluster(t testing.TB, indexes []Index, all ...client.Object) *Clu
 		if _, err := c.GetInformer(t.Context(), k.Object, cache.BlockUntilSynced(false)); err != nil {
 			t.Fatal(err)
 		}
-		if k.Indexed() {
+		if k.Optional || k.Grouped {
 			if err := c.IndexField(t.Context(), k.Object, readable.References, readable.ReferenceValues); err != nil {
 				t.Fatal(err)
 			}

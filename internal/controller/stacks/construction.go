@@ -32,9 +32,9 @@ func (s *Reconciler) constructed(ctx context.Context, view *objects.View, key st
 	if err != nil {
 		return w, false, err
 	}
-	now := front.ObservedConstruction(key, o, &s.Compile)
-	if now == "" && derived != rule.Compatible || now == derived {
+	other, differs := front.OtherConstruction(key, o, &s.Compile, derived)
+	if !differs {
 		return w, false, nil
 	}
-	return f.BuildingAs(now).Load(view, key.ID), true, nil
+	return f.BuildingAs(other).Load(view, key.ID), true, nil
 }

@@ -133,7 +133,7 @@ func (p *pass) construct(ctx context.Context) exit {
 	p.input = s.noteHold(key, p.input)
 	if p.unedited = !s.edited(key, p.input); !p.unedited {
 		s.Retries.forget(key)
-		s.Inventory.Retry(key)
+		s.Inventory.Refusals().Edited(key)
 	}
 	return exit{}
 }

@@ -68,7 +68,7 @@ func newTestReconciler(t *testing.T, objects ...client.Object) (*Reconciler, *[]
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(objects, class)...).WithStatusSubresource(&networkingv1.Ingress{}).
 		WithIndex(&v1beta1.TargetGroupBinding{}, ByStack, StackOf)
 	for _, k := range readable.Kinds {
-		if k.Indexed() {
+		if k.Optional || k.Grouped {
 			b = b.WithIndex(k.Object, readable.References, readable.ReferenceValues)
 		}
 	}

@@ -61,7 +61,7 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 	}
 	wake := func(after time.Duration) {
 		s.Retries.forget(key)
-		s.Inventory.Retry(key)
+		s.Inventory.Refusals().Edited(key)
 		s.Waker.WakeAfter(after, queue.Normal, key)
 	}
 	classes, waits := n.Classes(failed)

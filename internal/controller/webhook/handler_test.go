@@ -47,7 +47,7 @@ func raw(t *testing.T, text string) runtime.RawExtension {
 func options(cached, live []metav1.Object, liveErr error, refused *[]string) Options {
 	return Options{
 		Ingress:           admission.IngressConfig{Config: ingress.Config{IngressClass: "alb"}},
-		LoadBalancerClass: "service.k8s.aws/nlb", Binding: admission.BindingConfig{VPC: "vpc-01234567", Bindable: allowlist.Everything()}, Region: "us-west-2", Accelerators: true,
+		LoadBalancerClass: "service.k8s.aws/nlb", Binding: admission.BindingConfig{VPC: "vpc-01234567", Bindable: allowlist.List{{Pattern: allowlist.Any}}}, Region: "us-west-2", Accelerators: true,
 		Cached: func(context.Context) *objects.View { return objects.FromObjects(cached) },
 		Live: func(context.Context) (*objects.View, func() error) {
 			return objects.FromObjects(live), func() error { return liveErr }

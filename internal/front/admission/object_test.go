@@ -116,7 +116,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			old, b := spec[v1beta1.TargetGroupBinding](t, tc.old), spec[v1beta1.TargetGroupBinding](t, tc.new)
-			got := Binding(view(t, tc.others), BindingConfig{VPC: "vpc-0123456789abcdef0", Roles: roles, Bindable: allowlist.Everything()}, old, b)
+			got := Binding(view(t, tc.others), BindingConfig{VPC: "vpc-0123456789abcdef0", Roles: roles, Bindable: allowlist.List{{Pattern: allowlist.Any}}}, old, b)
 			if got.Check != tc.check || (got.Denied != "") != (tc.check != "") || !strings.Contains(got.Denied, tc.says) {
 				t.Errorf("got %+v, want %q: %q", got, tc.check, tc.says)
 			}

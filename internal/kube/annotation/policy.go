@@ -32,9 +32,6 @@ func Policies(scope Scope) (out []Key) {
 	return out
 }
 
-// IsPolicy reports whether an annotation decides about a load balancer as a whole.
-func IsPolicy(k Key) bool { return policies[k] != nil }
-
 // Policy is a value of such an annotation in canonical form: "" is as without the annotation. ok is false if the value is invalid.
 func Policy(k Key, raw string) (value string, ok bool) { return policies[k](raw) }
 

@@ -22,11 +22,12 @@ func TestDecisionHasRowOfEachAnnotation(t *testing.T) {
 	}
 	for _, e := range Entries() {
 		row, ok := rows[string(e.Key)]
+		isPolicy := policies[e.Key] != nil
 		switch {
 		case !ok:
 			t.Errorf("decision 2 has no row for %s: whom does it concern in a group?", e.Key)
-		case (row == "policy") != (IsPolicy(e.Key) && e.Scope != OnGateway):
-			t.Errorf("%s: the row says %q, and it is a policy: %v", e.Key, row, IsPolicy(e.Key))
+		case (row == "policy") != (isPolicy && e.Scope != OnGateway):
+			t.Errorf("%s: the row says %q, and it is a policy: %v", e.Key, row, isPolicy)
 		case e.Merge != "" && row == "a member's own":
 			t.Errorf("%s: the row says %q, and its values are merged: %s", e.Key, row, e.Merge)
 		}

@@ -75,9 +75,6 @@ var Kinds = map[objects.Kind]Kind{
 // References is the index of informer caches by what objects name.
 const References = "references"
 
-// Indexed reports whether the objects of a kind are found by what they name.
-func (k Kind) Indexed() bool { return k.Optional || k.Grouped }
-
 // ReferenceValue is a value of the index.
 func ReferenceValue(to objects.Ref) string {
 	return string(to.Kind) + "/" + to.Namespace + "/" + to.Name

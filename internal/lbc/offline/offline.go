@@ -16,7 +16,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
-	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
@@ -233,8 +232,8 @@ func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error)
 	if err != nil {
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
-	if now := front.ObservedConstruction(key, o, &s.compile); now != derived && (now != "" || derived == rule.Compatible) {
-		w = g.BuildingAs(now).Load(s.view, key.ID).Governed(key, nil)
+	if other, differs := front.OtherConstruction(key, o, &s.compile, derived); differs {
+		w = g.BuildingAs(other).Load(s.view, key.ID).Governed(key, nil)
 	}
 	return w, nil
 }
@@ -299,9 +298,6 @@ func Reads(reader objects.Reader, c *config.Config, key stack.Key) []objects.Rea
 	}
 	return v.Reads()
 }
-
-// Only selects one stack.
-func Only(key stack.Key) func(stack.Key) bool { return func(k stack.Key) bool { return k == key } }
 
 // KeyOf is the stack that an object belongs to; ok is false if it is not managed, and d reports an invalid class or group.
 func KeyOf(v *objects.View, c *config.Config, o metav1.Object) (key stack.Key, d *diag.Diagnostic, ok bool) {

@@ -62,9 +62,6 @@ func (l List) Match(namespace, text string) (out List) {
 	return out
 }
 
-// Everything is the list that allows every namespace everything.
-func Everything() List { return List{{Pattern: Any}} }
-
 // Allow reports whether the objects of a namespace may name what has any of these names. What has no name is not allowed.
 func (l List) Allow(namespace string, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name != "" && len(l.Match(namespace, name)) > 0 })

@@ -1,10 +1,5 @@
 package backoff
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Budget is the maximum number of calls of a loop in ten minutes, in the steady state and while a dependency fails. Tests of the controller
 // run each loop with a fake clock and compare the number of calls.
 type Budget struct {
@@ -38,14 +33,4 @@ var Budgets = []Budget{
 	{"draining targets", "target health", "target group that a deleted binding, or the last target behind a security group, leaves", 0, 10, "5 s doubling to 5 min"},
 	{"LoadBalancer objects", "LoadBalancer objects, of the API server", "cluster", 3, 15, "five minutes for the list, 15 s doubling to 5 min for a write that is refused"},
 	{"start of a leader", "all of the above, once", "cluster with one load balancer", 30, 60, "as above"},
-}
-
-// BudgetTable is Budgets in Markdown.
-func BudgetTable() string {
-	var b strings.Builder
-	b.WriteString("| Loop | Calls for | For each | Steady state | While a dependency fails | Pauses meanwhile |\n|---|---|---|---|---|---|\n")
-	for _, x := range Budgets {
-		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %s |\n", x.Loop, x.Reads, x.Per, x.Steady, x.Trouble, x.Pauses)
-	}
-	return b.String()
 }

@@ -3,9 +3,6 @@
 package quota
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -79,9 +76,6 @@ func (l Limit) Fixed() bool { return l == ListenersOfNetworkLoadBalancer }
 
 // Default is AWS's default of a limit; 0 if the table does not have it.
 func (l Limit) Default() int { return defaults[l] }
-
-// Limits are those of the table, by name.
-func Limits() []Limit { return slices.Sorted(maps.Keys(defaults)) }
 
 // OfType is the limit of load balancers of a type that an account has in a region.
 func OfType(t stack.LoadBalancerType) Limit { return Limit(t) + "-load-balancers" }

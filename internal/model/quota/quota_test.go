@@ -16,7 +16,7 @@ func TestLimitsAreThoseOfTheSimulator(t *testing.T) {
 	for _, q := range new(quota.Limits).AllQuotas() {
 		simulated[q.Name] = q.Default
 	}
-	for _, l := range Limits() {
+	for l := range defaults {
 		if simulated[string(l)] != l.Default() {
 			t.Errorf("%s is %d, in the simulator %d", l, l.Default(), simulated[string(l)])
 		}

@@ -59,10 +59,7 @@ type Claim struct {
 	Values []string
 }
 
-// Unavailable are the actions of a rule that cannot be served: they answer 503.
-func Unavailable() []Action { return UnavailableOf(Ingress) }
-
-// UnavailableOf are those of a rule of an owner's stack.
+// UnavailableOf are the actions of a rule of an owner's stack that cannot be served: they answer 503.
 func UnavailableOf(o Owner) []Action {
 	body := "Ingress rule is invalid; see its events"
 	if o.OfGateway() {

@@ -60,13 +60,3 @@ func Oldest() Release { return Kubernetes[0] }
 
 // Newest is the newest supported version.
 func Newest() Release { return Kubernetes[len(Kubernetes)-1] }
-
-// Table is the table of docs/support.md.
-func Table() string {
-	var b strings.Builder
-	b.WriteString("| Kubernetes | Tested by |\n|---|---|\n")
-	for i := len(Kubernetes) - 1; i >= 0; i-- {
-		fmt.Fprintf(&b, "| %s | %s |\n", Kubernetes[i], Kubernetes[i].Test)
-	}
-	return b.String()
-}

@@ -116,10 +116,10 @@ func TestALoginWithheldFromTheStartAnswers503(t *testing.T) {
 	s := guardedStack(testLogin(""))
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("")}, s.Rules[1].Actions)
 	f.converge(t, s, Options{})
-	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[0].Actions); diff != "" {
+	if diff := cmp.Diff(stack.UnavailableOf(stack.Ingress), f.obs.Rules[0].Actions); diff != "" {
 		t.Errorf("the rule: %s", diff)
 	}
-	if diff := cmp.Diff(stack.Unavailable(), f.obs.Listeners[0].DefaultActions); diff != "" {
+	if diff := cmp.Diff(stack.UnavailableOf(stack.Ingress), f.obs.Listeners[0].DefaultActions); diff != "" {
 		t.Errorf("the default actions: %s", diff)
 	}
 	// As soon as the Secret can be read, the same rule becomes what it should be.
@@ -182,7 +182,7 @@ func TestTheAnswerInPlaceOfAWithheldLoginNamesTheKindThatTheOwnerHas(t *testing.
 	s.Key.Owner = stack.GatewayALB
 	p := Stack(s, stack.Keep{}, awsop.Observed{Key: s.Key}, Options{})
 	create, _ := p.Step("CreateRule 80:1")
-	if op, ok := create.Op.(awsop.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) || cmp.Equal(op.Rule.Actions, stack.Unavailable()) {
+	if op, ok := create.Op.(awsop.CreateRule); !ok || !cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.GatewayALB)) || cmp.Equal(op.Rule.Actions, stack.UnavailableOf(stack.Ingress)) {
 		t.Errorf("the rule is created with %+v\n%s", create.Op, p.Text(plan.TextOptions{}))
 	}
 }
@@ -193,7 +193,7 @@ func TestWhatAWSRefusesAboutADefaultLoginDoesNotKeepAListenerFromBeingMade(t *te
 	s.Listeners[0].DefaultActions = slices.Concat([]stack.Action{testLogin("one")}, s.Rules[0].Actions)
 	p := Stack(s, stack.Keep{}, awsop.Observed{Key: testKey()}, Options{})
 	create, _ := p.Step("CreateListener 80")
-	if op, ok := create.Op.(awsop.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.Unavailable()) {
+	if op, ok := create.Op.(awsop.CreateListener); !ok || !cmp.Equal(op.Listener.DefaultActions, stack.UnavailableOf(stack.Ingress)) {
 		t.Errorf("the listener is created with %+v", create.Op)
 	}
 	modify, _ := p.Step("ModifyListener 80")

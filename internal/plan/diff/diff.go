@@ -164,11 +164,8 @@ func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt O
 			d.beside[lb.ARN] = true
 		}
 	}
-	for _, tg := range obs.TargetGroups {
-		d.identities[tg.ARN] = tg.ID
-	}
-	for _, g := range obs.SecurityGroups {
-		d.identities[g.GroupID] = g.ID
+	for r := range obs.Resources(stack.KindTargetGroup, stack.KindSecurityGroup) {
+		d.identities[r.Literal] = r.ID
 	}
 	d.forwards = &transition.Targets{
 		Resolve: d.resolve, Labels: d.identities, Observed: obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,

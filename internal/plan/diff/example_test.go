@@ -20,7 +20,7 @@ func ExampleStack() {
 	}
 	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 	lb := stack.LoadBalancer{ID: stack.LoadBalancerIdentity, Name: "web", Type: stack.Application, Scheme: stack.Internal}
-	listener := stack.Listener{ID: "80", Port: 80, Protocol: "HTTP", DefaultActions: stack.Unavailable()}
+	listener := stack.Listener{ID: "80", Port: 80, Protocol: "HTTP", DefaultActions: stack.UnavailableOf(stack.Ingress)}
 
 	// Observed: what AWS holds. Its references are ARNs, its rules have priorities.
 	const lbARN, listenerARN = "arn:lb", "arn:listener"

@@ -218,41 +218,16 @@ func onPorts(rules []stack.Permission, ports []int32) (out []stack.Permission) {
 
 // keepResources marks what must not be touched: the resources named, what they are made of, and what they hang on.
 func (d *differ) keepResources(refs []stack.Ref) {
-	kept := func(k stack.Kind, id, arn string) bool {
-		return slices.ContainsFunc(refs, func(r stack.Ref) bool {
-			return r.Kind == k && (r.ID != "" && r.ID == id || r.Literal != "" && r.Literal == arn)
-		})
-	}
-	for _, lb := range d.obs.LoadBalancers {
-		if kept(stack.KindLoadBalancer, lb.ID, lb.ARN) {
-			d.kept[lb.ARN] = true
-		}
-	}
-	for _, l := range d.obs.Listeners {
-		if d.kept[l.LoadBalancer.Literal] || kept(stack.KindListener, l.ID, l.ARN) {
-			d.kept[l.ARN] = true
-			d.keepTargets(l.DefaultActions)
-		}
-	}
-	for _, r := range d.obs.Rules {
-		if d.kept[r.Listener.Literal] || kept(stack.KindRule, r.ID, r.ARN) {
-			d.kept[r.ARN] = true
+	for r := range d.obs.Resources(stack.KindLoadBalancer, stack.KindListener, stack.KindRule, stack.KindTargetGroup, stack.KindSecurityGroup) {
+		if r.Below != "" && d.kept[r.Below] || slices.ContainsFunc(refs, r.Means) {
+			d.kept[r.Literal] = true
 			d.keepTargets(r.Actions)
 		}
 	}
-	for _, tg := range d.obs.TargetGroups {
-		if kept(stack.KindTargetGroup, tg.ID, tg.ARN) {
-			d.kept[tg.ARN] = true
-		}
-	}
 	for _, b := range d.obs.Bindings {
-		if d.kept[b.TargetGroup.Literal] || kept(stack.KindBinding, b.ID, b.Name) {
+		r := awsop.Resource{Ref: stack.Ref{Kind: stack.KindBinding, ID: b.ID, Literal: b.Name}}
+		if d.kept[b.TargetGroup.Literal] || slices.ContainsFunc(refs, r.Means) {
 			d.kept[bindingKey(b.Binding)] = true
-		}
-	}
-	for _, g := range d.obs.SecurityGroups {
-		if kept(stack.KindSecurityGroup, g.ID, g.GroupID) {
-			d.kept[g.GroupID] = true
 		}
 	}
 	d.keepAlive()

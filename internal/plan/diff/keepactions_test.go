@@ -15,7 +15,7 @@ func withoutActions(s *stack.Stack, path string) (*stack.Stack, stack.Keep) {
 	var keep stack.Keep
 	for i := range s.Rules {
 		if s.Rules[i].Actions[0].Forward.TargetGroups[0].TargetGroup.ID == path {
-			s.Rules[i].Actions = stack.Unavailable()
+			s.Rules[i].Actions = stack.UnavailableOf(stack.Ingress)
 			keep.Actions = append(keep.Actions, stack.Ref{Kind: stack.KindRule, ID: s.Rules[i].ID})
 		}
 	}
@@ -74,7 +74,7 @@ func TestARuleThatNeverStoodAnswers503(t *testing.T) {
 	f.converge(t, testStack("/a"), Options{})
 	want, keep := withoutActions(testStack("/a", "/b"), "/b")
 	f.convergeKeeping(t, want, keep, Options{})
-	if diff := cmp.Diff(stack.Unavailable(), f.obs.Rules[1].Actions); diff != "" {
+	if diff := cmp.Diff(stack.UnavailableOf(stack.Ingress), f.obs.Rules[1].Actions); diff != "" {
 		t.Errorf("the rule: %+v", f.obs.Rules[1])
 	}
 }
@@ -105,14 +105,14 @@ func TestDefaultActionsThatAreToStayKeepTheirTargetGroup(t *testing.T) {
 	f := newFake(testKey())
 	f.converge(t, byDefault, Options{})
 	unknown := testStack("/a")
-	unknown.Listeners[0].DefaultActions = stack.Unavailable()
+	unknown.Listeners[0].DefaultActions = stack.UnavailableOf(stack.Ingress)
 	keep := stack.Keep{Actions: []stack.Ref{listenerRef("80")}}
 	if diff := cmp.Diff(map[string]int{}, f.convergeKeeping(t, unknown, keep, Options{})); diff != "" {
 		t.Errorf("writes (-want +got):\n%s", diff)
 	}
 	fresh := newFake(testKey())
 	fresh.convergeKeeping(t, unknown, keep, Options{})
-	if l := fresh.obs.Listeners[0]; cmp.Diff(stack.Unavailable(), l.DefaultActions) != "" {
+	if l := fresh.obs.Listeners[0]; cmp.Diff(stack.UnavailableOf(stack.Ingress), l.DefaultActions) != "" {
 		t.Errorf("a listener that never stood: %+v", l)
 	}
 }

@@ -35,15 +35,22 @@ func (d *differ) retain() {
 func (d *differ) disown() {
 	const why = "it stays and is no longer managed, by the deletion policy of its objects"
 	var before []plan.StepID
-	release := func(r stack.Ref, tags map[string]string) {
-		onBalancer := r.Kind == stack.KindLoadBalancer || r.Kind == stack.KindListener || r.Kind == stack.KindRule
-		if onBalancer && len(d.beside) > 0 && !d.own(tags) { // it may be that of others, which an object has named
-			return
+	for i := range d.obs.Bindings {
+		if b := &d.obs.Bindings[i]; !b.Deleting && d.ownsBinding(b) {
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Vital, awsop.ReleaseBinding{Namespace: b.Namespace, ObjectName: b.Name, Labels: sortedKeys(naming.Labels(d.plan.Key))}, why)
+			before = append(before, s.ID)
 		}
-		keys := slices.DeleteFunc(naming.OwnTags(d.plan.Key.Owner), func(k string) bool { _, has := tags[k]; return !has })
+	}
+	for x := range d.obs.Resources(stack.KindRule, stack.KindListener, stack.KindTargetGroup, stack.KindSecurityGroup, stack.KindTrustStore, stack.KindLoadBalancer) {
+		onBalancer := x.Kind == stack.KindLoadBalancer || x.Below != ""
+		if x.Shared || onBalancer && len(d.beside) > 0 && !d.own(x.Tags) { // it belongs to the cluster, or may be that of others, which an object has named
+			continue
+		}
+		keys := slices.DeleteFunc(naming.OwnTags(d.plan.Key.Owner), func(k string) bool { _, has := x.Tags[k]; return !has })
 		if len(keys) == 0 {
-			return
+			continue
 		}
+		r := stack.Literal(x.Kind, x.Literal)
 		var op awsop.Operation = awsop.RemoveTags{Resource: r, Keys: keys}
 		if r.Kind == stack.KindSecurityGroup {
 			op = awsop.DeleteTags{Group: r, Keys: keys}
@@ -53,31 +60,5 @@ func (d *differ) disown() {
 			s.Need(before...)
 		}
 		before = append(before, s.ID)
-	}
-	for i := range d.obs.Bindings {
-		if b := &d.obs.Bindings[i]; !b.Deleting && d.ownsBinding(b) {
-			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Vital, awsop.ReleaseBinding{Namespace: b.Namespace, ObjectName: b.Name, Labels: sortedKeys(naming.Labels(d.plan.Key))}, why)
-			before = append(before, s.ID)
-		}
-	}
-	for _, r := range d.obs.Rules {
-		release(stack.Literal(stack.KindRule, r.ARN), r.Tags)
-	}
-	for _, l := range d.obs.Listeners {
-		release(stack.Literal(stack.KindListener, l.ARN), l.Tags)
-	}
-	for _, tg := range d.obs.TargetGroups {
-		release(stack.Literal(stack.KindTargetGroup, tg.ARN), tg.Tags)
-	}
-	for _, g := range d.obs.SecurityGroups {
-		if !g.Shared { // which belongs to the cluster
-			release(stack.Literal(stack.KindSecurityGroup, g.GroupID), g.Tags)
-		}
-	}
-	for _, t := range d.obs.TrustStores {
-		release(stack.Literal(stack.KindTrustStore, t.ARN), t.Tags)
-	}
-	for _, lb := range d.obs.LoadBalancers {
-		release(stack.Literal(stack.KindLoadBalancer, lb.ARN), lb.Tags)
 	}
 }

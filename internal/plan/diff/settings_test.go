@@ -32,7 +32,7 @@ func otherSettings(s *stack.Stack) {
 	lb.WebACL = &acl
 	s.SecurityGroups[0].Ingress = []stack.Permission{{Protocol: "tcp", FromPort: 80, ToPort: 80, CIDR: "203.0.113.0/24"}}
 	for i := range s.Listeners {
-		s.Listeners[i].DefaultActions = stack.Unavailable()
+		s.Listeners[i].DefaultActions = stack.UnavailableOf(stack.Ingress)
 		s.Listeners[i].Attributes = map[string]string{"routing.http.response.server.enabled": "false"}
 		s.Listeners[i].Tags = map[string]string{"team": "other"}
 	}

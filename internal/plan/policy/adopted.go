@@ -158,25 +158,10 @@ func differs(have map[string]string, def func(string) (string, bool)) func(strin
 // hasTag reports of keys whether a resource has such a tag; those by which resources are found as the stack's do not count.
 func (h *holder) hasTag(r stack.Ref) func(string) bool {
 	var have map[string]string
-	note := func(k stack.Kind, id, arn string, tags map[string]string) {
-		if r.Kind == k && is(r, id, arn) {
-			have = tags
+	for x := range h.o.Resources(r.Kind) {
+		if r.Kind != stack.KindTrustStore && is(r, x.ID, x.Literal) { // which is the stack's own
+			have = x.Tags
 		}
-	}
-	for _, x := range h.o.LoadBalancers {
-		note(stack.KindLoadBalancer, x.ID, x.ARN, x.Tags)
-	}
-	for _, x := range h.o.Listeners {
-		note(stack.KindListener, x.ID, x.ARN, x.Tags)
-	}
-	for _, x := range h.o.Rules {
-		note(stack.KindRule, x.ID, x.ARN, x.Tags)
-	}
-	for _, x := range h.o.TargetGroups {
-		note(stack.KindTargetGroup, x.ID, x.ARN, x.Tags)
-	}
-	for _, x := range h.o.SecurityGroups {
-		note(stack.KindSecurityGroup, x.ID, x.GroupID, x.Tags)
 	}
 	own := naming.OwnTags(h.o.Key.Owner)
 	return func(k string) bool {

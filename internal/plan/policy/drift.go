@@ -177,14 +177,8 @@ func (f *filter) result() (out []plan.Step, held []plan.Withheld) {
 // identitiesOf are the identities of observed resources by ARN or group id; of a rule, that of its listener.
 func identitiesOf(o awsop.Observed) map[string]string {
 	out := map[string]string{"": string(o.Key.Owner)}
-	for _, r := range o.LoadBalancers {
-		out[r.ARN] = r.ID
-	}
-	for _, r := range o.TargetGroups {
-		out[r.ARN] = r.ID
-	}
-	for _, r := range o.SecurityGroups {
-		out[r.GroupID] = r.ID
+	for r := range o.Resources(stack.KindLoadBalancer, stack.KindTargetGroup, stack.KindSecurityGroup) {
+		out[r.Literal] = r.ID
 	}
 	for _, r := range o.Listeners {
 		out[r.ARN] = r.ID

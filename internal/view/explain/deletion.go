@@ -58,20 +58,20 @@ func Deleted(o metav1.Object, plans []plan.Plan) *Deletion {
 	return d
 }
 
-func (d *Deletion) text(t *page) {
-	t.line("  is being deleted since %s", d.Since.UTC().Format(time.RFC3339))
-	t.line("  why it stays: %s", d.Cause)
+func (d *Deletion) text(t *Page) {
+	t.Line("  is being deleted since %s", d.Since.UTC().Format(time.RFC3339))
+	t.Line("  why it stays: %s", d.Cause)
 	if len(d.Finalizers) > 0 {
-		t.line("  finalizers of the controller: %s", strings.Join(d.Finalizers, ", "))
+		t.Line("  finalizers of the controller: %s", strings.Join(d.Finalizers, ", "))
 	}
 	if len(d.Others) > 0 {
-		t.line("  finalizers of others: %s", strings.Join(d.Others, ", "))
+		t.Line("  finalizers of others: %s", strings.Join(d.Others, ", "))
 	}
 	if len(d.Steps) > 0 {
-		t.line("")
-		t.line("%s", t.bold(fmt.Sprintf("Left to do (%d)", len(d.Steps))))
+		t.Line("")
+		t.Line("%s", t.Bold(fmt.Sprintf("Left to do (%d)", len(d.Steps))))
 	}
 	for _, s := range d.Steps {
-		t.line("  %s", s)
+		t.Line("  %s", s)
 	}
 }

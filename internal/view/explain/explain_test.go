@@ -147,7 +147,7 @@ func TestWhatStandsIsExplainedAsItStands(t *testing.T) {
 		want       string
 	}{"a rule that stands": {path("/split"), "forward"}, "a rule that never stood": {path("/else"), "fixed response 503"}} {
 		in := input()
-		in.Keep.Actions, in.Stack.Rules[0].Actions = []stack.Ref{{Kind: stack.KindRule, ID: in.Stack.Rules[0].ID}}, stack.Unavailable()
+		in.Keep.Actions, in.Stack.Rules[0].Actions = []stack.Ref{{Kind: stack.KindRule, ID: in.Stack.Rules[0].ID}}, stack.UnavailableOf(stack.Ingress)
 		in.Observed = awsop.Observed{
 			Listeners: []awsop.Listener{{ARN: "arn:l", Listener: stack.Listener{Port: 80}}},
 			Rules:     []awsop.Rule{{ARN: "arn:r", Priority: 7, Rule: stack.Rule{Listener: stack.Literal(stack.KindListener, "arn:l"), Conditions: c.conditions, Actions: forward(1)}}},

@@ -185,25 +185,25 @@ func (g *Gateway) invalid() bool {
 		})
 }
 
-func (g *Gateway) text(t *page, focused bool) {
+func (g *Gateway) text(t *Page, focused bool) {
 	if focused {
-		t.line("  %s", g.Name)
+		t.Line("  %s", g.Name)
 	}
 	controller := " of controller " + g.Controller
 	if g.Controller == "" {
 		controller = ", which does not exist"
 	}
-	t.line("  class %s%s; rules are built as %s", g.Class, controller, g.Construction)
+	t.Line("  class %s%s; rules are built as %s", g.Class, controller, g.Construction)
 	if g.Problem != "" {
-		t.line("  ✗ %s", g.Problem)
+		t.Line("  ✗ %s", g.Problem)
 	}
 	if len(g.Listeners) > 0 {
-		t.line("")
-		t.line("%s", t.bold("Listeners that are declared"))
+		t.Line("")
+		t.Line("%s", t.Bold("Listeners that are declared"))
 	}
 	name, address := 0, 0
 	for i := range g.Listeners {
-		name, address = max(name, width(g.Listeners[i].title())), max(address, width(g.Listeners[i].address()))
+		name, address = max(name, Width(g.Listeners[i].title())), max(address, Width(g.Listeners[i].address()))
 	}
 	for i := range g.Listeners {
 		l := &g.Listeners[i]
@@ -211,24 +211,24 @@ func (g *Gateway) text(t *page, focused bool) {
 		if l.Problem != "" {
 			what = "✗ " + l.Problem
 		}
-		t.line("  %s  %s  %s", pad(l.title(), name), pad(l.address(), address), what)
+		t.Line("  %s  %s  %s", Pad(l.title(), name), Pad(l.address(), address), what)
 	}
 	if len(g.Routes) > 0 {
-		t.line("")
-		t.line("%s", t.bold("Routes"))
+		t.Line("")
+		t.Line("%s", t.Bold("Routes"))
 	}
 	for _, r := range g.Routes {
-		t.line("  %s", r.Route)
+		t.Line("  %s", r.Route)
 		for _, p := range r.Parents {
 			if len(p.Listeners) > 0 {
-				t.line("    ✓ %s attaches to %s", p.Field, strings.Join(p.Listeners, ", "))
+				t.Line("    ✓ %s attaches to %s", p.Field, strings.Join(p.Listeners, ", "))
 			}
 			for _, problem := range p.Problems {
-				t.line("    ✗ %s: %s", p.Field, problem)
+				t.Line("    ✗ %s: %s", p.Field, problem)
 			}
 		}
 		for _, c := range r.Configurations {
-			t.line("    %s", c)
+			t.Line("    %s", c)
 		}
 	}
 }

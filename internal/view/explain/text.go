@@ -11,8 +11,8 @@ import (
 
 // Text is the explanation as text. color adds ANSI colours.
 func (e *Explanation) Text(color bool) string {
-	t := &page{color: color}
-	t.line("%s", t.bold(e.Object))
+	t := &Page{Color: color}
+	t.Line("%s", t.Bold(e.Object))
 	if e.Deletion != nil {
 		e.Deletion.text(t)
 		return t.String()
@@ -21,7 +21,7 @@ func (e *Explanation) Text(color bool) string {
 		e.Gateway.text(t, e.focused)
 	}
 	if e.LoadBalancer == nil {
-		t.line("  cannot be built; existing resources are not changed")
+		t.Line("  cannot be built; existing resources are not changed")
 	} else {
 		e.overview(t)
 		for i := range e.Listeners {
@@ -38,21 +38,21 @@ func (e *Explanation) Text(color bool) string {
 		}
 	}
 	if len(e.Findings) > 0 {
-		t.line("")
-		t.line("%s", t.bold("Findings"))
+		t.Line("")
+		t.Line("%s", t.Bold("Findings"))
 	}
 	for _, f := range e.Findings {
-		t.line("  %s: %s: %s", f.Severity, f.Object, f.message())
+		t.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
 	}
 	if e.Request != nil {
-		t.line("")
+		t.Line("")
 		e.Request.text(t)
 	}
 	return t.String()
 }
 
-// message is a finding on one line, as in events.
-func (f Finding) message() string {
+// Line is a finding on one line, as in events.
+func (f Finding) Line() string {
 	out := f.Message
 	if f.Field != "" {
 		out += " (" + f.Field + ")"
@@ -63,13 +63,13 @@ func (f Finding) message() string {
 	return out + " [" + f.Reason + "]"
 }
 
-func (e *Explanation) overview(t *page) {
+func (e *Explanation) overview(t *Page) {
 	if e.focused {
 		e.LoadBalancer.title(t, "Load balancer")
 		return
 	}
 	if len(e.Members) > 1 && e.Gateway == nil {
-		t.line("  members of its load balancer, in the order of their rules: %s", strings.Join(e.Members, ", "))
+		t.Line("  members of its load balancer, in the order of their rules: %s", strings.Join(e.Members, ", "))
 	}
 	e.LoadBalancer.text(t, "Load balancer")
 	if e.Frontend != nil {
@@ -80,18 +80,18 @@ func (e *Explanation) overview(t *page) {
 // Invalid reports whether something of the object is not accepted.
 func (e *Explanation) Invalid() bool { return e.Gateway != nil && e.Gateway.invalid() }
 
-func (lb *LoadBalancer) text(t *page, what string) {
+func (lb *LoadBalancer) text(t *Page, what string) {
 	lb.title(t, what)
-	t.fields(lb.Fields)
+	t.Fields(lb.Fields)
 }
 
-func (lb *LoadBalancer) title(t *page, what string) {
+func (lb *LoadBalancer) title(t *Page, what string) {
 	state := "does not exist yet"
 	if lb.ARN != "" {
 		state = lb.DNSName + ", " + cmp.Or(lb.State, "state unknown")
 	}
-	t.line("")
-	t.line("%s (%s)", t.bold(what+" "+lb.Name), state)
+	t.Line("")
+	t.Line("%s (%s)", t.Bold(what+" "+lb.Name), state)
 }
 
 // concerns reports whether a listener of the load balancer serves what an explanation of a part of a Gateway shows.
@@ -100,7 +100,7 @@ func (l *Listener) concerns(g *Gateway) bool {
 }
 
 // focus is the listener as a part of a Gateway sees it: its own rules only, with their places among all.
-func (l *Listener) focus(t *page) {
+func (l *Listener) focus(t *Page) {
 	own := *l
 	own.Rules = slices.DeleteFunc(slices.Clone(l.Rules), func(r Rule) bool { return !r.Mine })
 	if len(l.Rules) > 0 { // of a network load balancer there are none
@@ -108,12 +108,12 @@ func (l *Listener) focus(t *page) {
 	}
 	own.text(t)
 	if n := len(l.Rules) - len(own.Rules); n > 0 {
-		t.line("  and %d of other objects", n)
+		t.Line("  and %d of other objects", n)
 	}
 }
 
-func (l *Listener) text(t *page) {
-	t.line("")
+func (l *Listener) text(t *Page) {
+	t.Line("")
 	state := ""
 	if !l.Exists {
 		state = " (does not exist yet)"
@@ -122,15 +122,15 @@ func (l *Listener) text(t *page) {
 	if l.Frontend {
 		what = "Listener in front,"
 	}
-	t.line("%s%s", t.bold(fmt.Sprintf("%s %s %d", what, l.Protocol, l.Port)), state)
-	t.fields(l.Fields)
+	t.Line("%s%s", t.Bold(fmt.Sprintf("%s %s %d", what, l.Protocol, l.Port)), state)
+	t.Fields(l.Fields)
 	if len(l.Rules) == 0 {
 		return
 	}
-	t.line("  rules, in the order of evaluation:")
+	t.Line("  rules, in the order of evaluation:")
 	wide, owner := 0, 0
 	for _, r := range l.Rules {
-		wide, owner = max(wide, width(r.Conditions)), max(owner, width(r.Owner))
+		wide, owner = max(wide, Width(r.Conditions)), max(owner, Width(r.Owner))
 	}
 	wide = min(wide, 60)
 	for _, r := range l.Rules {
@@ -138,46 +138,46 @@ func (l *Listener) text(t *page) {
 		if r.Priority > 0 {
 			at = fmt.Sprint(r.Priority)
 		}
-		text := fmt.Sprintf("  %3d  %-5s  %s  → %s", r.Order, at, pad(r.Conditions, wide), r.Action)
+		text := fmt.Sprintf("  %3d  %-5s  %s  → %s", r.Order, at, Pad(r.Conditions, wide), r.Action)
 		if r.Mine {
-			text = t.green(text)
+			text = t.Green(text)
 		}
-		t.line("%s", text)
+		t.Line("%s", text)
 		where := strings.TrimSpace(r.Owner + " " + r.Source)
 		if r.Configuration != "" {
 			where += ", " + r.Configuration
 		}
-		t.line("              %s", t.dim(where))
+		t.Line("              %s", t.Dim(where))
 	}
 }
 
-func (g *TargetGroup) text(t *page) {
-	t.line("")
+func (g *TargetGroup) text(t *Page) {
+	t.Line("")
 	state := " (does not exist yet)"
 	if g.ARN != "" {
 		state = ""
 	}
-	t.line("%s%s", t.bold("Target group "+g.ID+", "+g.Name), state)
-	t.fields(g.Fields)
+	t.Line("%s%s", t.Bold("Target group "+g.ID+", "+g.Name), state)
+	t.Fields(g.Fields)
 	if g.Targets != nil {
-		t.line("  targets: %s", cmp.Or(health(g.Targets), "none"))
+		t.Line("  targets: %s", cmp.Or(health(g.Targets), "none"))
 	}
 	for _, x := range slices.DeleteFunc(slices.Clone(g.Targets), func(x Target) bool { return x.Health == "healthy" }) {
-		t.line("    %s:%d %s %s", x.ID, x.Port, x.Health, x.Reason)
+		t.Line("    %s:%d %s %s", x.ID, x.Port, x.Health, x.Reason)
 	}
 }
 
-func (w *Walk) text(t *page) {
-	t.line("%s", t.bold(w.Request))
+func (w *Walk) text(t *Page) {
+	t.Line("%s", t.Bold(w.Request))
 	if w.Listener != "" {
 		text := w.Listener
 		if w.Of != "" {
 			text += ", for listener " + w.Of + " of the Gateway"
 		}
-		t.line("  reaches listener %s", text)
+		t.Line("  reaches listener %s", text)
 	}
 	if w.Problem != "" {
-		t.line("  %s", w.Problem)
+		t.Line("  %s", w.Problem)
 		return
 	}
 	for _, r := range w.Tried {
@@ -186,19 +186,19 @@ func (w *Walk) text(t *page) {
 			name = "no rule matches: the default of the listener"
 		}
 		if r.Failed != "" {
-			t.line("  %s %s (%s): %s", t.dim("✗"), name, r.Owner, r.Failed)
+			t.Line("  %s %s (%s): %s", t.Dim("✗"), name, r.Owner, r.Failed)
 			continue
 		}
 		text := name
 		if r.Rule != "default" {
 			text += ": " + r.Conditions
 		}
-		t.line("  %s %s", t.green("✓"), text)
+		t.Line("  %s %s", t.Green("✓"), text)
 		if where := strings.TrimSpace(r.Owner + " " + r.Source); where != "" {
-			t.line("    %s", t.dim(where))
+			t.Line("    %s", t.Dim(where))
 		}
 	}
-	t.line("  → %s", w.Result)
+	t.Line("  → %s", w.Result)
 	for _, s := range w.TargetGroups {
 		text := s.ID
 		if len(w.TargetGroups) > 1 {
@@ -207,62 +207,71 @@ func (w *Walk) text(t *page) {
 		if s.Health != "" {
 			text += ": " + s.Health
 		}
-		t.line("    %s", text)
+		t.Line("    %s", text)
 	}
 	if w.Stopped != "" {
-		t.line("    %s", w.Stopped)
+		t.Line("    %s", w.Stopped)
 	}
 	if w.Next != nil {
 		w.Next.text(t)
 	}
 }
 
-// page is text that is being rendered.
-type page struct {
+// Page is text that is being rendered.
+type Page struct {
 	strings.Builder
-	color bool
+	Color bool // adds ANSI colours
 }
 
-func (p *page) line(format string, args ...any) {
+// Line adds a line, without blanks at its end.
+func (p *Page) Line(format string, args ...any) {
 	p.WriteString(strings.TrimRight(diag.VisibleStyled(fmt.Sprintf(format, args...)), " ") + "\n")
 }
 
-func (p *page) fields(fs []Field) {
+// Fields adds a line for each field: its name, its value, and where that comes from.
+func (p *Page) Fields(fs []Field) {
 	name, value := 0, 0
 	for _, f := range fs {
-		name, value = max(name, width(f.Name)), max(value, width(f.Value))
+		name, value = max(name, Width(f.Name)), max(value, Width(f.Value))
 	}
 	value = min(value, 40)
 	for _, f := range fs {
 		where := ""
 		switch {
 		case f.Source != "":
-			where = p.dim("← " + f.Source)
+			where = p.Dim("← " + f.Source)
 		case f.Default != "":
-			where = p.dim("(" + f.Default + ")")
+			where = p.Dim("(" + f.Default + ")")
 		}
-		p.line("  %s  %s  %s", pad(f.Name, name), pad(f.Value, value), where)
+		p.Line("  %s  %s  %s", Pad(f.Name, name), Pad(f.Value, value), where)
 	}
 }
 
-func (p *page) style(code, s string) string {
-	if !p.color {
+func (p *Page) style(code, s string) string {
+	if !p.Color {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
-func (p *page) bold(s string) string  { return p.style("1", s) }
-func (p *page) dim(s string) string   { return p.style("2", s) }
-func (p *page) green(s string) string { return p.style("32", s) }
+// Bold is text that stands out.
+func (p *Page) Bold(s string) string { return p.style("1", s) }
 
-func width(s string) int { return len([]rune(s)) }
+// Dim is text that explains other text.
+func (p *Page) Dim(s string) string { return p.style("2", s) }
 
-func pad(s string, to int) string { return s + strings.Repeat(" ", max(0, to-width(s))) }
+// Green is text about what is as it should be.
+func (p *Page) Green(s string) string { return p.style("32", s) }
+
+// Width is the number of columns of a text.
+func Width(s string) int { return len([]rune(s)) }
+
+// Pad adds blanks up to a width.
+func Pad(s string, to int) string { return s + strings.Repeat(" ", max(0, to-Width(s))) }
 
 // Text is the walk as text.
 func (w *Walk) Text(color bool) string {
-	t := &page{color: color}
+	t := &Page{Color: color}
 	w.text(t)
 	return t.String()
 }

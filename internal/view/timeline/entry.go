@@ -1,5 +1,5 @@
-// Package timeline is the list of what happened to a load balancer: what the controller did, as a bounded record of the leader keeps it, and what the API
-// server knows of its objects.
+// Package timeline is the list of what happened to a load balancer, and the bounded record in which the leader keeps what the controller did. What the API
+// server knows of the objects, package history of lbc adds.
 package timeline
 
 import (

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -31,15 +30,6 @@ func TestListHasCauseBeforeEffect(t *testing.T) {
 	}
 }
 
-func TestEntryThatGoesOnIsListedSinceItsLastTime(t *testing.T) {
-	t.Parallel()
-	until := start.Add(time.Hour)
-	got := Since([]Entry{{Time: start, Until: &until, Times: 9, Kind: Plan, Text: "fails"}}, start.Add(time.Minute))
-	if text := Text(got); !strings.Contains(text, "fails (9 times, until 2026-01-02T04:04:05Z)") {
-		t.Error(text)
-	}
-}
-
 func TestLastWriteIsOfAnotherManager(t *testing.T) {
 	t.Parallel()
 	at := func(minutes int) *metav1.Time {
@@ -57,18 +47,6 @@ func TestLastWriteIsOfAnotherManager(t *testing.T) {
 	}
 	o.DeletionTimestamp, o.ManagedFields = at(7), nil
 	if got := LastEdits("Ingress shop/web", o); len(got) != 1 || got[0].Text != Deleted {
-		t.Errorf("%+v", got)
-	}
-}
-
-func TestEventsOfOtherObjectsAreLeftOut(t *testing.T) {
-	t.Parallel()
-	of := func(name string) corev1.Event {
-		return corev1.Event{InvolvedObject: corev1.ObjectReference{Kind: "Ingress", Namespace: "shop", Name: name}, Type: "Warning", Reason: "R", Message: name, Count: 3,
-			FirstTimestamp: metav1.NewTime(start), LastTimestamp: metav1.NewTime(start.Add(time.Minute))}
-	}
-	got := Events([]corev1.Event{of("web"), of("secret")}, map[string]bool{"Ingress shop/web": true})
-	if len(got) != 2 || got[0].Text != "Warning R: web" || got[0].Times != 0 || !got[0].Time.Equal(start) || got[1].Times != 3 || !got[1].Time.Equal(start.Add(time.Minute)) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -1,44 +1,10 @@
 package timeline
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
-
-	coordinationv1 "k8s.io/api/coordination/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/k8s-lbc/lbc/api/v1alpha1"
-	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
-
-// mostFields is how many fields an edit names.
-const mostFields = 8
-
-// Edits are the last writes of each manager of an object, by its managed fields.
-func Edits(object string, o metav1.Object) (out []Entry) {
-	if at := o.GetCreationTimestamp(); !at.IsZero() {
-		out = append(out, Entry{Time: at.Time, Kind: Edit, Object: object, Text: "created"})
-	}
-	if at := o.GetDeletionTimestamp(); at != nil {
-		out = append(out, Entry{Time: at.Time, Kind: Edit, Object: object, Text: Deleted + "; its finalizers are " + strings.Join(o.GetFinalizers(), ", ")})
-	}
-	for _, m := range o.GetManagedFields() {
-		if m.Time == nil {
-			continue
-		}
-		what := string(m.Operation)
-		if m.Subresource != "" {
-			what += " of " + m.Subresource
-		}
-		out = append(out, Entry{Time: m.Time.Time, Kind: Edit, Object: object, By: m.Manager, Text: what + ": " + fieldsOf(m.FieldsV1)})
-	}
-	return out
-}
 
 // LastEdits are the last write of an object's metadata and spec by its managed fields, and its deletion, without fields.
 func LastEdits(object string, o metav1.Object) (out []Entry) {
@@ -65,111 +31,4 @@ func LastWrite(o metav1.Object, not string) (last *metav1.ManagedFieldsEntry) {
 // Held is a hold of an administrator.
 func Held(h hold.Hold) Entry {
 	return Entry{Time: h.Since.UTC(), Kind: Hold, Object: h.Scope.String(), By: h.By, Text: "held " + h.Text()}
-}
-
-// fieldsOf names the fields of a manager: of metadata each annotation and label, else the first two levels.
-func fieldsOf(f *metav1.FieldsV1) string {
-	var root map[string]json.RawMessage
-	if f == nil || json.Unmarshal(f.GetRawBytes(), &root) != nil {
-		return "-"
-	}
-	var names []string
-	for key, below := range root {
-		top, ok := strings.CutPrefix(key, "f:")
-		if !ok {
-			continue
-		}
-		second := childrenOf(below)
-		if len(second) == 0 {
-			names = append(names, top)
-		}
-		for name, rest := range second {
-			third := childrenOf(rest)
-			if top != "metadata" || len(third) == 0 {
-				names = append(names, top+"."+name)
-				continue
-			}
-			for x := range third {
-				names = append(names, top+"."+name+"["+x+"]")
-			}
-		}
-	}
-	slices.Sort(names)
-	if more := len(names) - mostFields; more > 0 {
-		names = append(names[:mostFields], fmt.Sprintf("%d more fields", more))
-	}
-	return cmp.Or(strings.Join(names, ", "), "-")
-}
-
-func childrenOf(text json.RawMessage) map[string]json.RawMessage {
-	var all map[string]json.RawMessage
-	if json.Unmarshal(text, &all) != nil {
-		return nil
-	}
-	out := map[string]json.RawMessage{}
-	for key, v := range all {
-		if name, ok := strings.CutPrefix(key, "f:"); ok {
-			out[name] = v
-		}
-	}
-	return out
-}
-
-// Events are the events of objects, which wanted chooses by their names. One that happened more than once is listed at the first and the last time.
-func Events(all []corev1.Event, wanted map[string]bool) (out []Entry) {
-	for i := range all {
-		e := &all[i]
-		object := diag.Object{Kind: e.InvolvedObject.Kind, Namespace: e.InvolvedObject.Namespace, Name: e.InvolvedObject.Name}.String()
-		if !wanted[object] {
-			continue
-		}
-		at := e.LastTimestamp.Time
-		if at.IsZero() {
-			at = e.EventTime.Time
-		}
-		if at.IsZero() {
-			at = e.CreationTimestamp.Time
-		}
-		x := Entry{Time: at, Kind: Event, Object: object, By: cmp.Or(e.Source.Component, e.ReportingController), Text: e.Type + " " + e.Reason + ": " + e.Message}
-		if first := e.FirstTimestamp.Time; e.Count > 1 && !first.IsZero() && first.Before(at) {
-			once := x
-			once.Time, x.Times = first, int(e.Count)
-			out = append(out, once)
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-// Status is what the status of a LoadBalancer object tells of the past. recorded: the record of the leader has the plans.
-func Status(lb *v1alpha1.LoadBalancer, recorded bool) (out []Entry) {
-	object := diag.Object{Kind: "LoadBalancer", Namespace: lb.Namespace, Name: lb.Name}.String()
-	for _, c := range lb.Status.Conditions {
-		if !c.LastTransitionTime.IsZero() {
-			out = append(out, Entry{Time: c.LastTransitionTime.Time, Kind: Condition, Object: object, Text: fmt.Sprintf("%s is %s since then (%s): %s", c.Type, c.Status, c.Reason, c.Message)})
-		}
-	}
-	if p := lb.Status.LastPlan; p != nil && !recorded {
-		out = append(out, Entry{Time: p.Time.Time, Kind: Plan, Object: object, Text: p.Summary + ": " + p.Result, Steps: p.Steps})
-	}
-	if e := lb.Status.LastError; e != nil {
-		o := diag.Object{Kind: e.Object.Kind, Namespace: e.Object.Namespace, Name: e.Object.Name}.String()
-		out = append(out, Entry{Time: e.Time.Time, Kind: Condition, Object: o, Text: "error " + e.Code + ": " + e.Message, RequestID: e.RequestID})
-	}
-	return out
-}
-
-// Leadership is the last change of leaders, by the Lease.
-func Leadership(l *coordinationv1.Lease) []Entry {
-	if l.Spec.AcquireTime == nil || l.Spec.HolderIdentity == nil || *l.Spec.HolderIdentity == "" {
-		return nil
-	}
-	changes := int32(0)
-	if l.Spec.LeaseTransitions != nil {
-		changes = *l.Spec.LeaseTransitions
-	}
-	return []Entry{{
-		Time: l.Spec.AcquireTime.Time, Kind: Leader, Object: diag.Object{Kind: "Lease", Namespace: l.Namespace, Name: l.Name}.String(), By: *l.Spec.HolderIdentity,
-		Text: fmt.Sprintf("took the Lease; it has changed its holder %d times", changes),
-	}}
 }

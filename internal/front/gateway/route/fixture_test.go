@@ -170,7 +170,7 @@ func account() facts.Facts {
 func config() compile.Config {
 	return compile.Config{
 		Cluster: "my-cluster", VPC: "vpc-1", DefaultTargetType: stack.TargetIP, BackendSecurityGroup: "sg-backend", EnableBackendSecurityGroup: true,
-		ExternalTargetGroups: allowlist.Everything(),
+		ExternalTargetGroups: allowlist.List{{Pattern: allowlist.Any}},
 		Gates:                compile.Gates{EnableIPTargetType: true, ListenerRulesTagging: true, WeightedTargetGroups: true, NLBSecurityGroup: true},
 	}
 }

@@ -57,19 +57,6 @@ func cannot(text, remedy string) Treatment {
 	return Treatment{Fate: Cannot, Text: text, Remedy: remedy}
 }
 
-// complete reports whether a treatment says what its fate needs.
-func (t Treatment) complete() bool {
-	switch t.Fate {
-	case Same, Unread:
-		return t.Text == "" && t.Remedy == ""
-	case Translated, Equivalent:
-		return t.Text != "" && t.Remedy == ""
-	case Cannot:
-		return t.Text != "" && t.Remedy != ""
-	}
-	return false
-}
-
 // key is the key of the row of an annotation: its own, or that of its family.
 func key(of string) annotation.Key {
 	if e, ok := annotation.Lookup(annotation.Key(of)); ok {

@@ -68,3 +68,16 @@ func TestTheFateOfEveryAnnotationOfIngressesIsKnown(t *testing.T) {
 		t.Errorf("%s is no annotation", k)
 	}
 }
+
+// complete reports whether a treatment says what its fate needs.
+func (t Treatment) complete() bool {
+	switch t.Fate {
+	case Same, Unread:
+		return t.Text == "" && t.Remedy == ""
+	case Translated, Equivalent:
+		return t.Text != "" && t.Remedy == ""
+	case Cannot:
+		return t.Text != "" && t.Remedy != ""
+	}
+	return false
+}

@@ -1,12 +1,14 @@
-package annotation
+package main
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
 )
 
-// Reference is the reference page of all annotations, in Markdown.
-func Reference() string {
+// annotations is the reference page of all annotations, in Markdown.
+func annotations() string {
 	var b strings.Builder
 	b.WriteString(`# Annotations
 
@@ -35,15 +37,18 @@ tags: per key). "In a group" is how the values of several Ingresses of a group c
 changed while the value is invalid: the member's own routes, a listener, the load balancer that the group shares, the network load
 balancer in front of it, a certificate, or an add-on that traffic does not depend on.
 `)
-	section := func(title string, entries []Entry) {
-		fmt.Fprintf(&b, "\n## %s\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title)
-		for _, e := range entries {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n", name(e), syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, description(e))
+	table := func(title, prefix string) {
+		fmt.Fprintf(&b, "\n## %s: `%s…`\n\n| Annotation | Syntax | Read on | Default | Class field | In a group | A mistake costs | |\n|---|---|---|---|---|---|---|---|\n", title, prefix)
+		for _, e := range annotation.Entries() {
+			if name, ok := strings.CutPrefix(string(e.Key), prefix); ok {
+				fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s | %s |\n",
+					name+e.Family, syntax(e), e.Scope, cell(e.Default), code(e.Class), cell(e.Merge), e.Costs, cell(e.Doc)+" Example: "+code(e.Example))
+			}
 		}
 	}
-	section("Ingresses, and Services behind them: `"+IngressPrefix+"…`", ingressEntries())
-	section("Services of type LoadBalancer: `"+ServicePrefix+"…`", serviceEntries())
-	section("Gateways: `"+GatewayPrefix+"…`", gatewayEntries())
+	table("Ingresses, and Services behind them", annotation.IngressPrefix)
+	table("Services of type LoadBalancer", annotation.ServicePrefix)
+	table("Gateways", annotation.GatewayPrefix)
 	b.WriteString(`
 All other settings of Gateways are fields of [their configurations](gateway-reference.md). Annotations of Ingresses and Services have no effect on Gateways, and no annotation has any on
 routes; a note says so. Behind a Gateway, annotations of a Service that is a backend have no effect either. Annotations with prefix ` + "`gateway.k8s.aws.addon.`" + ` are records of the
@@ -52,9 +57,8 @@ controller: which add-ons it has to take away once the configuration has them no
 	return b.String()
 }
 
-func name(e Entry) string { return suffix(e.Key) + e.Family }
-
-func syntax(e Entry) string {
+// syntax is how the value of an annotation is written.
+func syntax(e annotation.Entry) string {
 	s := string(e.Syntax)
 	if e.Values != nil {
 		quoted := make([]string, len(e.Values))
@@ -69,15 +73,12 @@ func syntax(e Entry) string {
 	return s
 }
 
-func description(e Entry) string {
-	return cell(e.Doc) + " Example: " + code(e.Example)
-}
-
 // cell keeps text from ending a table cell or opening a tag.
 func cell(s string) string {
 	return strings.NewReplacer("|", "\\|", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
+// code is text of a table cell as code.
 func code(s string) string {
 	if s == "" {
 		return ""

@@ -1,4 +1,4 @@
-package explain
+package chain
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator/declare"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // AcceleratorInput is what is explained of a GlobalAccelerator.
@@ -36,16 +37,16 @@ type AcceleratorExplanation struct {
 	Object      string                `json:"object"`
 	Accelerator Accelerator           `json:"accelerator"`
 	Listeners   []AcceleratorListener `json:"listeners"`
-	Findings    []Finding             `json:"findings,omitempty"`
+	Findings    []explain.Finding     `json:"findings,omitempty"`
 }
 
 // Accelerator is the accelerator itself.
 type Accelerator struct {
-	Name    string  `json:"name"`
-	ARN     string  `json:"arn,omitempty"` // "" = it does not exist
-	DNSName string  `json:"dnsName,omitempty"`
-	Status  string  `json:"status,omitempty"`
-	Fields  []Field `json:"fields"`
+	Name    string          `json:"name"`
+	ARN     string          `json:"arn,omitempty"` // "" = it does not exist
+	DNSName string          `json:"dnsName,omitempty"`
+	Status  string          `json:"status,omitempty"`
+	Fields  []explain.Field `json:"fields"`
 }
 
 // AcceleratorListener is one of its listeners.
@@ -53,7 +54,7 @@ type AcceleratorListener struct {
 	Protocol string          `json:"protocol"`
 	Ports    string          `json:"ports"` // "80-81,443"
 	Exists   bool            `json:"exists"`
-	Fields   []Field         `json:"fields"`
+	Fields   []explain.Field `json:"fields"`
 	Groups   []EndpointGroup `json:"endpointGroups"`
 }
 
@@ -61,7 +62,7 @@ type AcceleratorListener struct {
 type EndpointGroup struct {
 	Region    string                `json:"region"`
 	Exists    bool                  `json:"exists"`
-	Fields    []Field               `json:"fields"`
+	Fields    []explain.Field       `json:"fields"`
 	Endpoints []AcceleratorEndpoint `json:"endpoints"`
 }
 
@@ -81,7 +82,7 @@ type AcceleratorEndpoint struct {
 // Accelerated explains a GlobalAccelerator.
 func Accelerated(in AcceleratorInput) AcceleratorExplanation {
 	o, d, spec := in.Observed, in.Declared, &in.Object.Spec
-	e := AcceleratorExplanation{Object: owner.Object(in.Object).String(), Listeners: []AcceleratorListener{}, Findings: Findings(in.Diagnostics)}
+	e := AcceleratorExplanation{Object: owner.Object(in.Object).String(), Listeners: []AcceleratorListener{}, Findings: explain.Findings(in.Diagnostics)}
 	e.Accelerator = Accelerator{Name: d.Name, ARN: o.ARN, DNSName: o.DNSName, Status: o.Status}
 	given := spec.Name != nil && *spec.Name != ""
 	e.Accelerator.Fields = append(e.Accelerator.Fields,
@@ -102,11 +103,11 @@ func Accelerated(in AcceleratorInput) AcceleratorExplanation {
 }
 
 // acceleratorField is a field that is declared at source, or else has its value from elsewhere.
-func acceleratorField(name, value string, declared bool, source, otherwise string) Field {
+func acceleratorField(name, value string, declared bool, source, otherwise string) explain.Field {
 	if declared {
-		return Field{Name: name, Value: value, Source: source}
+		return explain.Field{Name: name, Value: value, Source: source}
 	}
-	return Field{Name: name, Value: value, Default: otherwise}
+	return explain.Field{Name: name, Value: value, Default: otherwise}
 }
 
 // listener explains a listener that is declared, or that is that of a load balancer's protocol.
@@ -125,7 +126,7 @@ func (in *AcceleratorInput) listener(i int, l accelerator.Listener) AcceleratorL
 	}
 	out.Exists = now != nil
 	const discovered = "of the load balancer"
-	out.Fields = []Field{
+	out.Fields = []explain.Field{
 		acceleratorField("protocol", l.Protocol, declared.Protocol != nil, path+".protocol", discovered), acceleratorField("ports", out.Ports, len(declared.PortRanges) > 0, path+".portRanges", discovered),
 		acceleratorField("client affinity", l.Affinity, declared.ClientAffinity != "" && l.Affinity != accelerator.NoAffinity, path+".clientAffinity", "default"),
 	}
@@ -147,7 +148,7 @@ func portsText(ranges []accelerator.PortRange) string {
 func (in *AcceleratorInput) group(listener, index int, g accelerator.Group, now *accelerator.Listener) EndpointGroup {
 	declared, path := in.Object.Spec.Listeners[listener].EndpointGroups[index], fmt.Sprintf("spec.listeners[%d].endpointGroups[%d]", listener, index)
 	out := EndpointGroup{Region: g.Region, Endpoints: []AcceleratorEndpoint{}}
-	out.Fields = []Field{acceleratorField("traffic dial", fmt.Sprintf("%g %%", g.Dial), declared.TrafficDialPercentage != nil && g.Dial != 100, path+".trafficDialPercentage", "default")}
+	out.Fields = []explain.Field{acceleratorField("traffic dial", fmt.Sprintf("%g %%", g.Dial), declared.TrafficDialPercentage != nil && g.Dial != 100, path+".trafficDialPercentage", "default")}
 	for k, o := range g.Overrides {
 		out.Fields = append(out.Fields, acceleratorField("port override", fmt.Sprintf("%d → %d", o.ListenerPort, o.EndpointPort), true, fmt.Sprintf("%s.portOverrides[%d]", path, k), ""))
 	}
@@ -219,29 +220,29 @@ func (in *AcceleratorInput) inAWS(e *AcceleratorEndpoint, g *accelerator.Group) 
 
 // Text is the explanation as text. color adds ANSI colours.
 func (e *AcceleratorExplanation) Text(color bool) string {
-	t := &page{color: color}
-	t.line("%s", t.bold(e.Object))
-	t.line("")
+	t := &explain.Page{Color: color}
+	t.Line("%s", t.Bold(e.Object))
+	t.Line("")
 	state := "does not exist yet"
 	if e.Accelerator.ARN != "" {
 		state = e.Accelerator.DNSName + ", " + cmp.Or(e.Accelerator.Status, "status unknown")
 	}
-	t.line("%s (%s)", t.bold("Accelerator "+e.Accelerator.Name), state)
-	t.fields(e.Accelerator.Fields)
+	t.Line("%s (%s)", t.Bold("Accelerator "+e.Accelerator.Name), state)
+	t.Fields(e.Accelerator.Fields)
 	for _, l := range e.Listeners {
-		t.line("")
-		t.line("%s%s", t.bold("Listener "+l.Protocol+" "+l.Ports), notYet(l.Exists))
-		t.fields(l.Fields)
+		t.Line("")
+		t.Line("%s%s", t.Bold("Listener "+l.Protocol+" "+l.Ports), notYet(l.Exists))
+		t.Fields(l.Fields)
 		for _, g := range l.Groups {
 			g.text(t)
 		}
 	}
 	if len(e.Findings) > 0 {
-		t.line("")
-		t.line("%s", t.bold("Findings"))
+		t.Line("")
+		t.Line("%s", t.Bold("Findings"))
 	}
 	for _, f := range e.Findings {
-		t.line("  %s: %s: %s", f.Severity, f.Object, f.message())
+		t.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
 	}
 	return t.String()
 }
@@ -253,36 +254,36 @@ func notYet(exists bool) string {
 	return " (does not exist yet)"
 }
 
-func (g *EndpointGroup) text(t *page) {
-	t.line("")
-	t.line("%s%s", t.bold("  Endpoint group "+g.Region), notYet(g.Exists))
+func (g *EndpointGroup) text(t *explain.Page) {
+	t.Line("")
+	t.Line("%s%s", t.Bold("  Endpoint group "+g.Region), notYet(g.Exists))
 	for _, f := range g.Fields {
 		where := "(" + f.Default + ")"
 		if f.Source != "" {
 			where = "← " + f.Source
 		}
-		t.line("    %s  %s  %s", f.Name, f.Value, t.dim(where))
+		t.Line("    %s  %s  %s", f.Name, f.Value, t.Dim(where))
 	}
 	if len(g.Endpoints) == 0 {
-		t.line("    no endpoints")
+		t.Line("    no endpoints")
 	}
 	for _, x := range g.Endpoints {
 		x.text(t)
 	}
 }
 
-func (x *AcceleratorEndpoint) text(t *page) {
+func (x *AcceleratorEndpoint) text(t *explain.Page) {
 	source := ""
 	if x.Source != "" {
-		source = "  " + t.dim("← "+x.Source)
+		source = "  " + t.Dim("← "+x.Source)
 	}
-	t.line("    endpoint %s%s", cmp.Or(x.Name, "without a declaration"), source)
+	t.Line("    endpoint %s%s", cmp.Or(x.Name, "without a declaration"), source)
 	if x.LoadBalancer != "" {
 		client := "addresses of clients preserved"
 		if !x.ClientIP {
 			client = "addresses of clients not preserved"
 		}
-		t.line("      → %s, weight %d, %s", x.LoadBalancer, x.Weight, client)
+		t.Line("      → %s, weight %d, %s", x.LoadBalancer, x.Weight, client)
 	}
 	health := x.Health
 	if x.Reason != "" {
@@ -290,13 +291,13 @@ func (x *AcceleratorEndpoint) text(t *page) {
 	}
 	switch {
 	case health == "HEALTHY":
-		t.line("      %s", t.green(health))
+		t.Line("      %s", t.Green(health))
 	case health != "":
-		t.line("      %s", health)
+		t.Line("      %s", health)
 	case x.LoadBalancer != "":
-		t.line("      not in AWS yet")
+		t.Line("      not in AWS yet")
 	}
 	if x.Problem != "" {
-		t.line("      %s", x.Problem)
+		t.Line("      %s", x.Problem)
 	}
 }

@@ -1,19 +1,21 @@
-package addition
+package main
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/k8s-lbc/lbc/internal/kube/addition"
 )
 
-// Page is the table as a section of docs/tasks/going-back.md, in Markdown.
-func Page() string {
+// additions is the table of additions as a section of docs/tasks/going-back.md, in Markdown.
+func additions() string {
 	var b strings.Builder
 	for _, part := range []struct {
 		title string
-		sorts []Sort
+		sorts []addition.Sort
 	}{
-		{"What objects declare", []Sort{Annotation, Label, Field}},
-		{"What the controller writes", []Sort{Kind, Finalizer, Tag, Condition}},
+		{"What objects declare", []addition.Sort{addition.Annotation, addition.Label, addition.Field}},
+		{"What the controller writes", []addition.Sort{addition.Kind, addition.Finalizer, addition.Tag, addition.Condition}},
 	} {
 		fmt.Fprintf(&b, "### %s\n\n| Addition | Effect | Under the existing controller | Before |\n|---|---|---|---|\n", part.title)
 		for _, sort := range part.sorts {
@@ -25,11 +27,11 @@ func Page() string {
 	}
 	b.WriteString("### Flags and feature gates\n\nRemove them in the same edit that changes the image: the existing controller does not start with an unknown flag or gate. Helm removes those of the chart's values.\n\n" +
 		"| Flag or gate | Without it, under the existing controller |\n|---|---|\n")
-	for _, r := range rows {
-		if r.Sort == Flag {
+	for _, r := range addition.Table() {
+		if r.Sort == addition.Flag {
 			fmt.Fprintf(&b, "| `--%s` | %s |\n", r.Name, cell(r.After))
 		}
-		if r.Sort == Gate {
+		if r.Sort == addition.Gate {
 			fmt.Fprintf(&b, "| feature gate `%s` | %s |\n", r.Name, cell(r.After))
 		}
 	}
@@ -37,9 +39,9 @@ func Page() string {
 }
 
 // joined are the rows of a sort; those with the same text are one line.
-func joined(sort Sort) (out [][]Row) {
+func joined(sort addition.Sort) (out [][]addition.Row) {
 	at := map[string]int{}
-	for _, r := range rows {
+	for _, r := range addition.Table() {
 		if r.Sort != sort {
 			continue
 		}
@@ -54,7 +56,7 @@ func joined(sort Sort) (out [][]Row) {
 }
 
 // title names the additions of a line.
-func title(rows []Row) string {
+func title(rows []addition.Row) string {
 	var names []string
 	for _, r := range rows {
 		names = append(names, "`"+r.Name+"`")
@@ -72,8 +74,4 @@ func title(rows []Row) string {
 		return string(rows[0].Sort) + " " + names[0] + on
 	}
 	return string(rows[0].Sort) + "s " + strings.Join(names, ", ") + on
-}
-
-func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;").Replace(s)
 }

@@ -1,4 +1,5 @@
-package explain
+// Package chain explains TargetGroupBindings and GlobalAccelerators for lbc explain: the chain from the object to what AWS has of it.
+package chain
 
 import (
 	"cmp"
@@ -9,6 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
 // BindingInput is what is explained of a TargetGroupBinding.
@@ -47,12 +49,12 @@ const (
 
 // BoundGroup is the target group of a binding.
 type BoundGroup struct {
-	Name          string   `json:"name,omitempty"`
-	ARN           string   `json:"arn,omitempty"`
-	Exists        bool     `json:"exists"`
-	Port          int32    `json:"port,omitempty"`
-	LoadBalancers []string `json:"loadBalancers,omitempty"` // ARNs
-	Fields        []Field  `json:"fields"`
+	Name          string          `json:"name,omitempty"`
+	ARN           string          `json:"arn,omitempty"`
+	Exists        bool            `json:"exists"`
+	Port          int32           `json:"port,omitempty"`
+	LoadBalancers []string        `json:"loadBalancers,omitempty"` // ARNs
+	Fields        []explain.Field `json:"fields"`
 }
 
 // BoundEndpoint is an endpoint of the Service of a binding.
@@ -109,7 +111,7 @@ type BindingExplanation struct {
 	Networking bool               `json:"networking"` // the binding asks for rules
 	Rules      []BoundRule        `json:"rules"`
 	Conditions []BoundCondition   `json:"conditions"`
-	Findings   []Finding          `json:"findings,omitempty"`
+	Findings   []explain.Finding  `json:"findings,omitempty"`
 }
 
 // Bound explains a TargetGroupBinding.
@@ -117,7 +119,7 @@ func Bound(in BindingInput) BindingExplanation {
 	o := in.Object
 	e := BindingExplanation{
 		Object: owner.Object(o).String(), Stack: in.Stack, Service: o.Namespace + "/" + o.Spec.ServiceRef.Name, Port: in.Port, TargetGroup: in.Group, State: in.State,
-		Endpoints: []BoundEndpoint{}, Others: []RegisteredTarget{}, Networking: o.Spec.Networking != nil, Rules: append([]BoundRule{}, in.Rules...), Conditions: []BoundCondition{}, Findings: Findings(in.Diagnostics),
+		Endpoints: []BoundEndpoint{}, Others: []RegisteredTarget{}, Networking: o.Spec.Networking != nil, Rules: append([]BoundRule{}, in.Rules...), Conditions: []BoundCondition{}, Findings: explain.Findings(in.Diagnostics),
 	}
 	e.TargetGroup.Fields = in.fields()
 	shown := map[string]bool{}
@@ -162,10 +164,10 @@ func (in *BindingInput) whose(r RegisteredTarget) string {
 }
 
 // fields are what decides about the target group, and where each is declared.
-func (in *BindingInput) fields() []Field {
+func (in *BindingInput) fields() []explain.Field {
 	s, c := &in.Object.Spec, &in.Completed
 	const group = "of the target group"
-	out := []Field{
+	out := []explain.Field{
 		acceleratorField("target group", cmp.Or(c.TargetGroupARN, c.TargetGroupName), s.TargetGroupARN != "", "spec.targetGroupARN", "by its name: spec.targetGroupName"),
 	}
 	add := func(name, value string, declared bool, source string) {
@@ -211,30 +213,30 @@ func selector(o *v1beta1.TargetGroupBinding) string {
 
 // Text is the explanation as text. color adds ANSI colours.
 func (e *BindingExplanation) Text(color bool) string {
-	t := &page{color: color}
-	t.line("%s", t.bold(e.Object))
+	t := &explain.Page{Color: color}
+	t.Line("%s", t.Bold(e.Object))
 	if e.Stack == "" {
-		t.line("  of a user: no stack owns it")
+		t.Line("  of a user: no stack owns it")
 	} else {
-		t.line("  of stack %s, which makes and changes it", e.Stack)
+		t.Line("  of stack %s, which makes and changes it", e.Stack)
 	}
-	t.line("")
-	t.line("%s port %s", t.bold("Service "+e.Service), e.Port)
+	t.Line("")
+	t.Line("%s port %s", t.Bold("Service "+e.Service), e.Port)
 	e.endpoints(t)
-	t.line("")
-	t.line("%s%s", t.bold("Target group "+cmp.Or(e.TargetGroup.Name, e.TargetGroup.ARN)), e.TargetGroup.state())
-	t.fields(e.TargetGroup.Fields)
+	t.Line("")
+	t.Line("%s%s", t.Bold("Target group "+cmp.Or(e.TargetGroup.Name, e.TargetGroup.ARN)), e.TargetGroup.state())
+	t.Fields(e.TargetGroup.Fields)
 	for _, lb := range e.TargetGroup.LoadBalancers {
-		t.line("  behind %s", lb)
+		t.Line("  behind %s", lb)
 	}
 	if e.TargetGroup.Exists && len(e.TargetGroup.LoadBalancers) == 0 {
-		t.line("  behind no load balancer, so that no target is checked or gets requests")
+		t.Line("  behind no load balancer, so that no target is checked or gets requests")
 	}
 	e.others(t)
 	e.rules(t)
 	if len(e.Conditions) > 0 {
-		t.line("")
-		t.line("%s", t.bold("Conditions"))
+		t.Line("")
+		t.Line("%s", t.Bold("Conditions"))
 	}
 	for _, c := range e.Conditions {
 		line := fmt.Sprintf("  %s %s %s", c.Type, c.Status, c.Reason)
@@ -244,14 +246,14 @@ func (e *BindingExplanation) Text(color bool) string {
 		if c.Former {
 			line += " (of a former version of the spec)"
 		}
-		t.line("%s", line)
+		t.Line("%s", line)
 	}
 	if len(e.Findings) > 0 {
-		t.line("")
-		t.line("%s", t.bold("Findings"))
+		t.Line("")
+		t.Line("%s", t.Bold("Findings"))
 	}
 	for _, f := range e.Findings {
-		t.line("  %s: %s: %s", f.Severity, f.Object, f.message())
+		t.Line("  %s: %s: %s", f.Severity, f.Object, f.Line())
 	}
 	return t.String()
 }
@@ -263,28 +265,28 @@ func (g *BoundGroup) state() string {
 	return " (not read from AWS)"
 }
 
-func (e *BindingExplanation) endpoints(t *page) {
+func (e *BindingExplanation) endpoints(t *explain.Page) {
 	switch {
 	case e.State == BindingUnserved:
-		t.line("  the binding is not served: nothing is registered or deregistered for it")
+		t.Line("  the binding is not served: nothing is registered or deregistered for it")
 		return
 	case e.State == BindingUnknown:
-		t.line("  its endpoints are not known")
+		t.Line("  its endpoints are not known")
 		return
 	case len(e.Endpoints) == 0:
-		t.line("  no endpoints")
+		t.Line("  no endpoints")
 	}
 	wide, behind := 0, 0
 	for i := range e.Endpoints {
-		wide, behind = max(wide, width(e.Endpoints[i].Target)), max(behind, width(e.Endpoints[i].behind()))
+		wide, behind = max(wide, explain.Width(e.Endpoints[i].Target)), max(behind, explain.Width(e.Endpoints[i].behind()))
 	}
 	for i := range e.Endpoints {
 		x := &e.Endpoints[i]
 		state := x.state()
 		if x.Health == "healthy" && x.Why == "" {
-			state = t.green(state)
+			state = t.Green(state)
 		}
-		t.line("  %s  %s  %s", pad(x.Target, wide), pad(x.behind(), behind), state)
+		t.Line("  %s  %s  %s", explain.Pad(x.Target, wide), explain.Pad(x.behind(), behind), state)
 	}
 }
 
@@ -322,11 +324,11 @@ func (x *BoundEndpoint) state() string {
 	return strings.Join(parts, "; ")
 }
 
-func (e *BindingExplanation) others(t *page) {
+func (e *BindingExplanation) others(t *explain.Page) {
 	if len(e.Others) == 0 {
 		return
 	}
-	t.line("  registered beside the endpoints:")
+	t.Line("  registered beside the endpoints:")
 	for _, r := range e.Others {
 		line := "    " + r.Target + " " + r.Health
 		if r.Reason != "" {
@@ -335,28 +337,28 @@ func (e *BindingExplanation) others(t *page) {
 		if r.Why != "" {
 			line += ", " + r.Why
 		}
-		t.line("%s", line)
+		t.Line("%s", line)
 	}
 }
 
-func (e *BindingExplanation) rules(t *page) {
-	t.line("")
-	t.line("%s", t.bold("Rules of security groups"))
+func (e *BindingExplanation) rules(t *explain.Page) {
+	t.Line("")
+	t.Line("%s", t.Bold("Rules of security groups"))
 	switch {
 	case !e.Networking:
-		t.line("  spec.networking is left out: the controller opens nothing for this binding")
+		t.Line("  spec.networking is left out: the controller opens nothing for this binding")
 	case len(e.Rules) == 0:
-		t.line("  none is needed, as no endpoint is known to be a target")
+		t.Line("  none is needed, as no endpoint is known to be a target")
 	}
 	wide := 0
 	for _, r := range e.Rules {
-		wide = max(wide, width(r.Rule))
+		wide = max(wide, explain.Width(r.Rule))
 	}
 	for _, r := range e.Rules {
-		state := t.green("open")
+		state := t.Green("open")
 		if !r.Open {
 			state = "to be opened"
 		}
-		t.line("  %s  %s  %s", r.Group, pad(r.Rule, wide), state)
+		t.Line("  %s  %s  %s", r.Group, explain.Pad(r.Rule, wide), state)
 	}
 }
