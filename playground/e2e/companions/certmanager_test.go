@@ -124,7 +124,12 @@ func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 		issued[first] = waitIssued(t, c, address, first, issued[first])
 	}
 	issued["ingress"] = waitIssued(t, c, addresses["ingress"], "ingress", issued["ingress"]) // one may have been on its way before
-	t.Logf("warnings:\n%s", strings.Join(scene.Warnings(t, c, certificates), "\n"))
+	// The Ingress of a challenge names the host of the other one, whose Secret is imported.
+	for _, w := range scene.Warnings(t, c, certificates) {
+		if strings.Contains(w, "no certificate found") && !strings.Contains(w, "listener 443 is not made or changed until then") {
+			t.Errorf("after the certificate was issued: %s", w)
+		}
+	}
 	c.Kubectl(t, "delete", "ingress,httproute,gateway,issuer", "-n", certificates, "--all")
 	c.Kubectl(t, "delete", "namespace", certificates, "--wait=false")
 	scene.WaitGone(t, c, scene.Marks(certificates)...)
