@@ -118,10 +118,11 @@ func (b *build) regathered(c *gathered, p *port) {
 		consequence, without = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number), p.number
 	}
 	for _, i := range p.members {
-		lacking := b.lackingOfRoutes(p, i, c.lacking[i])
+		hosts := b.withoutOwned(c, c.lacking[i])
+		lacking := b.lackingOfRoutes(p, i, hosts)
 		lacking.report(b, c, p, i)
 		for _, d := range c.wrong[i] {
-			if d.Code == diag.CertificateNotFound && len(lacking.ofRoutes) > 0 && len(c.arns) > 0 {
+			if d.Code == diag.CertificateNotFound && len(c.arns) > 0 && (len(lacking.ofRoutes) > 0 || len(hosts) < len(c.lacking[i])) {
 				if len(lacking.own) == 0 {
 					continue
 				}

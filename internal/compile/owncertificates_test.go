@@ -190,3 +190,47 @@ func TestAnImportNearTheYearlyQuotaIsNotedAndStillMade(t *testing.T) {
 	r := Compile(loadBalancer(ingress("n", "a", requesting("", "a.example.com"))), requested, config(), nil)
 	same(t, "diagnostics of a request", codes(r.Diagnostics), []string{"a CertificatePending"})
 }
+
+// TestHostOfImportedCertificateOfMemberIsCovered has a member name a host whose certificate another member of the group imports, as cert-manager's
+// Ingress for a challenge does.
+func TestHostOfImportedCertificateOfMemberIsCovered(t *testing.T) {
+	t.Parallel()
+	finding := func(hosts ...string) func(*intent.Member) {
+		return func(m *intent.Member) {
+			m.Listeners = append(m.Listeners, intent.Listener{Port: 443, Protocol: "HTTPS", DiscoverHosts: hosts})
+		}
+	}
+	imported := func(status string, names ...string) facts.OwnCertificate {
+		return facts.OwnCertificate{ARN: ownARN, ID: naming.ImportedCertificateID("n", "tls"), Status: status, Names: names, Since: time.Unix(100, 0)}
+	}
+	for name, c := range map[string]struct {
+		own    []facts.OwnCertificate
+		brings string
+		hosts  []string
+		lacks  string // in what the other member is told; empty = nothing
+	}{
+		"the host":                 {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test", hosts: []string{"a.test"}},
+		"by a wildcard":            {own: []facts.OwnCertificate{imported("ISSUED", "*.test")}, brings: "*.test", hosts: []string{"a.test"}},
+		"not two labels":           {own: []facts.OwnCertificate{imported("ISSUED", "*.test")}, brings: "*.test", hosts: []string{"b.a.test"}, lacks: "host: b.a.test"},
+		"one of two":               {own: []facts.OwnCertificate{imported("ISSUED", "a.test")}, brings: "a.test", hosts: []string{"a.test", "b.test"}, lacks: "host: b.test"},
+		"not imported yet":         {brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test; HTTPS listener 443"},
+		"what serves is of others": {own: []facts.OwnCertificate{imported("ISSUED", "old.test")}, brings: "a.test", hosts: []string{"a.test"}, lacks: "host: a.test"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lb := loadBalancer(ingress("n", "web", aged(10), importing(c.brings)), ingress("n", "solver", aged(20), finding(c.hosts...)))
+			lb.Key = stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "g"}}
+			f, cfg := owning(c.own...), config()
+			f.Certificates, cfg.OwnCertificates = map[string]facts.Certificate{}, true
+			var told []string
+			for _, d := range Compile(lb, f, cfg, nil).Diagnostics {
+				if d.Object.Name == "solver" && d.Code == diag.CertificateNotFound {
+					told = append(told, d.Text)
+				}
+			}
+			if c.lacks == "" && len(told) > 0 || c.lacks != "" && (len(told) != 1 || !strings.Contains(told[0], c.lacks)) {
+				t.Errorf("told %q, want %q", told, c.lacks)
+			}
+		})
+	}
+}

@@ -49,6 +49,26 @@ func (b *build) lackingOfRoutes(p *port, i int, hosts []string) (out uncovered) 
 	return out
 }
 
+// withoutOwned drops the hosts that an attached certificate of the stack covers, whichever member declares it: cert-manager's Ingress for a challenge
+// names the host of another one, whose Secret is imported.
+func (b *build) withoutOwned(c *gathered, hosts []string) []string {
+	if len(hosts) == 0 {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, own := range b.f.Own {
+		if own.Issued() && slices.Contains(c.arns, own.ARN) {
+			for _, name := range own.Names {
+				names[name] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool {
+		_, parent, _ := strings.Cut(h, ".")
+		return names[h] || names["*."+parent]
+	})
+}
+
 // servedHosts returns the hosts that a member serves on a port.
 func servedHosts(m *intent.Member, port int32, among []string) (out []string) {
 	for i := range m.Listeners {

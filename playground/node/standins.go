@@ -51,6 +51,7 @@ var builtIn = []StandIn{
 	}},
 	{"google-samples/hello-app", []StandInPort{{Port: 8080, PortFrom: "PORT", Serve: ServesText, Text: "Hello, world!\n"}}},
 	{"hashicorp/http-echo", []StandInPort{{Port: 5678, PortFrom: "-listen", Serve: ServesText, Text: "hello-world\n", TextFrom: "-text"}}},
+	{"cert-manager-acmesolver", []StandInPort{{Port: 8089, PortFrom: "--listen-port", Serve: ServesText, TextFrom: "--key"}}},
 	{"mccutchen/go-httpbin", []StandInPort{{Port: 8080, PortFrom: "PORT", Serve: ServesEcho}}},
 	{"kennethreitz/httpbin", []StandInPort{{Port: 80, Serve: ServesEcho}}},
 	{"traefik/whoami", []StandInPort{{Port: 80, PortFrom: "WHOAMI_PORT_NUMBER", Serve: ServesEcho}}},

@@ -71,6 +71,7 @@ func TestKnownImagesServeWhatTheirProgramsServe(t *testing.T) {
 		"one of several ports":         {container("kishorj/hello-multi:v1", nil), 333, "Hello World!"},
 		"arguments":                    {container("docker.io/hashicorp/http-echo:1.0", nil, "-listen=127.0.0.1:9000", "-text=hi there"), 9000, "hi there"},
 		"arguments of two words":       {container("hashicorp/http-echo@sha256:00", nil, "--text", "hi"), 5678, "hi"},
+		"the key of a challenge":       {container("quay.io/jetstack/cert-manager-acmesolver:v1.21.2", nil, "--listen-port=8089", "--domain=a.dev", "--token=t", "--key=t.print"), 8089, "t.print"},
 		"an echo":                      {container("registry:5000/nginx", nil), 80, `"host": "shop.example.com"`},
 	} {
 		if status, body := get(t, tc.container, nil, tc.port); status != http.StatusOK || !strings.Contains(body, tc.want) {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -68,18 +67,7 @@ func TestArgoRolloutsShiftsTrafficAndFindsItsWeightsInAWS(t *testing.T) {
 	longtest.Long(t, "it needs the programs of make companions")
 	c := cluster(t)
 	const ns = "rollouts"
-	module, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", "argorollouts"), "-m", "-f", "{{.Dir}}", "github.com/argoproj/argo-rollouts").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	definitions, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(module)), "manifests", "crds", "*-crd.yaml"))
-	if err != nil || len(definitions) == 0 {
-		t.Fatalf("definitions of Argo Rollouts: %v, %v", definitions, err)
-	}
-	for _, file := range definitions {
-		c.Kubectl(t, "apply", "--server-side", "-f", file)
-	}
-	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd", "rollouts.argoproj.io")
+	define(t, c, filepath.Join(sources(t, c, "argorollouts", "github.com/argoproj/argo-rollouts"), "manifests", "crds", "*-crd.yaml"), "rollouts.argoproj.io")
 	ports := freePorts(t, 2)
 	log := start(t, c, "rollouts-controller", "--namespaced", "--namespace="+ns, "--aws-verify-target-group", "--leader-elect=false", "--loglevel=debug", "--metricsPort="+ports[0], "--healthzPort="+ports[1])
 

@@ -1,20 +1,28 @@
 // Package companions runs other programs beside the controller, each as its own project publishes it: external-dns, which makes names of the addresses
-// in statuses, and Argo Rollouts, which shifts traffic by annotations of Ingresses. "make companions" builds and runs them; other runs of the tests skip
-// them, as they take many minutes to compile.
+// in statuses, Argo Rollouts, which shifts traffic by annotations of Ingresses, and cert-manager, which proves names by paths of Ingresses and Gateways.
+// "make companions" builds and runs them; other runs of the tests skip them, as they take many minutes to compile.
 package companions
 
 import (
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/k8s-lbc/lbc/playground/harness"
 	"github.com/k8s-lbc/lbc/playground/process"
+	"github.com/k8s-lbc/lbc/playground/sandbox"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) {
+	if sandbox.Inside() {
+		os.Exit(sandbox.Main())
+	}
+	harness.Main(m)
+}
 
 // directoryVariable names the directory of the programs.
 const directoryVariable = "LBC_COMPANIONS"
@@ -41,13 +49,36 @@ func start(t *testing.T, c *harness.Cluster, program string, args ...string) (lo
 	return log
 }
 
-// cluster skips a test that "make companions" does not run.
-func cluster(t *testing.T) *harness.Cluster {
+// cluster is the playground with flags of the controller. It skips a test that "make companions" does not run.
+func cluster(t *testing.T, flags ...string) *harness.Cluster {
 	t.Helper()
 	if os.Getenv(directoryVariable) == "" {
 		t.Skip("run \"make companions\"")
 	}
-	return harness.Start(t, harness.Options{})
+	return harness.Start(t, harness.Options{ExtraArgs: flags})
+}
+
+// sources is the directory of a companion's module, which has its definitions.
+func sources(t *testing.T, c *harness.Cluster, tool, module string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-C", filepath.Join(string(c.Repo), "hack", "tools", tool), "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// define applies the definitions of custom resources of the files, and waits until the API server has one of them.
+func define(t *testing.T, c *harness.Cluster, pattern, one string) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("definitions %s: %v, %v", pattern, files, err)
+	}
+	for _, file := range files {
+		c.Kubectl(t, "apply", "--server-side", "-f", file)
+	}
+	c.Kubectl(t, "wait", "--for=condition=Established", "--timeout="+harness.Timeout.String(), "crd", one)
 }
 
 // freePorts are ports of loopback that nothing listens on.
