@@ -47,9 +47,9 @@ func cluster(ctx context.Context, rc *rest.Config) (objects.Snapshot, client.Rea
 
 // shownBy is what a cluster holds of stacks, of which objs are the objects.
 func shownBy(k client.Reader, objs objects.Snapshot, c *config.Config) offline.Cluster {
-	last := &applied{kube: k, config: c}
+	last := &remembered{kube: k, config: c}
 	return offline.Cluster{
-		Applied:  last.of,
+		Memory:   last.of,
 		Bindings: func(key stack.Key) []awsop.Binding { return bindingobject.BindingsOf(objs, key) },
 		Recorded: func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 			m := &corev1.ConfigMap{}

@@ -194,3 +194,55 @@ func TestSimulatorRefusesWhatTheTableOfAttributesRefuses(t *testing.T) {
 		t.Errorf("%d values are taken, %d left out", taken, left)
 	}
 }
+
+// subnets are those of the examples, one in each of two zones.
+var subnets = []stack.SubnetMapping{{Subnet: "subnet-0a1de0000000000a1"}, {Subnet: "subnet-0a1de0000000000b1"}}
+
+// TestSimulatorRefusesEachExampleOfResources creates what the rows of target groups, load balancers, tags and listeners name, as the
+// controller does. The same without what the row refuses is admitted.
+func TestSimulatorRefusesEachExampleOfResources(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	good := stack.TargetGroup{Name: "good", TargetType: stack.TargetIP, Protocol: "HTTP", Port: 80, ProtocolVersion: "HTTP1"}
+	b.must(b.write(awsop.CreateTargetGroup{VPC: "vpc-0a1de000000000001", TargetGroup: good}))
+	for _, row := range constraint.TargetGroups {
+		for _, tg := range row.Refused {
+			b.refused(row.Name, tg, b.write(awsop.CreateTargetGroup{VPC: "vpc-0a1de000000000001", TargetGroup: tg}))
+		}
+	}
+	balancer := stack.LoadBalancer{Name: "good", Type: stack.Application, Scheme: stack.InternetFacing, IPAddressType: stack.IPv4, Subnets: subnets}
+	b.must(b.write(awsop.CreateLoadBalancer{LoadBalancer: balancer}))
+	for _, row := range constraint.LoadBalancers {
+		for _, lb := range row.Refused {
+			lb.Subnets = subnets
+			b.refused(row.Name, lb, b.write(awsop.CreateLoadBalancer{LoadBalancer: lb}))
+		}
+	}
+	for _, row := range constraint.Tags {
+		for _, tag := range row.Refused {
+			b.refused(row.Name, tag, b.write(awsop.AddTags{Resource: stack.Literal(stack.KindTargetGroup, b.target), Tags: map[string]string{tag.Key: tag.Value}}))
+		}
+	}
+	for _, row := range constraint.Forwardings {
+		for at, f := range row.Refused {
+			b.refused(row.Name, f, b.forwarding(fmt.Sprint("f", b.priority, "-", at), f))
+		}
+		b.priority++
+	}
+}
+
+// forwarding creates a target group, and a listener that forwards to it.
+func (b *bench) forwarding(name string, f constraint.Forwarding) error {
+	b.Helper()
+	tg := f.TargetGroup
+	in := &elbv2.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnum(tg.Protocol), Port: &tg.Port, TargetType: "ip", VpcId: aws.String("vpc-0a1de000000000001"), IpAddressType: types.TargetGroupIpAddressTypeEnum(tg.IPAddressType)}
+	if tg.ProtocolVersion != "" {
+		in.ProtocolVersion = &tg.ProtocolVersion
+	}
+	out, err := b.sim.Balancing.CreateTargetGroup(b.Context(), in)
+	b.must(err)
+	one := int32(1)
+	to := []stack.Action{{Type: stack.ActionForward, Forward: &stack.Forward{TargetGroups: []stack.WeightedTargetGroup{{TargetGroup: stack.Literal(stack.KindTargetGroup, aws.ToString(out.TargetGroups[0].TargetGroupArn)), Weight: &one}}}}}
+	l := stack.Listener{LoadBalancer: stack.Literal(stack.KindLoadBalancer, b.resources[constraint.Subject{Kind: constraint.LoadBalancer, Type: f.Type}]), Port: f.Port, Protocol: f.Protocol, DefaultActions: to}
+	return b.write(awsop.CreateListener{Listener: l})
+}

@@ -117,7 +117,7 @@ func stepsOf(l *lab, r *cluster) []string {
 			out = append(out, fmt.Sprintf("%s: %s %s %v", s.Key, plan.NameOf(step.Op), step.Resource, step.Why))
 		}
 		for _, d := range s.Diagnostics {
-			if d.Class != diag.Note {
+			if d.Class != diag.Note && d.Code != diag.InvalidListener { // which the conditions of the listener say as well
 				out = append(out, fmt.Sprintf("%s: %s", s.Key, d))
 			}
 		}

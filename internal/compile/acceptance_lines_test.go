@@ -240,7 +240,7 @@ func networkBehaviours() []behaviour {
 		{82, "a named target port is 1", one(nil, "a Prefix / named:80"), "", []string{"group shop/x-named:80 ip HTTP:1 "}, nil},
 		{83, "instances have no control port", one(notes{"target-type": "instance", "target-control-port.web.80": "3000"}, all), "", []string{"finding", "target control port"}, nil},
 		{84, "a check is / and 200", one(nil, all), "", []string{"check HTTP traffic-port / 200 15/5 2/2"}, nil},
-		{84, "a check of gRPC has its own path and code", one(notes{"backend-protocol-version": "GRPC"}, all), "", []string{"check HTTP traffic-port /AWS.ALB/healthcheck 12"}, nil},
+		{84, "a check of gRPC has its own path and code", one(notes{"backend-protocol-version": "GRPC", "certificate-arn": arn1}, all), "", []string{"check HTTP traffic-port /AWS.ALB/healthcheck 12"}, nil},
 		{84, "a check speaks what the targets speak", one(notes{"backend-protocol": "HTTPS"}, all), "", []string{"HTTPS:8080 HTTP1 control 0 check HTTPS traffic-port"}, []string{"finding"}},
 		{84, "a check speaks what it is told to", one(notes{"backend-protocol": "HTTPS", "healthcheck-protocol": "HTTP"}, all), "", []string{"HTTPS:8080 HTTP1 control 0 check HTTP traffic-port"}, []string{"finding"}},
 		{86, "a check's port that is nothing is refused", one(notes{"healthcheck-port": "nosuch"}, all), "", []string{"finding", "healthcheck-port"}, nil},

@@ -303,7 +303,7 @@ func (c *compiler) carry() *Memory {
 	}
 	return &Memory{
 		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
-		Certificates: c.before.Certificates,
+		Certificates: c.before.Certificates, Listeners: c.listenerVersions(),
 	}
 }
 
@@ -325,6 +325,9 @@ func (c *compiler) finish(b *build) Result {
 	if !c.keepsSettings {
 		r.Memory.Members, r.Memory.Effect = b.group.Seniority(c.e.Leaving...), b.group.NewEffect
 		r.Memory.Later = b.group.CountLater(r.Memory.Members)
+	}
+	if !b.keepsLost { // AWS has nothing of what is not known
+		r.Memory.Listeners = withoutLost(r.Memory.Listeners)
 	}
 	r.Memory.TargetGroups = b.formerOwners()
 	if b.lb.ARN != "" && !slices.Contains(r.Memory.Beside, b.lb.ARN) {

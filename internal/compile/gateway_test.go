@@ -194,7 +194,7 @@ func TestOfTwoTargetGroupsWithOneDeclaredNameTheFirstHasIt(t *testing.T) {
 	}
 	balancer := attachedRoute("c", 1, declare, func(m *intent.Member) {
 		g := m.Routes[0].Actions[0].Backends[0].TargetGroup
-		g.TargetType, g.Protocol, g.Balancer = stack.TargetALB, "TCP", "arn:alb"
+		g.TargetType, g.Protocol, g.ProtocolVersion, g.Balancer = stack.TargetALB, "TCP", "", "arn:alb"
 		m.Listeners, m.Routes = []intent.Listener{{Port: 80, Protocol: "TCP", Default: m.Routes[0].Actions}}, nil
 	})
 	f := account()

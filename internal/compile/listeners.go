@@ -28,6 +28,7 @@ func (b *build) buildListeners() {
 			wanted = append(wanted, portRules{p, all})
 		}
 	}
+	b.keepLost()
 	b.noteHidden(redirect)
 	b.fitCertificates()
 	b.fitRules(wanted)

@@ -43,6 +43,8 @@ type Memory struct {
 	Certificates []stack.BroughtCertificate
 	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole. The compiler does not use them.
 	Policies map[diag.Object]map[string]string
+	// Listeners are the last valid versions of listeners, as intent.LoadBalancer has them. The compiler does not use them.
+	Listeners map[diag.Object]map[string]string
 }
 
 // Any reports whether members are remembered. After a start without checkpoints none is.
@@ -89,15 +91,37 @@ type memoryText struct {
 	Applied      map[string]string       `json:"applied,omitzero"` // missing = not known
 	Placement    shard.Placement         `json:"placement,omitzero"`
 	Beside       []string                `json:"beside,omitempty"`
-	Policies     []policiesText          `json:"policies,omitempty"`
+	Policies     []namedTexts            `json:"policies,omitempty"`
+	Listeners    []namedTexts            `json:"listeners,omitempty"`
 
 	Certificates []stack.BroughtCertificate `json:"certificates,omitempty"`
 }
 
-// policiesText are the policies of one object.
-type policiesText struct {
+// namedTexts are the policies or listeners of one object.
+type namedTexts struct {
 	Object diag.Object       `json:"object"`
 	Values map[string]string `json:"values"`
+}
+
+// namedTextsOf are texts by object, sorted.
+func namedTextsOf(all map[diag.Object]map[string]string) (out []namedTexts) {
+	for o, values := range all {
+		out = append(out, namedTexts{o, values})
+	}
+	sorting.By(out, func(a, b namedTexts) int { return byObject(a.Object, b.Object) })
+	return out
+}
+
+// byObjects are texts by object; nil if there are none.
+func byObjects(all []namedTexts) map[diag.Object]map[string]string {
+	if len(all) == 0 {
+		return nil
+	}
+	out := make(map[diag.Object]map[string]string, len(all))
+	for _, one := range all {
+		out[one.Object] = one.Values
+	}
+	return out
 }
 
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
@@ -108,10 +132,7 @@ func (m *Memory) MarshalJSON() ([]byte, error) {
 		t.Good = append(t.Good, g)
 	}
 	sorting.By(t.Good, func(a, b intent.Member) int { return byObject(a.Object, b.Object) })
-	for o, values := range m.Policies {
-		t.Policies = append(t.Policies, policiesText{o, values})
-	}
-	sorting.By(t.Policies, func(a, b policiesText) int { return byObject(a.Object, b.Object) })
+	t.Policies, t.Listeners = namedTextsOf(m.Policies), namedTextsOf(m.Listeners)
 	text, err := json.Marshal(t)
 	if err != nil {
 		return nil, fmt.Errorf("writing the memory of a stack as JSON: %w", err)
@@ -133,11 +154,6 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}
-	for _, p := range t.Policies {
-		if m.Policies == nil {
-			m.Policies = map[diag.Object]map[string]string{}
-		}
-		m.Policies[p.Object] = p.Values
-	}
+	m.Policies, m.Listeners = byObjects(t.Policies), byObjects(t.Listeners)
 	return nil
 }

@@ -21,7 +21,11 @@ func setRefusedAside(lb *intent.LoadBalancer) {
 		return
 	}
 	cloned := false
+	redirected := slices.ContainsFunc(lb.Members, func(m intent.Member) bool { return m.Settings.SSLRedirectPort.Set }) // HTTP ports have no rules
 	for i := range lb.Members {
+		if !redirected {
+			lb.Members, cloned = unfitSetAside(lb, i, cloned)
+		}
 		if !slices.ContainsFunc(lb.Members[i].Routes, func(r intent.Route) bool { return quarantine.Refused(&r) != "" }) {
 			continue
 		}
@@ -30,6 +34,47 @@ func setRefusedAside(lb *intent.LoadBalancer) {
 		}
 		setRoutesAside(&lb.Members[i], stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse)
 	}
+}
+
+// unfitSetAside has the routes of a member not on ports whose protocol does not go with that of their targets: there, they are unserved.
+func unfitSetAside(lb *intent.LoadBalancer, i int, cloned bool) ([]intent.Member, bool) {
+	m := &lb.Members[i]
+	if !slices.ContainsFunc(m.Routes, func(r intent.Route) bool { ports, _ := quarantine.Unfit(m, &r); return len(ports) > 0 }) {
+		return lb.Members, cloned
+	}
+	members := lb.Members
+	if !cloned {
+		members = slices.Clone(members)
+	}
+	m = &members[i]
+	unserved := m.Unserved
+	var routes []intent.Route
+	m.Unserved, m.Reached = nil, slices.Clone(m.Reached)
+	for at := range m.Routes {
+		for len(unserved) > 0 && unserved[0].Before <= at {
+			unserved[0].Before = len(routes)
+			m.Unserved, unserved = append(m.Unserved, unserved[0]), unserved[1:]
+		}
+		r := m.Routes[at]
+		ports, problem := quarantine.Unfit(m, &r)
+		if len(ports) > 0 {
+			reached(m, &r)
+			u := intent.Unserved{Route: r, Before: len(routes), Path: r.Source.Place(), Text: problem, Remedy: "serve it at HTTPS ports only, or with protocol version HTTP1"}
+			u.Route.Actions, u.Route.Authentication, u.Route.Transforms = []intent.Action{{Type: stack.ActionFixedResponse, FixedResponse: stack.UnavailableOf(lb.Key.Owner)[0].FixedResponse}}, nil, nil
+			u.Route.Ports = ports
+			m.Unserved = append(m.Unserved, u)
+			r.Ports = quarantine.PortsWithout(m, &r, ports)
+		}
+		if len(ports) == 0 || len(r.Ports) > 0 {
+			routes = append(routes, r)
+		}
+	}
+	for _, u := range unserved {
+		u.Before = len(routes)
+		m.Unserved = append(m.Unserved, u)
+	}
+	m.Routes = routes
+	return members, true
 }
 
 // setRoutesAside moves the routes of a member that AWS refuses to the unserved ones, in their places.

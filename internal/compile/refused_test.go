@@ -121,3 +121,41 @@ func TestSubnetOfAZoneIsNotExchanged(t *testing.T) {
 		}
 	}
 }
+
+// TestProtocolVersionAtHTTPPortKeepsRule has an Ingress at an HTTP and an HTTPS port whose Service gets a protocol version that AWS has at
+// HTTPS ports only.
+func TestProtocolVersionAtHTTPPortKeepsRule(t *testing.T) {
+	t.Parallel()
+	of := func(version string) intent.LoadBalancer {
+		m := ingress("shop", "a", https(certificate1))
+		for i := range m.Routes {
+			g := m.Routes[i].Actions[0].Backends[0].TargetGroup
+			g.ProtocolVersion, g.HealthCheck.Matcher = version, ""
+		}
+		return loadBalancer(m)
+	}
+	at := func(r Result, port string) (out []string) {
+		for _, line := range table(mustBuild(t, r)) {
+			if strings.HasPrefix(line, port+" ") {
+				out = append(out, line)
+			}
+		}
+		return out
+	}
+	good := Compile(of("HTTP1"), account(), config(), nil)
+	for _, version := range []string{"HTTP2", "GRPC"} {
+		fresh := Compile(of(version), account(), config(), nil)
+		if got := at(fresh, "80"); len(got) != 1 || !strings.HasSuffix(got[0], "→ 503") {
+			t.Errorf("%s, new: %q", version, got)
+		}
+		edited := Compile(of(version), account(), config(), good.Memory)
+		again := Compile(of(version), account(), config(), edited.Memory)
+		for when, r := range map[string]Result{"edited": edited, "again": again} {
+			same(t, version+" at HTTP, "+when, at(r, "80"), at(good, "80"))
+			same(t, version+" at HTTPS, "+when, at(r, "443"), at(good, "443"))
+			if d := r.Diagnostics; len(d) != 1 || d[0].Code != diag.InvalidRule || !strings.Contains(d[0].Text, "protocol version "+version) || !strings.Contains(d[0].Text, "keeps serving") {
+				t.Errorf("%s, %s: %v", version, when, told(d))
+			}
+		}
+	}
+}

@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
@@ -81,25 +80,8 @@ func (b *build) externalTag(tags map[string]string) string {
 	return ""
 }
 
-// Limits of tags.
-const (
-	mostTags     = 50
-	longestKey   = 128
-	longestValue = 256
-)
-
-// tagProblem is why AWS takes a tag of no resource; empty if it does.
-func tagProblem(key, value string) string {
-	switch {
-	case strings.HasPrefix(strings.ToLower(key), "aws:"):
-		return fmt.Sprintf("tag key %s is reserved by AWS", key)
-	case utf8.RuneCountInString(key) > longestKey:
-		return fmt.Sprintf("tag key %s has more than %d characters", key, longestKey)
-	case utf8.RuneCountInString(value) > longestValue:
-		return fmt.Sprintf("the value of tag %s has more than %d characters", key, longestValue)
-	}
-	return ""
-}
+// mostTags is how many tags AWS admits of a resource.
+const mostTags = 50
 
 // checkTags reports keys that are managed externally, and tags that AWS takes of no resource, before it has refused some of several.
 func (b *build) checkTags() {
@@ -114,7 +96,7 @@ func (b *build) checkTags() {
 		var one intent.Field[string]
 		for _, key := range slices.Sorted(maps.Keys(tags)) {
 			one = tags[key]
-			if text := tagProblem(key, one.Value); text != "" {
+			if text := constraint.OfTag(constraint.Tag{Key: key, Value: one.Value}); text != "" {
 				bad(one, text, "remove or shorten it")
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -56,6 +57,11 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	out.Name, out.Declared = b.nameOf(i, tg, source)
 	if tg.IPv6 {
 		out.IPAddressType = stack.IPv6
+	}
+	if problem := constraint.OfTargetGroup(out); problem != "" {
+		b.fail(i, diag.New(b.members[i].Object, source.Path(), diag.InvalidRule, problem, "correct the value, or remove it").In(diag.Route))
+		b.targets[want.ID] = stack.Ref{}
+		return stack.Ref{}, false
 	}
 	fields := map[string]intent.Source{"Backend": source}
 	if out.Name == tg.Name {

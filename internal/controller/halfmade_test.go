@@ -12,22 +12,52 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/gate"
 )
 
+// TestTakenNameLeavesNoTargetGroup has a Service with the name of another Service's load balancer, and of one that is nobody's in the cluster.
+// Nothing else is made before the name is free, and everything then.
 func TestTakenNameLeavesNoTargetGroup(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("web", map[string]string{"load-balancer-name": "shop"}, "web"))
-	taken := l.foreign("shop")
-	l.pass(10*time.Minute, nil, implicit("web"))
-	if groups := l.sim.Resources().TargetGroups; len(groups) > 0 {
-		t.Errorf("a target group is left over: %+v", groups)
-	}
-	if told := strings.Join(l.events, "\n"); !strings.Contains(told, "[NameTaken]") {
-		t.Errorf("events:\n%s", told)
-	}
-	_, err := l.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &taken})
-	l.must(err)
-	l.pass(10*time.Minute, nil, implicit("web"))
-	if r := l.sim.Resources(); len(r.LoadBalancers) != 1 || len(r.TargetGroups) != 1 {
-		t.Errorf("%d load balancers, %d target groups", len(r.LoadBalancers), len(r.TargetGroups))
+	const name = "service.beta.kubernetes.io/aws-load-balancer-name"
+	for holder, c := range map[string]struct {
+		text       string
+		take, free func(*lab)
+	}{
+		"another Service": {"shared-edge belongs to Service shop/one", func(l *lab) {
+			one := crashBalancer("one")
+			one.Annotations[name] = "shared-edge"
+			one.Annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] = "internal"
+			l.create(one)
+			l.settle(serviceKey("one"))
+		}, func(l *lab) {
+			l.must(l.client.Delete(t.Context(), crashBalancer("one")))
+			l.settle(serviceKey("one"))
+		}},
+		"somebody else": {"shared-edge", func(l *lab) { l.foreign("shared-edge") }, func(l *lab) {
+			arn := l.sim.Resources().LoadBalancers[0].ARN
+			_, err := l.sim.Balancing.DeleteLoadBalancer(t.Context(), &elbv2.DeleteLoadBalancerInput{LoadBalancerArn: &arn})
+			l.must(err)
+		}},
+	} {
+		t.Run(holder, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, account.Profile{})
+			c.take(l)
+			mark := l.mark()
+			two := crashBalancer("two")
+			two.Annotations[name] = "shared-edge"
+			l.create(two)
+			l.pass(10*time.Minute, nil, serviceKey("two"))
+			if got := l.writes(mark); slices.Contains(got, "CreateTargetGroup") || !slices.Contains(got, "CreateLoadBalancer") {
+				t.Errorf("written: %v", got)
+			}
+			if !l.saw("Service shop/two", "[NameTaken]", c.text) || holder == "another Service" && l.saw("Service shop/two", "delete") {
+				t.Errorf("events:\n%s", strings.Join(l.events, "\n"))
+			}
+			c.free(l)
+			l.pass(10*time.Minute, nil, serviceKey("two"))
+			if r := l.sim.Resources(); len(r.LoadBalancers) != 1 || len(r.TargetGroups) != 1 {
+				t.Errorf("%d load balancers, %d target groups", len(r.LoadBalancers), len(r.TargetGroups))
+			}
+		})
 	}
 }
 

@@ -22,26 +22,6 @@ func (l *lab) saw(object string, texts ...string) bool {
 	})
 }
 
-func TestNameOfAnotherLoadBalancerMakesNoTargetGroup(t *testing.T) {
-	t.Parallel()
-	one, two := crashBalancer("one"), crashBalancer("two")
-	for _, s := range []*corev1.Service{one, two} {
-		s.Annotations["service.beta.kubernetes.io/aws-load-balancer-name"] = "shared-edge"
-	}
-	two.Annotations["service.beta.kubernetes.io/aws-load-balancer-scheme"] = "internal"
-	l := newLab(t, account.Profile{}, one)
-	l.settle(serviceKey("one"))
-	mark := l.mark()
-	l.create(two)
-	l.pass(2*time.Minute, nil, serviceKey("two"))
-	if got := l.writes(mark); slices.Contains(got, "CreateTargetGroup") || !slices.Contains(got, "CreateLoadBalancer") {
-		t.Errorf("written: %v", got)
-	}
-	if !l.saw("Service shop/two", "[NameTaken]", "shared-edge belongs to Service shop/one", "choose another name") || l.saw("Service shop/two", "delete") {
-		t.Errorf("events:\n%s", strings.Join(l.events, "\n"))
-	}
-}
-
 func TestNodeLabelsOfNoNodeAreTold(t *testing.T) {
 	t.Parallel()
 	svc := labService("web")

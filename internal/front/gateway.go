@@ -4,6 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/k8s-lbc/lbc/internal/compile"
 	"github.com/k8s-lbc/lbc/internal/front/gateway"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
 	"github.com/k8s-lbc/lbc/internal/kube/annotation"
@@ -91,4 +92,17 @@ func (f Gateway) exists(g *gatewayv1.Gateway, key stack.Key) bool {
 		return gateway.Finalized(g, f.Family)
 	}
 	return f.Exists(key)
+}
+
+// Recalling is a front end with what the compiler remembers of a stack: the last valid versions of its listeners.
+func Recalling(f Loader, before *compile.Memory) Loader {
+	g, is := f.(Gateway)
+	if !is || !before.Any() {
+		return f
+	}
+	g.Config.Last = gateway.Versions{}
+	if before.Listeners != nil {
+		g.Config.Last = before.Listeners
+	}
+	return g
 }

@@ -23,10 +23,14 @@ func (w Input) Unmet(found diag.List) []gateway.Unmet {
 	})
 }
 
-// causeOf is the text of a diagnostic without what becomes of a rule that cannot be served.
+// causeOf is the text of a diagnostic without what becomes of a rule or listener that cannot be served.
 func causeOf(d diag.Diagnostic) string {
-	if i := strings.LastIndex(d.Text, "; "); d.Code == diag.InvalidRule && i > 0 {
-		return d.Text[:i]
+	text := d.Text
+	if i := strings.LastIndex(text, "; "); (d.Code == diag.InvalidRule || d.Code == diag.InvalidListener) && i > 0 {
+		text = text[:i]
 	}
-	return d.Text
+	if _, cause, ok := strings.Cut(text, " is not valid: "); ok && d.Code == diag.InvalidListener {
+		text = cause
+	}
+	return text
 }

@@ -1,6 +1,8 @@
 package quarantine
 
 import (
+	"slices"
+
 	"github.com/k8s-lbc/lbc/internal/model/constraint"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -28,4 +30,38 @@ func Refused(r *intent.Route) string {
 		}
 	}
 	return constraint.OfActions(all, r.Transforms)
+}
+
+// Unfit are the ports of a route of a member whose listeners cannot forward to its targets, by the protocols of both, and why.
+func Unfit(m *intent.Member, r *intent.Route) (ports []int32, problem string) {
+	for i := range m.Listeners {
+		l := &m.Listeners[i]
+		if len(r.Ports) > 0 && !slices.Contains(r.Ports, l.Port) {
+			continue
+		}
+		for _, a := range r.Actions {
+			for _, b := range a.Backends {
+				if b.TargetGroup == nil || b.TargetGroup.Protocol == "" {
+					continue
+				}
+				text := constraint.OfForwarding(constraint.Forwarding{Type: stack.Application, Protocol: l.Protocol, Port: l.Port,
+					TargetGroup: stack.TargetGroup{Protocol: b.TargetGroup.Protocol, ProtocolVersion: b.TargetGroup.ProtocolVersion}})
+				if text != "" && !slices.Contains(ports, l.Port) {
+					ports, problem = append(ports, l.Port), text
+				}
+			}
+		}
+	}
+	return ports, problem
+}
+
+// PortsWithout are the ports of a route of a member but for some.
+func PortsWithout(m *intent.Member, r *intent.Route, without []int32) (out []int32) {
+	for i := range m.Listeners {
+		port := m.Listeners[i].Port
+		if (len(r.Ports) == 0 || slices.Contains(r.Ports, port)) && !slices.Contains(without, port) {
+			out = append(out, port)
+		}
+	}
+	return out
 }

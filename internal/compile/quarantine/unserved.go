@@ -136,9 +136,11 @@ func (r *restoring) lastOf(u *intent.Unserved) (out []intent.Route) {
 	take := func(fits func(g *intent.Route) bool) bool {
 		for i := range r.last.Routes {
 			g := &r.last.Routes[i]
-			if !r.used[i] && samePorts(g, &u.Route) && fits(g) && r.reaches(g) {
+			if !r.used[i] && hasPorts(g, &u.Route) && fits(g) && r.reaches(g) {
 				r.used[i] = true
-				out = append(out, r.current(g))
+				one := r.current(g)
+				one.Ports = u.Route.Ports
+				out = append(out, one)
 			}
 		}
 		return len(out) > 0
@@ -286,6 +288,11 @@ func (r *restoring) report(u *intent.Unserved, consequence string) {
 }
 
 func samePorts(a, b *intent.Route) bool { return slices.Equal(a.Ports, b.Ports) }
+
+// hasPorts reports whether a route was on all ports of another one.
+func hasPorts(g, of *intent.Route) bool {
+	return samePorts(g, of) || len(of.Ports) > 0 && (len(g.Ports) == 0 || !slices.ContainsFunc(of.Ports, func(p int32) bool { return !slices.Contains(g.Ports, p) }))
+}
 
 // conditionsKey is equal for conditions that match the same requests, whatever their order and that of their values.
 func conditionsKey(conditions []stack.Condition) string {

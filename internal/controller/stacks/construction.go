@@ -5,14 +5,13 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/front"
 	"github.com/k8s-lbc/lbc/internal/front/gateway/rule"
-	"github.com/k8s-lbc/lbc/internal/kube/objects"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 // constructed is the input of a Gateway in which no construction of rules is recorded: rules that are there stay as they are. loaded reports that
 // the input was loaded again, as the front end had derived another construction.
-func (s *Reconciler) constructed(ctx context.Context, view *objects.View, key stack.Key, w front.Input) (_ front.Input, loaded bool, err error) {
-	f, is := s.Front.(front.Gateway)
+func (p *pass) constructed(ctx context.Context) (_ front.Input, loaded bool, err error) {
+	s, key, w := p.reconciler, p.key, p.input
+	f, is := p.front.(front.Gateway)
 	derived, open := front.DerivedConstruction(w)
 	if !is || !open {
 		return w, false, nil
@@ -36,5 +35,5 @@ func (s *Reconciler) constructed(ctx context.Context, view *objects.View, key st
 	if !differs {
 		return w, false, nil
 	}
-	return f.BuildingAs(other).Load(view, key.ID), true, nil
+	return f.BuildingAs(other).Load(p.view, key.ID), true, nil
 }

@@ -31,9 +31,10 @@ type pass struct {
 
 	reader    *secret.PassReader
 	view      *objects.View
-	indexedAt uint64    // when the objects were read, for the index
-	outdated  bool      // objects changed while they were read
-	moveAt    time.Time // when hosts can move between the group's load balancers; zero = none wait for that
+	indexedAt uint64       // when the objects were read, for the index
+	outdated  bool         // objects changed while they were read
+	moveAt    time.Time    // when hosts can move between the group's load balancers; zero = none wait for that
+	front     front.Loader // with what is remembered of the stack
 	input     front.Input
 	unedited  bool          // the members are as they were in the last pass
 	marked    bool          // the members need no finalizer any more

@@ -27,7 +27,8 @@ func (p *pass) load(ctx context.Context) exit {
 	if s.Loading != nil {
 		s.Loading(key)
 	}
-	p.input = s.Front.Load(p.view, key.ID)
+	p.front = front.Recalling(s.Front, s.MemoryOf(key))
+	p.input = p.front.Load(p.view, key.ID)
 	trace.End(p.view.Err())
 	spent()
 	p.outdated = s.Index.Update(key, p.indexedAt, p.view.Reads())
@@ -122,7 +123,7 @@ func (p *pass) place(ctx context.Context) exit {
 // construct completes the input by how AWS's rules are constructed, by holds, and by whether users edited the members.
 func (p *pass) construct(ctx context.Context) exit {
 	s, key := p.reconciler, p.key
-	input, loaded, err := s.constructed(ctx, p.view, key, p.input)
+	input, loaded, err := p.constructed(ctx)
 	if p.input = input; err != nil {
 		return p.failedEarly(ctx, err)
 	}

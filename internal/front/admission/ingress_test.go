@@ -103,7 +103,7 @@ func TestIngressesAreRefusedForWhatTheyBringAndWarnedOfTheRest(t *testing.T) {
 
 		{name: "conditions that are no JSON", new: ing("alb", "conditions.web", "{"), check: checkConditions, says: "ignoring Ingress ns/web since invalid alb.ingress.kubernetes.io/conditions.web annotation: "},
 		{name: "conditions that lack their settings", new: ing("alb", "conditions.web", badConditions), check: checkConditions, says: "missing httpHeaderConfig"},
-		{name: "bad conditions of a Service that no path names", new: ing("alb", "conditions.other", badConditions)},
+		{name: "bad conditions of a Service that no path names", new: ing("alb", "conditions.other", badConditions), says: "no backend of the Ingress is other"},
 		{name: "bad conditions that were there", old: ing("alb", "conditions.web", badConditions), new: ing("alb", "conditions.web", badConditions, "scheme", "internal"), says: "missing httpHeaderConfig"},
 		{name: "a path to a resource", new: with(ing("alb"), func(i *networkingv1.Ingress) { i.Spec.Rules[0].HTTP.Paths[0].Backend.Service = nil }), says: `missing required "service" field`},
 

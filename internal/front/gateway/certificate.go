@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -33,21 +34,46 @@ func (t *translation) checkCertificates(ports []port, configured map[configv1.Pr
 		named = named && len(explicit(c)) > 0
 		for _, i := range p.listeners {
 			t.named[i] = named
-			if usable := t.checkRefs(i, named); !usable && !named && len(t.discoveredFirst(i)) == 0 {
+			usable, all := t.checkRefs(i, named)
+			if !all && !named {
+				usable = t.recallRefs(i) || usable
+			}
+			if !usable && !named && len(t.discoveredFirst(i)) == 0 {
 				t.unserved[i] = true
 			}
 		}
 	}
 }
 
+// recallRefs has a listener some of whose references cannot be used have those of its last valid version, too, and reports whether one of
+// these can be used.
+func (t *translation) recallRefs(i int) (usable bool) {
+	l := &t.listeners.All[i]
+	last, ok := t.config.Last.of(l.Parent, l.Name)
+	if !ok || last.TLS == nil || l.Declared != nil || equality.Semantic.DeepEqual(last.TLS.CertificateRefs, l.TLS.CertificateRefs) {
+		return false
+	}
+	declared, problem, with := *l, t.refs[i], *l.TLS
+	with.CertificateRefs = last.TLS.CertificateRefs
+	l.TLS = &with
+	if usable, _ = t.checkRefs(i, false); !usable {
+		l.TLS, t.refs[i] = declared.TLS, problem
+		return false
+	}
+	with.CertificateRefs = slices.Concat(declared.TLS.CertificateRefs, last.TLS.CertificateRefs)
+	l.Declared, t.refs[i] = &declared, problem
+	return true
+}
+
 // checkRefs reads the Secrets that a listener names, and keeps what is wrong in refs. usable is false if no reference can be used; one to a
-// Secret that is missing or invalid can, as the certificate that was imported from it before stays in use. With named, the certificates
-// of the configuration are used, and none is imported.
-func (t *translation) checkRefs(i int, named bool) (usable bool) {
+// Secret that is missing or invalid can, as the certificate that was imported from it before stays in use. all reports that each can. With
+// named, the certificates of the configuration are used, and none is imported.
+func (t *translation) checkRefs(i int, named bool) (usable, all bool) {
 	l := &t.listeners.All[i]
 	if l.TLS == nil || len(l.TLS.CertificateRefs) == 0 {
-		return true
+		return true, true
 	}
+	all = true
 	for n, ref := range l.TLS.CertificateRefs {
 		source := t.source(l, fmt.Sprintf("tls.certificateRefs[%d]", n))
 		c, problem := t.certificate(l, ref, source)
@@ -60,6 +86,7 @@ func (t *translation) checkRefs(i int, named bool) (usable bool) {
 			t.refs[i] = problem
 		}
 		if c == nil {
+			all = false
 			continue
 		}
 		usable = true
@@ -67,7 +94,7 @@ func (t *translation) checkRefs(i int, named bool) (usable bool) {
 			t.certificates = append(t.certificates, *c)
 		}
 	}
-	return usable
+	return usable, all
 }
 
 // foreign is why a listener may not have a certificate: load balancers would serve it for a hostname of others.

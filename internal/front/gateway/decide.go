@@ -44,6 +44,7 @@ type Decisions struct {
 	routes     []decidedRoute
 	insecure   bool           // clients whose certificates are not verified are let in
 	addresses  []string       // Elastic IP addresses that the Gateway asks for
+	lost       bool           // an invalid listener may have served in a version that is not known
 	idle       map[int32]bool // ports of a network load balancer on which no route has a backend, so that AWS is to have no listener there
 
 	construction rule.Construction
@@ -120,6 +121,9 @@ func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadB
 		d.idle = idle(t.byPort(true), out.Members)
 	}
 	d.refs, d.unserved, d.named, d.refused, d.addresses = t.refs, t.unserved, t.named, t.refused, own.Settings.Addresses.Value
+	versions := t.versions()
+	out.Listeners, out.ListenersLost, d.lost = versions, versions.lost(), versions.lost()
+	t.noteInvalid(d)
 	if l.Unknown != nil {
 		d.refused = l.Unknown
 	}

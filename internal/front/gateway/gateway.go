@@ -40,6 +40,8 @@ type Config struct {
 	IncludeDryRun bool
 	// Now is the clock for the validity of certificates in Secrets; nil = it is not checked.
 	Now func() time.Time `json:"-"`
+	// Last has the last valid versions of listeners; nil = none is known.
+	Last Versions `json:"-"`
 }
 
 // Names of controllers without a flag that sets another one.

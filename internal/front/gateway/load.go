@@ -89,7 +89,7 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 		}
 		return l
 	}
-	l.judge(v, cfg, family)
+	l.judge(v, cfg, l.incumbent(family))
 	switch decided := l.listeners.Family; {
 	case decided == l.Family:
 	case decided == attachment.Auto && ours: // no listener decides: what exists stays
@@ -113,6 +113,23 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 			Message: fmt.Sprintf("The %s load balancer that the Gateway had (finalizer %s) is deleted first.", other, Finalizer(other))}
 	}
 	return l
+}
+
+// incumbent is the family that the listeners of a Gateway are judged by. Where they decide, the family of the load balancer that the Gateway
+// has stays as long as it has listeners of it: an edit of one listener does not replace the load balancer of the others.
+func (l *Loaded) incumbent(family attachment.Family) attachment.Family {
+	has := l.Gateway.Finalizers
+	if family != attachment.Auto || slices.Contains(has, finalizerALB) == slices.Contains(has, finalizerNLB) {
+		return family
+	}
+	stays := attachment.Application
+	if slices.Contains(has, finalizerNLB) {
+		stays = attachment.Network
+	}
+	if slices.ContainsFunc(l.Gateway.Spec.Listeners, func(one gatewayv1.Listener) bool { return attachment.FamilyOf(one.Protocol) == stays }) {
+		return stays
+	}
+	return family
 }
 
 // Finalized reports whether a Gateway may have a load balancer of a family.
@@ -146,7 +163,7 @@ func (l *Loaded) judge(v *objects.View, cfg Config, family attachment.Family) {
 			return nil, false
 		}
 		return ns.Labels, true
-	})
+	}, cfg.Last.of)
 }
 
 // ref is the Gateway as others name it.

@@ -115,7 +115,7 @@ func (o *Overview) Unmet() (out []Unmet) {
 	for i := range o.Listeners {
 		l := &o.Listeners[i]
 		at := fmt.Sprintf("spec.listeners[%d]", l.Index)
-		add(l.Object, at, l.Problem)
+		add(l.Object, at, l.AsDeclared().Problem)
 		add(l.Object, at+".tls.certificateRefs", l.Refs)
 	}
 	for _, s := range o.Rejected {

@@ -156,11 +156,14 @@ func (d *Decisions) listenerConditions(i int, o Outcome, generation int64) []met
 	if d.refs != nil {
 		refs = d.refs[i]
 	}
-	out := conditions.Listener(l, refs, lb, generation)
+	out := conditions.Listener(l.AsDeclared(), refs, lb, generation)
+	if l.Declared != nil && l.Problem == nil {
+		conditions.LastServes(out)
+	}
 	if absent {
 		conditions.Idle(out)
 	}
-	if refs == nil || d.unserved[i] || l.Problem != nil || !d.named[i] {
+	if refs == nil || d.unserved[i] || l.AsDeclared().Problem != nil || !d.named[i] {
 		return out
 	}
 	for _, c := range conditions.Listener(l, nil, lb, generation) { // other certificates serve
@@ -181,7 +184,7 @@ func (d *Decisions) gatewayStatus(o Outcome) Change {
 		before := to.Status.DeepCopy()
 		all := make([]*attachment.Listener, 0, len(d.listeners.All))
 		for i := range d.listeners.All {
-			all = append(all, &d.listeners.All[i])
+			all = append(all, d.listeners.All[i].AsDeclared())
 		}
 		want := conditions.Gateway(all, d.refused, o.LoadBalancer, generation)
 		if o.Pending {
@@ -196,7 +199,7 @@ func (d *Decisions) gatewayStatus(o Outcome) Change {
 		to.Status.Listeners = nil
 		for _, i := range d.of(kindGateway, g.Namespace, g.Name) {
 			l := &d.listeners.All[i]
-			s := gatewayv1.ListenerStatus{Name: l.Name, SupportedKinds: l.SupportedKinds, AttachedRoutes: l.Routes}
+			s := gatewayv1.ListenerStatus{Name: l.Name, SupportedKinds: l.AsDeclared().SupportedKinds, AttachedRoutes: l.Routes}
 			var have []metav1.Condition
 			if at := slices.IndexFunc(before.Listeners, func(o gatewayv1.ListenerStatus) bool { return o.Name == l.Name }); at >= 0 {
 				have = before.Listeners[at].Conditions
@@ -250,7 +253,8 @@ func (d *Decisions) attachedSets() int32 {
 
 // judged is a listener of a ListenerSet, which is not valid either if none of its certificates can be used.
 func (d *Decisions) judged(i int) *attachment.Listener {
-	l := d.listeners.All[i]
+	l := *d.listeners.All[i].AsDeclared()
+	l.Routes = d.listeners.All[i].Routes
 	if l.Problem == nil && d.unserved[i] {
 		l.Problem = d.refs[i]
 	}

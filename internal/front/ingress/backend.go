@@ -115,6 +115,8 @@ func (t *translation) newTargetGroup(id string, svc *corev1.Service, written, at
 			return nil
 		}
 		g.NodeLabels = read.Labels(annotation.TargetNodeLabels).Value
+	} else {
+		read.Ignored(annotation.TargetNodeLabels, fmt.Sprintf("annotation %s has no effect on ip targets", annotation.TargetNodeLabels), "remove it, or use instance targets")
 	}
 	k := annotation.TargetControlPort.For(svc.Name + "." + written)
 	if control := read.Int32(k); control.Set {

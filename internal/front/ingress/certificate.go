@@ -31,6 +31,10 @@ type certificates struct {
 func (t *translation) certificates(spec v1beta1.IngressClassParamsSpec) certificates {
 	c := certificates{arns: t.listOf(spec.CertificateArn, "spec.certificateArn", annotation.CertificateARN)}
 	wanted, importing := t.requested(), t.imports(spec)
+	if !wanted || c.arns.Set {
+		t.read.Ignored(annotation.CertificateAuthority, fmt.Sprintf("annotation %s has no effect: no certificate is requested", annotation.CertificateAuthority),
+			fmt.Sprintf("set %s to true, or remove this annotation", annotation.CreateCertificate))
+	}
 	switch {
 	case c.arns.Set:
 		c.secure = true

@@ -13,23 +13,37 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// noteUnused notes malformed actions that no backend names. They have no effect until a backend names them.
+// noteUnused notes annotations about actions and Services that no backend names. They have no effect until a backend names them.
 func (t *translation) noteUnused() {
-	prefix := string(annotation.Actions.For(""))
 	used := map[string]bool{}
 	for _, b := range backendsOf(t.ingress) {
-		used[b] = true
+		used[b.Name] = true
+		used[b.Name+"."+b.Port.Name], used[fmt.Sprint(b.Name, ".", b.Port.Number)] = true, true
 	}
 	for _, key := range slices.Sorted(maps.Keys(t.ingress.Annotations)) {
-		name, ok := strings.CutPrefix(key, prefix)
-		if !ok || used[name] {
-			continue
-		}
-		if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); err != nil {
-			text, remedy := unusedAction(name, t.ingress.Annotations[key], err)
+		for _, family := range []annotation.Key{annotation.Actions, annotation.Conditions, annotation.Transforms, annotation.TargetControlPort} {
+			name, ok := strings.CutPrefix(key, string(family.For("")))
+			if !ok || name == "" || used[name] || family == annotation.TargetControlPort && t.namesPort(name) {
+				continue
+			}
+			text, remedy := fmt.Sprintf("annotation %s has no effect: no backend of the Ingress is %s", key, name), "name a backend, or remove the annotation"
+			if err := json.Unmarshal([]byte(t.ingress.Annotations[key]), &annotation.Action{}); family == annotation.Actions && err != nil {
+				text, remedy = unusedAction(name, t.ingress.Annotations[key], err)
+			}
 			t.findings.Add(diag.New(Object(t.ingress), annotation.Key(key).Path(), diag.IgnoredSetting, text, remedy).In(diag.Route))
 		}
 	}
+}
+
+// namesPort reports whether an action forwards to SERVICE.PORT, or may do so.
+func (t *translation) namesPort(name string) bool {
+	service, port, _ := strings.Cut(name, ".")
+	for key, value := range t.ingress.Annotations {
+		if strings.HasPrefix(key, string(annotation.Actions.For(""))) && strings.Contains(value, service) && strings.Contains(value, port) {
+			return true
+		}
+	}
+	return false
 }
 
 // unusedAction says why an action that no backend names has no effect. Its name may be that of the annotation that was meant.
@@ -46,12 +60,12 @@ func unusedAction(name, value string, err error) (text, remedy string) {
 	return text, fmt.Sprintf("did you mean %s: %q? Else correct it, or remove it", meant, value)
 }
 
-// backendsOf are the names of the Services, and of annotated actions, that are backends of an Ingress.
-func backendsOf(ing *networkingv1.Ingress) []string {
-	var out []string
+// backendsOf are the Services, and the annotated actions, that are backends of an Ingress.
+func backendsOf(ing *networkingv1.Ingress) []networkingv1.IngressServiceBackend {
+	var out []networkingv1.IngressServiceBackend
 	add := func(b *networkingv1.IngressBackend) {
 		if b != nil && b.Service != nil {
-			out = append(out, b.Service.Name)
+			out = append(out, *b.Service)
 		}
 	}
 	add(ing.Spec.DefaultBackend)

@@ -10,7 +10,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-func TestAMalformedActionThatNoBackendNamesIsNoted(t *testing.T) {
+func TestActionThatNoBackendNamesIsNoted(t *testing.T) {
 	t.Parallel()
 	key := func(name string) string { return string(annotation.Actions.For(name)) }
 	ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: map[string]string{
@@ -20,7 +20,7 @@ func TestAMalformedActionThatNoBackendNamesIsNoted(t *testing.T) {
 	tr := &translation{ingress: ing, findings: f}
 	tr.noteUnused()
 	found := f.List()
-	if len(found) != 1 || found[0].Path != annotation.Key(key("unused")).Path() || found[0].Class != diag.Note {
+	if len(found) != 2 || found[0].Path != annotation.Key(key("spare")).Path() || found[1].Path != annotation.Key(key("unused")).Path() || found[1].Class != diag.Note {
 		t.Errorf("found %v", found)
 	}
 }

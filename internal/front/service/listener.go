@@ -215,6 +215,10 @@ func (t *translation) merged() []listener {
 			first.transports = append(first.transports, transport)
 		}
 	}
+	if merge && len(out) == len(t.service.Spec.Ports) {
+		t.read.Ignored(annotation.ServiceTCPUDPListener, fmt.Sprintf("annotation %s has no effect: no number has a port of TCP and one of UDP", annotation.ServiceTCPUDPListener),
+			"give both ports the same number, or remove the annotation")
+	}
 	return out
 }
 

@@ -43,8 +43,17 @@ type Cluster struct {
 	// Recorded are the keys of the targets that the cluster registered through a binding of a target group that clusters share. Where it is nil,
 	// which of them are other clusters' is not known, and none counts as theirs.
 	Recorded func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error)
-	// Applied are the fields that the controller applied last to a stack; nil = they are not known of any.
-	Applied func(ctx context.Context, key stack.Key) (fields policy.Fields, known bool)
+	// Memory is what the controller remembers of a stack; nil = it is not known, of the stack or of any. A plan with it is the controller's next
+	// one: last valid versions serve, and settings in effect stay in effect.
+	Memory func(ctx context.Context, key stack.Key) *compile.Memory
+}
+
+// memory is what the controller remembers of a stack; nil = it is not known.
+func (c Cluster) memory(ctx context.Context, key stack.Key) *compile.Memory {
+	if c.Memory == nil {
+		return nil
+	}
+	return c.Memory(ctx, key)
 }
 
 // Result is the plan of one stack.
@@ -129,7 +138,7 @@ func (s *planning) plan(ctx context.Context, key stack.Key) (result Result, exis
 	if _, n := naming.ShardOf(key.ID); n > 0 && w.Nothing() {
 		return Result{}, false, nil
 	}
-	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w, nil)
+	compiled, _, err := front.Compiler{Facts: s.Account, Config: s.compile}.Compile(ctx, key, w, s.Cluster.memory(ctx, key))
 	if err != nil {
 		return Result{}, false, fmt.Errorf("%s: %w", key, err)
 	}
@@ -192,10 +201,8 @@ func withhold(ctx context.Context, r compile.Result, o awsop.Observed, c *config
 	if by.Corrects() || len(o.LoadBalancers) == 0 {
 		return policy.Withhold(by, wanted, policy.Fields{}, o), false
 	}
-	if in.Applied != nil {
-		if applied, known := in.Applied(ctx, r.Stack.Key); known {
-			return policy.Withhold(by, wanted, applied, o), false
-		}
+	if before := in.memory(ctx, r.Stack.Key); before != nil {
+		return policy.Withhold(by, wanted, before.Applied, o), false
 	}
 	return policy.Withhold(by, wanted, wanted, o), true
 }
@@ -210,7 +217,7 @@ func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (fro
 	}
 	group := front.ShardKey(key, 0)
 	if _, placed := s.placements[group]; !placed {
-		p, err := front.Shards{Facts: s.Account, Compile: s.compile, Memory: func(stack.Key) *compile.Memory { return nil }}.Place(ctx, key, w, nil, false)
+		p, err := front.Shards{Facts: s.Account, Compile: s.compile, Memory: func(k stack.Key) *compile.Memory { return s.Cluster.memory(ctx, k) }}.Place(ctx, key, w, nil, false)
 		if err != nil {
 			return w, err
 		}
@@ -221,8 +228,9 @@ func (s *planning) place(ctx context.Context, key stack.Key, w front.Input) (fro
 
 // load loads the input of a stack. The rules of a Gateway that records no construction are built like those that AWS holds, as in the controller.
 func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error) {
-	f := s.loaders[key.Owner]
-	w := f.Load(s.view, key.ID).Governed(key, nil)
+	ofGroup := s.Cluster.memory(ctx, front.ShardKey(key, 0))
+	f := front.Recalling(s.loaders[key.Owner], s.Cluster.memory(ctx, key))
+	w := f.Load(s.view, key.ID).Governed(key, ofGroup)
 	g, is := f.(front.Gateway)
 	derived, open := front.DerivedConstruction(w)
 	if !is || !open {
@@ -233,7 +241,7 @@ func (s *planning) load(ctx context.Context, key stack.Key) (front.Input, error)
 		return w, fmt.Errorf("%s: reading the rules in AWS: %w", key, err)
 	}
 	if other, differs := front.OtherConstruction(key, o, &s.compile, derived); differs {
-		w = g.BuildingAs(other).Load(s.view, key.ID).Governed(key, nil)
+		w = g.BuildingAs(other).Load(s.view, key.ID).Governed(key, ofGroup)
 	}
 	return w, nil
 }

@@ -27,6 +27,10 @@ func TestEachRowRefusesItsExamples(t *testing.T) {
 	examples(t, Conditions)
 	examples(t, Actions)
 	examples(t, Transforms)
+	examples(t, Tags)
+	examples(t, TargetGroups)
+	examples(t, LoadBalancers)
+	examples(t, Forwardings)
 	for _, a := range Attributes {
 		if len(a.Refused) == 0 || a.Of == "" {
 			t.Errorf("%s has no example", a.Key)
@@ -89,6 +93,37 @@ func TestCoverHoldsForTheRequestsOfRefusedConditions(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, c.want) || ok && OfConditions(got) != "" {
 			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestUsualSettingsAreAdmitted has combinations that look alike and that AWS admits.
+func TestUsualSettingsAreAdmitted(t *testing.T) {
+	t.Parallel()
+	for _, tg := range []stack.TargetGroup{
+		group(http, func(*stack.TargetGroup) {}), group(udp, func(tg *stack.TargetGroup) { tg.HealthCheck.IntervalSeconds = 10 }), group(tls, func(*stack.TargetGroup) {}),
+		group(https, func(tg *stack.TargetGroup) { tg.ProtocolVersion, tg.HealthCheck.Matcher = grpc, "0-99" }),
+		group(tcp, func(tg *stack.TargetGroup) {
+			tg.HealthCheck = stack.HealthCheck{Protocol: http, Path: "/", Matcher: "200-599", IntervalSeconds: 6}
+		}),
+		group(http, func(tg *stack.TargetGroup) {
+			tg.HealthCheck.IntervalSeconds, tg.HealthCheck.TimeoutSeconds, tg.Tags = 5, 4, map[string]string{"Größe/a": "b c=d@e"}
+		}),
+	} {
+		if text := OfTargetGroup(tg); text != "" {
+			t.Errorf("%+v: %s", tg, text)
+		}
+	}
+	for _, lb := range []stack.LoadBalancer{
+		balancer(stack.Application, func(lb *stack.LoadBalancer) { lb.IPAddressType = stack.DualstackWithoutIPv4 }), balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.IPAddressType, lb.NetworkSourceNAT = stack.Dualstack, "on" }),
+	} {
+		if text := OfLoadBalancer(lb); text != "" {
+			t.Errorf("%+v: %s", lb, text)
+		}
+	}
+	for _, f := range []Forwarding{forwarding(stack.Network, tcp, 80, tcpUDP, asItIs), forwarding(stack.Network, tls, 443, tcp, asItIs), forwarding(stack.Application, https, 443, http, func(f *Forwarding) { f.TargetGroup.ProtocolVersion = grpc })} {
+		if text := OfForwarding(f); text != "" {
+			t.Errorf("%+v: %s", f, text)
 		}
 	}
 }

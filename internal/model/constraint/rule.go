@@ -1,4 +1,4 @@
-// Package constraint is what AWS is certain to refuse of rules and attributes, whatever the account holds: one table a field, with values that are
+// Package constraint is what AWS is certain to refuse, whatever the account holds: one table a field or combination, with values that are
 // refused as examples. The compiler leaves out what it finds, so that the command line and the controller agree. The simulator judges by itself;
 // hack/constraints sends each example to it. It imports stack only.
 package constraint

@@ -60,6 +60,7 @@ const (
 	InvalidRule            Code = "InvalidRule"
 	OverlappingRule        Code = "OverlappingRule"
 	HiddenRule             Code = "HiddenRule"
+	InvalidListener        Code = "InvalidListener"
 	HostnameTaken          Code = "HostnameTaken"
 	ServiceNotFound        Code = "ServiceNotFound"
 	BackendLeftOut         Code = "BackendLeftOut"
@@ -200,6 +201,7 @@ var table = map[Code]Info{
 	InvalidRule:            {Invalid, FailedBuildModel, "a rule of the Ingress cannot be expressed as a listener rule"},
 	OverlappingRule:        {Note, NoteReason, "a rule matches requests of another namespace's rule in the group, and only one of the two answers them: the Ingress that joined earlier, or the one with the lower group.order; or a more specific listener of another namespace takes requests of a route"},
 	HiddenRule:             {Note, NoteReason, "no request reaches a rule, because an earlier rule or ssl-redirect answers all of its requests, or because it redirects to itself"},
+	InvalidListener:        {Invalid, FailedBuildModel, "a listener of a Gateway or ListenerSet is not valid; its last valid version keeps serving, if there is one"},
 	HostnameTaken:          {Conflict, FailedBuildModel, "a ListenerSet or its route has a hostname that a route of another namespace serves at the Gateway or an older ListenerSet; requests for it stay with that route"},
 	ServiceNotFound:        {NotFound, FailedBuildModel, "a Service that an action names does not exist"},
 	BackendLeftOut:         {Note, NoteReason, "one of several Services that an action of a listener names does not exist: the other target groups get its share"},

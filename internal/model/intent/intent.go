@@ -140,6 +140,11 @@ type LoadBalancer struct {
 	Leaving  []diag.Object `json:"-"`
 	// Policies are the last valid values of the annotations of members that decide about the load balancer as a whole; nil = not known.
 	Policies map[diag.Object]map[string]string `json:"-"`
+	// Listeners are the last valid versions of the listeners of objects, by object and name, as the front end writes them; nil = the front end has
+	// none. An empty text stands for one that is not known. The compiler passes them on.
+	Listeners map[diag.Object]map[string]string `json:"-"`
+	// ListenersLost reports that one of them is not known: ports that AWS has and no member declares may be its.
+	ListenersLost bool `json:"-"`
 	// References are what decides which target groups of other objects the members may name; nil = no member names one.
 	References *References `json:",omitempty"`
 	// Unseen reports that objects outside Members may be part of the load balancer; nil = Members is complete.

@@ -20,7 +20,11 @@ func (d *differ) addOns(r stack.Ref, have *awsop.LoadBalancer, w stack.LoadBalan
 		was = *have
 	}
 	add := func(on awsop.AddOn, op awsop.Operation, why string) *plan.Step {
-		s := d.step(a, r, plan.Cosmetic, op, why)
+		lane := plan.Cosmetic
+		if awsop.Protects(op) { // traffic goes on without it, unprotected
+			lane = plan.Normal
+		}
+		s := d.step(a, r, lane, op, why)
 		s.Guard = d.unavailable(on, was.Unread)
 		return s
 	}

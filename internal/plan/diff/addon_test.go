@@ -39,7 +39,11 @@ func TestNewLoadBalancerIsOpenedWithItsProtection(t *testing.T) {
 			continue
 		}
 		addOns[s.ID] = true
-		if s.Lane != plan.Cosmetic || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
+		lane := plan.Cosmetic
+		if awsop.Protects(s.Op) { // a listener waits for it
+			lane = plan.Vital
+		}
+		if s.Lane != lane || !slices.Contains(s.Needs, "CreateLoadBalancer LoadBalancer") {
 			t.Errorf("%s: lane %s, needs %v", s.ID, s.Lane, s.Needs)
 		}
 	}

@@ -88,7 +88,7 @@ func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Option
 	}
 	waiting := d.waitingFor(keep.Resources)
 	d.keepResources(slices.Concat(keep.Resources, waiting))
-	d.keepOpen(waiting)
+	d.keepOpen(slices.Concat(waiting, d.undeclared(keep.Resources)))
 	d.matchLoadBalancers()
 	d.forwards.Uses = transition.Uses(&obs, d.leavesNetwork())
 	d.relieve()

@@ -182,6 +182,19 @@ func (d *differ) waitingFor(kept []stack.Ref) (out []stack.Ref) {
 	return out
 }
 
+// undeclared are the observed listeners that are kept and on whose ports the stack admits nobody, as no object declares them now.
+func (d *differ) undeclared(kept []stack.Ref) (out []stack.Ref) {
+	admitted := func(port int32) bool {
+		return slices.ContainsFunc(d.want.SecurityGroups, func(g stack.SecurityGroup) bool { return len(onPorts(g.Ingress, []int32{port})) > 0 })
+	}
+	for _, l := range d.obs.Listeners {
+		if slices.Contains(kept, listenerRef(l.ID)) && !admitted(l.Port) {
+			out = append(out, stack.Literal(stack.KindListener, l.ARN))
+		}
+	}
+	return out
+}
+
 // keepOpen has managed security groups admit what they admit on the ports of listeners that stay and are not wanted.
 func (d *differ) keepOpen(listeners []stack.Ref) {
 	var ports []int32

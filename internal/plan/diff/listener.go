@@ -78,6 +78,7 @@ func (d *differ) openProtected(balancer string, listener plan.StepID) {
 	for _, s := range d.steps {
 		if s.Resource == loadBalancerRef(balancer) && awsop.Protects(s.Op) {
 			d.steps[at].Need(s.ID)
+			s.Lane = d.steps[at].Lane
 		}
 	}
 }

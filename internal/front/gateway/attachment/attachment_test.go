@@ -76,7 +76,7 @@ func TestListenersAreValidatedInTheOrderOfTheContract(t *testing.T) {
 		{"only TCPRoutes where TLS passes through", Network, "{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}]}}", "a: valid"},
 		{"one mode of TLS", Network, "{name: a, port: 443, protocol: TLS, hostname: a.com, tls: {mode: Passthrough}}, {name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Passthrough}}", "a: valid, b: valid"},
 	} {
-		if got := Judge(gateway(t, c.listeners), nil, c.family, noNamespaces).text(); got != c.want {
+		if got := Judge(gateway(t, c.listeners), nil, c.family, noNamespaces, nil).text(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -104,7 +104,7 @@ func TestSupportedKindsAreThoseAskedForThatTheListenerCanHave(t *testing.T) {
 		{Network, "protocol: TLS, tls: {mode: Passthrough}, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TLSRoute"},
 		{Network, "protocol: TLS, allowedRoutes: {kinds: [{kind: TCPRoute}, {kind: TLSRoute}]}", "TCPRoute TLSRoute"},
 	} {
-		ls := Judge(gateway(t, "{name: a, port: 80, "+c.listener+"}"), nil, c.family, noNamespaces)
+		ls := Judge(gateway(t, "{name: a, port: 80, "+c.listener+"}"), nil, c.family, noNamespaces, nil)
 		var got []string
 		for _, k := range ls.All[0].SupportedKinds {
 			got = append(got, string(k.Kind))
@@ -155,7 +155,7 @@ func TestListenerSetsAreAdmittedByTheirGatewayAndTheOlderOneWinsAConflict(t *tes
 		}
 		for range 5 {
 			rand.Shuffle(len(sets), func(i, j int) { sets[i], sets[j] = sets[j], sets[i] })
-			ls := Judge(g, sets, Application, teams)
+			ls := Judge(g, sets, Application, teams, nil)
 			var rejected []string
 			for _, s := range ls.Rejected {
 				rejected = append(rejected, s.Namespace+"/"+s.Name)
@@ -174,7 +174,7 @@ func TestTheModeOfAPortIsThatOfTheGatewayWhateverAListenerSetMixes(t *testing.T)
 	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: Same}}}").AllowedListeners
 	sets := []*gatewayv1.ListenerSet{set(t, "infra", "s", time.Hour,
 		"{name: b, port: 443, protocol: TLS, hostname: b.com, tls: {mode: Terminate}}, {name: c, port: 443, protocol: TLS, hostname: c.com, tls: {mode: Passthrough}}")}
-	if got, want := Judge(g, sets, Network, noNamespaces).text(), "own: valid, b: ProtocolConflict, c: valid"; got != want {
+	if got, want := Judge(g, sets, Network, noNamespaces, nil).text(), "own: valid, b: ProtocolConflict, c: valid"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
@@ -236,7 +236,7 @@ func TestRoutesAttachToTheListenersThatTheyNameAndThatAdmitThem(t *testing.T) {
 		if r.Namespace == "" {
 			r.Namespace = "shop"
 		}
-		if got := attach(Judge(gateway(t, listeners), nil, Application, teams), *r); got != c.want {
+		if got := attach(Judge(gateway(t, listeners), nil, Application, teams, nil), *r); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -246,7 +246,7 @@ func TestRoutesOfAGatewayDoNotAttachToItsListenerSets(t *testing.T) {
 	t.Parallel()
 	g := gateway(t, "{name: own, port: 80, protocol: HTTP, allowedRoutes: {namespaces: {from: All}}}")
 	g.Spec.AllowedListeners = read[gatewayv1.GatewaySpec](t, "{allowedListeners: {namespaces: {from: All}}}").AllowedListeners
-	ls := Judge(g, []*gatewayv1.ListenerSet{set(t, "shop", "more", 0, "{name: more, port: 81, protocol: HTTP}")}, Application, noNamespaces)
+	ls := Judge(g, []*gatewayv1.ListenerSet{set(t, "shop", "more", 0, "{name: more, port: 81, protocol: HTTP}")}, Application, noNamespaces, nil)
 	listenerSet := gatewayv1.Kind("ListenerSet")
 	of := func(refs ...gatewayv1.ParentReference) string {
 		return attach(ls, Route{Kind: "HTTPRoute", Namespace: "shop", Name: "r", Parents: refs})
@@ -263,7 +263,7 @@ func TestRoutesOfAGatewayDoNotAttachToItsListenerSets(t *testing.T) {
 
 func TestARouteCountsOnceAtAListener(t *testing.T) {
 	t.Parallel()
-	ls := Judge(gateway(t, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}"), nil, Application, noNamespaces)
+	ls := Judge(gateway(t, "{name: a, port: 80, protocol: HTTP}, {name: b, port: 80, protocol: HTTP}"), nil, Application, noNamespaces, nil)
 	a := gatewayv1.SectionName("a")
 	ls.Attach(Route{Kind: "HTTPRoute", Namespace: "infra", Parents: []gatewayv1.ParentReference{{Name: "gw", SectionName: &a}, {Name: "gw"}}})
 	ls.Attach(Route{Kind: "HTTPRoute", Namespace: "infra", Parents: []gatewayv1.ParentReference{{Name: "gw"}}})

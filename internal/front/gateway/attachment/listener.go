@@ -67,6 +67,9 @@ type Listener struct {
 
 	SupportedKinds []gatewayv1.RouteGroupKind
 	Problem        *Problem // nil = valid
+	// Declared is the listener as it is declared, with what is wrong with it. Its last valid version, which this is, serves instead. Nil = this
+	// is the listener as it is declared.
+	Declared *Listener
 	// Routes is the number of routes that are attached, also if the listener is not valid.
 	Routes int32
 	// Lost are texts that say which hostnames of a valid listener others have (Contest).
@@ -106,8 +109,10 @@ type Listeners struct {
 }
 
 // Judge decides which listeners are valid. Sets are ListenerSets in any order; those of other Gateways are left out.
-// Of listeners that conflict, the Gateway's come first, then those of older ListenerSets: the first one stays valid.
-func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Family, namespaces Namespaces) *Listeners {
+// Of listeners that conflict, the Gateway's come first, then those of older ListenerSets: the first one stays valid. Of listeners of one
+// parent, those come first that were valid on the same port before, as far as last knows. Where a listener is not valid, its last valid
+// version serves, if it is known and does not conflict.
+func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Family, namespaces Namespaces, last Last) *Listeners {
 	own := Parent{"Gateway", gateway.Namespace, gateway.Name}
 	ls := &Listeners{Family: family, parents: []Parent{own}, namespaces: namespaces}
 	for i, l := range gateway.Spec.Listeners {
@@ -139,9 +144,11 @@ func Judge(gateway *gatewayv1.Gateway, sets []*gatewayv1.ListenerSet, family Fam
 		}
 	}
 	taken, mixed := ports{}, ls.mixed()
-	for i := range ls.All {
-		ls.All[i].judge(ls.Family, taken, mixed[parentPort{ls.All[i].Parent, ls.All[i].Port}])
+	for _, i := range ls.order(last) {
+		l := &ls.All[i]
+		l.judge(ls.Family, taken, mixed[parentPort{l.Parent, l.Port}] && !last.has(l))
 	}
+	ls.restore(last)
 	return ls
 }
 

@@ -119,6 +119,20 @@ func Listener(l *attachment.Listener, refs *attachment.Problem, lb LoadBalancer,
 	return b.all
 }
 
+// LastServes adds to the conditions of a listener that are not met that its last valid version serves.
+func LastServes(listener []metav1.Condition) {
+	for i := range listener {
+		c := &listener[i]
+		bad := metav1.ConditionFalse
+		if c.Type == string(gatewayv1.ListenerConditionConflicted) {
+			bad = metav1.ConditionTrue
+		}
+		if c.Status == bad {
+			c.Message = strings.TrimSuffix(c.Message, ".") + ". The last valid version of the listener keeps serving."
+		}
+	}
+}
+
 // Idle words that a listener is programmed although AWS has none: no route gives it a backend.
 func Idle(listener []metav1.Condition) {
 	for i := range listener {

@@ -12,36 +12,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
-	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
-// applied reads from the checkpoint of a cluster's controller which fields of stacks it applied last.
-type applied struct {
+// remembered reads from the checkpoint of a cluster's controller what it remembers of stacks.
+type remembered struct {
 	kube    client.Reader
 	config  *config.Config
 	read    bool
 	entries map[string]json.RawMessage // by stack
 }
 
-// of are the fields that were applied last to a stack, none if no drift policy withheld anything yet: the controller carries a new policy's first plan out
-// whole. Without a checkpoint that can be read they are not known.
-func (a *applied) of(ctx context.Context, key stack.Key) (fields policy.Fields, known bool) {
-	if !a.read { // only if a plan has a drift policy
+// of is what the controller remembers of a stack. Without a checkpoint that can be read that is not known.
+func (a *remembered) of(ctx context.Context, key stack.Key) *compile.Memory {
+	if !a.read {
 		a.read, a.entries = true, a.peek(ctx)
 	}
 	text, ok := a.entries[key.String()]
 	if !ok {
-		return nil, false
+		return nil
 	}
 	var memory compile.Memory
 	if json.Unmarshal(text, &memory) != nil {
-		return nil, false
+		return nil
 	}
-	return memory.Applied, true
+	return &memory
 }
 
 // peek reads beside each Lease of a leader. A user whose rights do not reach to them plans without.
-func (a *applied) peek(ctx context.Context) map[string]json.RawMessage {
+func (a *remembered) peek(ctx context.Context) map[string]json.RawMessage {
 	var at []client.ObjectKey
 	if ns := a.config.LeaderElectionNamespace; ns != "" {
 		at = append(at, client.ObjectKey{Namespace: ns, Name: a.config.LeaderElectionID})

@@ -1,0 +1,49 @@
+package compile
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// A listener of a Gateway may be invalid when the controller starts without memory. On which port its last valid version served is not known
+// then, so that the listeners that AWS has and no object declares stay, with their rules, until the declared one is valid.
+
+// keepLost keeps the listeners that may be those of such versions.
+func (b *build) keepLost() {
+	if !b.e.ListenersLost {
+		return
+	}
+	d, known := b.detailsOfExisting()
+	if !known || d == nil {
+		return
+	}
+	for _, n := range slices.Sorted(maps.Keys(d.Listeners)) {
+		if !slices.ContainsFunc(b.ports, func(p *port) bool { return p.number == n }) {
+			b.keepsLost = true
+			b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: naming.ListenerID(n)})
+		}
+	}
+}
+
+// listenerVersions are the last valid versions of listeners.
+func (c *compiler) listenerVersions() map[diag.Object]map[string]string {
+	if c.e.Listeners != nil {
+		return c.e.Listeners
+	}
+	return c.before.Listeners
+}
+
+// withoutLost are versions without those that are not known.
+func withoutLost(all map[diag.Object]map[string]string) map[diag.Object]map[string]string {
+	out := make(map[diag.Object]map[string]string, len(all))
+	for o, versions := range all {
+		versions = maps.Clone(versions)
+		maps.DeleteFunc(versions, func(_, text string) bool { return text == "" })
+		out[o] = versions
+	}
+	return out
+}

@@ -1,0 +1,237 @@
+package front
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+	"github.com/k8s-lbc/lbc/internal/front/service"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+const (
+	ofALB = "alb.ingress.kubernetes.io/"
+	ofNLB = "service.beta.kubernetes.io/"
+)
+
+// beside are annotations that an annotation has an effect beside only, by its key without the prefix.
+func beside(key string) map[string]string {
+	secure := map[string]string{"listen-ports": `[{"HTTPS":443}]`, "certificate-arn": accountCertificate}
+	login := maps.Clone(secure)
+	login["auth-type"] = "oidc"
+	cognito := maps.Clone(secure)
+	cognito["auth-type"], cognito["auth-idp-cognito"] = "cognito", exampleOf(ofALB+"auth-idp-cognito")
+	switch {
+	case key == "ssl-redirect":
+		return map[string]string{"listen-ports": `[{"HTTP":80},{"HTTPS":443}]`, "certificate-arn": accountCertificate}
+	case key == "listen-ports":
+		return map[string]string{"certificate-arn": accountCertificate}
+	case key == "listener-attributes.HTTP-80", key == "certificate-arn":
+		return map[string]string{"listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
+	case slices.Contains([]string{"ssl-policy", "mutual-authentication", "auth-type", "jwt-validation", "backend-protocol-version"}, key):
+		return secure
+	case key == "auth-idp-cognito":
+		delete(cognito, "auth-idp-cognito")
+		return cognito
+	case key == "auth-idp-oidc":
+		return login
+	case strings.HasPrefix(key, "auth-"):
+		return cognito
+	case strings.HasPrefix(key, "frontend-nlb-"):
+		return map[string]string{"enable-frontend-nlb": "true"}
+	case key == "aws-load-balancer-ssl-ports", key == "aws-load-balancer-ssl-negotiation-policy", key == "aws-load-balancer-alpn-policy":
+		return map[string]string{"aws-load-balancer-ssl-cert": accountCertificate}
+	case strings.HasPrefix(key, "aws-load-balancer-access-log-s3"):
+		return map[string]string{"aws-load-balancer-access-log-enabled": "true"}
+	case key == "aws-load-balancer-healthcheck-path", key == "aws-load-balancer-healthcheck-success-codes":
+		return map[string]string{"aws-load-balancer-healthcheck-protocol": "http"}
+	case key == "aws-load-balancer-source-nat-ipv6-prefixes", key == "aws-load-balancer-ipv6-addresses", key == "aws-load-balancer-enable-prefix-for-ipv6-source-nat":
+		return map[string]string{"aws-load-balancer-ip-address-type": "dualstack"}
+	}
+	return nil
+}
+
+// instead are values that differ from what holds without the annotation, where the example of the table does not.
+var instead = map[string]string{
+	"certificate-arn": accountCertificate + "2", "aws-load-balancer-ssl-cert": accountCertificate, "subnets": "subnet-a, subnet-c", "aws-load-balancer-subnets": "subnet-a, subnet-c",
+	"target-type": "instance", "healthcheck-interval-seconds": "20", "healthcheck-timeout-seconds": "6", "healthy-threshold-count": "3", "unhealthy-threshold-count": "3", "healthcheck-protocol": "HTTPS",
+	"success-codes": "201", "auth-session-timeout": "60", "auth-session-cookie": "mine", "auth-scope": "email", "manage-backend-security-group-rules": "false",
+	"aws-load-balancer-healthcheck-interval": "20", "aws-load-balancer-healthcheck-timeout": "6", "aws-load-balancer-healthcheck-healthy-threshold": "5", "aws-load-balancer-healthcheck-unhealthy-threshold": "5",
+	"aws-load-balancer-healthcheck-success-codes": "201", "aws-load-balancer-nlb-target-type": "instance", "aws-load-balancer-internal": "false", "aws-load-balancer-manage-backend-security-group-rules": "false",
+	"aws-load-balancer-ssl-ports": "81", "aws-load-balancer-alpn-policy": "HTTP2Only", "frontend-nlb-healthcheck-port": "81", "frontend-nlb-healthcheck-interval-seconds": "20",
+	"frontend-nlb-healthcheck-timeout-seconds": "7", "frontend-nlb-healthcheck-healthy-threshold-count": "4", "frontend-nlb-healthcheck-unhealthy-threshold-count": "4", "frontend-nlb-listener-port-mapping": "80=81",
+	"frontend-nlb-subnets": "subnet-a, subnet-c", "aws-load-balancer-quic-enabled-ports": "80", "aws-load-balancer-type": "nlb", "target-control-port.web.http": "3000",
+	"aws-load-balancer-listener-attributes.TCP-80": "tcp.idle_timeout.seconds=400", "aws-load-balancer-enable-tcp-udp-listener": "true", "group.order": "10",
+}
+
+// unseenHere are annotations whose effect is not in what is compiled, and the tests that show it.
+var unseenHere = map[string]string{
+	"group.order":   "TestGroupsAreInOrder: it decides among members of a group",
+	"approved-plan": "approval_test.go", "aws-load-balancer-approved-plan": "approval_test.go",
+	"allow-deletion": "deletionbrake_test.go", "aws-load-balancer-allow-deletion": "deletionbrake_test.go",
+	"delete-duplicates": "duplicate_test.go", "aws-load-balancer-delete-duplicates": "duplicate_test.go",
+	"deletion-policy": "deletionpolicy_test.go", "aws-load-balancer-deletion-policy": "deletionpolicy_test.go",
+	"ownership": "ownership_test.go: it decides about writes", "aws-load-balancer-ownership": "ownership_test.go: it decides about writes",
+	"aws-load-balancer-type":                              "front_test.go: spec.loadBalancerClass decides here",
+	"aws-load-balancer-ipv6-addresses":                    "addresses_test.go: the subnets here have no IPv6",
+	"aws-load-balancer-enable-prefix-for-ipv6-source-nat": "nlb_test.go: the subnets here have no IPv6",
+}
+
+func exampleOf(key string) string {
+	e, _ := annotation.Lookup(annotation.Key(key))
+	return e.Example
+}
+
+// effectCase is an annotation with a value, on an object.
+type effectCase struct{ key, value, on string }
+
+// effectCases are all annotations of Ingresses and Services.
+func effectCases() (out []effectCase) {
+	for _, e := range annotation.Entries() {
+		full := string(e.Key)
+		switch {
+		case !strings.HasSuffix(full, "."):
+		case strings.HasSuffix(full, "listener-attributes.") && strings.HasPrefix(full, ofALB):
+			full += "HTTP-80"
+		case strings.HasSuffix(full, "-attributes.") && !strings.Contains(full, "target-group"), full == ofNLB+"actions.":
+			full += "TCP-80"
+		case strings.HasSuffix(full, "target-group-attributes."):
+			full += "80"
+		case strings.HasSuffix(full, "target-control-port."):
+			full += "web.http"
+		case full == ofALB+"actions.":
+			full += "extra"
+		default:
+			full += "web"
+		}
+		_, key, _ := strings.Cut(full, "/")
+		value := e.Example
+		if v, ok := instead[key]; ok {
+			value = v
+		}
+		for _, on := range map[annotation.Scope][]string{annotation.OnIngress: {"Ingress"}, annotation.OnService: {"NLB"}, annotation.OnBoth: {"Ingress", "Service"}}[e.Scope] {
+			out = append(out, effectCase{full, value, on})
+		}
+	}
+	return out
+}
+
+// effectOf is what is made of an Ingress or Service with annotations, and the findings.
+func effectOf(t *testing.T, on string, annotations, ofService map[string]string) (string, diag.List) {
+	t.Helper()
+	web := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Annotations: ofService}, Spec: corev1.ServiceSpec{
+		Type: corev1.ServiceTypeNodePort, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Name: "http", Port: 80, NodePort: 30080, Protocol: corev1.ProtocolTCP}}}}
+	objs := []metav1.Object{web}
+	var f Loader = Service{Config: service.Config{LoadBalancerClass: "service.k8s.aws/nlb", DefaultTargetType: stack.TargetIP}}
+	var declares metav1.Object = web
+	if on == "NLB" {
+		class := "service.k8s.aws/nlb"
+		web.Spec.Type, web.Spec.LoadBalancerClass, web.Annotations = corev1.ServiceTypeLoadBalancer, &class, annotations
+		web.Spec.Ports = append(web.Spec.Ports, corev1.ServicePort{Name: "more", Port: 81, NodePort: 30081, Protocol: corev1.ProtocolTCP})
+	} else {
+		kind := networkingv1.PathTypePrefix
+		path := func(of, name, port string) networkingv1.HTTPIngressPath {
+			p := networkingv1.HTTPIngressPath{Path: of, PathType: &kind, Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: name, Port: networkingv1.ServiceBackendPort{Name: port}}}}
+			return p
+		}
+		paths := []networkingv1.HTTPIngressPath{path("/web", "web", "http")}
+		if annotations[ofALB+"actions.extra"] != "" {
+			paths = append(paths, path("/extra", "extra", "use-annotation"))
+		}
+		if annotations[ofALB+"use-regex-path-match"] != "" {
+			specific := networkingv1.PathTypeImplementationSpecific
+			paths[0].Path, paths[0].PathType = "/web/[0-9]+", &specific
+		}
+		class := "alb"
+		ing := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "i", Annotations: annotations}, Spec: networkingv1.IngressSpec{IngressClassName: &class,
+			Rules: []networkingv1.IngressRule{{Host: "a.example.com", IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: paths}}}}}}
+		objs = append(objs, ing, &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}})
+		f, declares = Ingress{Config: ingress.Config{IngressClass: "alb", DefaultTargetType: stack.TargetIP}}, ing
+	}
+	v := objects.FromObjects(objs)
+	id, ok, d := f.Declared(v, declares)
+	key := stack.Key{Owner: f.Owner(), ID: id}
+	c := pass(t, f, key, objs, nil)
+	found := slices.Concat(c.Found, c.Diagnostics)
+	if d != nil {
+		found = append(found, *d)
+	}
+	text, err := json.Marshal(struct {
+		Key     string
+		Managed bool
+		Stack   *stack.Stack
+		Keep    stack.Keep
+		Needs   string
+		Policy  string
+		DryRun  bool
+		Options string
+		Drift   string
+	}{fmt.Sprint(key), ok, c.Stack, c.Keep, fmt.Sprint(c.Needs), fmt.Sprint(c.ReplacementPolicy), c.Input.DryRun != nil, fmt.Sprint(c.Protected), fmt.Sprint(c.Result.DriftPolicy)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), found
+}
+
+// TestEachAnnotationHasAnEffectOrAFinding sets each annotation of the table to a valid value: what is made differs from what is made
+// without, or a finding names the annotation.
+func TestEachAnnotationHasAnEffectOrAFinding(t *testing.T) {
+	t.Parallel()
+	effects, tests := 0, map[string]bool{}
+	for _, c := range effectCases() {
+		prefix, key, _ := strings.Cut(c.key, "/")
+		with := map[string]string{}
+		for k, v := range beside(key) {
+			with[prefix+"/"+k] = v
+		}
+		var ofService map[string]string
+		without, _ := effectOf(t, c.on, maps.Clone(with), nil)
+		if c.on == "Service" {
+			ofService = map[string]string{c.key: c.value}
+		} else {
+			with[c.key] = c.value
+		}
+		now, found := effectOf(t, c.on, with, ofService)
+		told := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return strings.Contains(d.Path+d.Text, c.key) })
+		if now != without {
+			effects++
+		} else if _, elsewhere := unseenHere[key]; elsewhere {
+			tests[key] = true
+		} else if !told {
+			t.Errorf("%s %s: %q has no effect and no finding: %v", c.on, c.key, c.value, found)
+		}
+	}
+	if effects < 120 {
+		t.Errorf("%d annotations have an effect", effects)
+	}
+	for key := range unseenHere {
+		if !tests[key] {
+			t.Errorf("%s has an effect here", key)
+		}
+	}
+}
+
+// TestKeysThatNoBackendNamesAreTold has annotations about actions and Services of which no path of the Ingress is.
+func TestKeysThatNoBackendNamesAreTold(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"actions.other", "conditions.other", "transforms.other", "target-control-port.web.81", "target-control-port.other.80"} {
+		full := ofALB + key
+		value := exampleOf(full)
+		without, _ := effectOf(t, "Ingress", nil, nil)
+		now, found := effectOf(t, "Ingress", map[string]string{full: value}, nil)
+		if now != without || !slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.IgnoredSetting && strings.Contains(d.Path, full) }) {
+			t.Errorf("%s: %v", key, found)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package attachment
+
+import (
+	"cmp"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Last is the last valid version of a listener of a parent; ok is false if none is known. Nil = nothing is known.
+type Last func(parent Parent, name gatewayv1.SectionName) (version gatewayv1.Listener, ok bool)
+
+// of is the last valid version of a listener.
+func (last Last) of(l *Listener) (gatewayv1.Listener, bool) {
+	if last == nil {
+		return gatewayv1.Listener{}, false
+	}
+	return last(l.Parent, l.Name)
+}
+
+// has reports whether a listener was valid before with the same port, protocol and hostname.
+func (last Last) has(l *Listener) bool {
+	version, ok := last.of(l)
+	before := Listener{Parent: l.Parent, Listener: version}
+	return ok && before.Port == l.Port && before.Protocol == l.Protocol && before.hostname() == l.hostname() && before.mode() == l.mode()
+}
+
+// order is the order in which listeners take ports and hostnames, as indexes of All. An edit of a listener does not take the port or the
+// hostname of another one of the same parent that serves.
+func (ls *Listeners) order(last Last) []int {
+	at := make([]int, len(ls.All))
+	for i := range at {
+		at[i] = i
+	}
+	if last == nil {
+		return at
+	}
+	rank := func(i int) int {
+		n := 2 * slices.Index(ls.parents, ls.All[i].Parent)
+		if last.has(&ls.All[i]) {
+			return n
+		}
+		return n + 1
+	}
+	slices.SortStableFunc(at, func(a, b int) int { return cmp.Compare(rank(a), rank(b)) })
+	return at
+}
+
+// restore has the last valid versions of listeners serve that are not valid, as far as valid listeners leave them port and hostname.
+func (ls *Listeners) restore(last Last) {
+	if last == nil {
+		return
+	}
+	taken := ports{}
+	for i := range ls.All {
+		if l := ls.All[i]; l.Problem == nil {
+			l.judge(ls.Family, taken, false)
+		}
+	}
+	for i := range ls.All {
+		l := &ls.All[i]
+		version, ok := last.of(l)
+		if l.Problem == nil || !ok {
+			continue
+		}
+		before := Listener{Parent: l.Parent, Index: l.Index, Listener: version}
+		if before.judge(ls.Family, taken, false); before.Problem == nil {
+			declared := *l
+			before.Declared = &declared
+			ls.All[i] = before
+		}
+	}
+}
+
+// AsDeclared is the listener as it is declared, also where its last valid version serves.
+func (l *Listener) AsDeclared() *Listener {
+	if l.Declared != nil {
+		return l.Declared
+	}
+	return l
+}
+
+// FamilyOf is the family of the load balancers that have listeners of a protocol; empty if none has.
+func FamilyOf(p gatewayv1.ProtocolType) Family { return protocols[p].family }

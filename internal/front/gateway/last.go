@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+// Versions are the last valid versions of the listeners of a Gateway and its ListenerSets as JSON, by object and by name of the listener. An
+// empty text stands for a version that was valid, perhaps, and is not known. Nil = nothing is remembered.
+type Versions map[diag.Object]map[string]string
+
+// of is an attachment.Last.
+func (v Versions) of(parent attachment.Parent, name gatewayv1.SectionName) (l gatewayv1.Listener, ok bool) {
+	for o, listeners := range v {
+		if o.Kind == string(parent.Kind) && o.Namespace == parent.Namespace && o.Name == parent.Name && listeners[string(name)] != "" {
+			return l, json.Unmarshal([]byte(listeners[string(name)]), &l) == nil && l.Name == name
+		}
+	}
+	return l, false
+}
+
+// parent is the Gateway or ListenerSet of a listener.
+func (t *translation) parent(l *attachment.Listener) diag.Object {
+	if l.Parent.Kind == kindGateway {
+		return Object(t.Gateway)
+	}
+	o := diag.Object{Kind: string(l.Parent.Kind), Namespace: l.Parent.Namespace, Name: l.Parent.Name}
+	for _, s := range t.listeners.Admitted {
+		if s.Namespace == o.Namespace && s.Name == o.Name {
+			o.UID = string(s.UID)
+		}
+	}
+	return o
+}
+
+// serves reports whether a listener serves, in its declared or in its last valid version.
+func (t *translation) serves(i int) bool { return t.listeners.All[i].Problem == nil && !t.unserved[i] }
+
+// versions are the valid versions of the listeners that serve. Without memory, what an invalid listener was is not known.
+func (t *translation) versions() Versions {
+	out := Versions{}
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		of := t.parent(l)
+		text := ""
+		if t.serves(i) {
+			one := l.Listener
+			if last, ok := t.config.Last.of(l.Parent, l.Name); ok && l.Declared != nil {
+				one = last
+			}
+			all, err := json.Marshal(one)
+			if err != nil {
+				continue // which types of the API never do
+			}
+			text = string(all)
+		} else if known, remembered := t.config.Last[of][string(l.Name)]; t.config.Last != nil && (!remembered || known != "") ||
+			t.config.Last == nil && !Finalized(t.Gateway, t.Family) {
+			continue // it was never valid, has lost its place to others, or the Gateway had no load balancer
+		}
+		if out[of] == nil {
+			out[of] = map[string]string{}
+		}
+		out[of][string(l.Name)] = text
+	}
+	return out
+}
+
+// lost reports whether a listener that does not serve may have served in a version that is not known.
+func (v Versions) lost() bool {
+	for listeners := range maps.Values(v) {
+		if slices.Contains(slices.Collect(maps.Values(listeners)), "") {
+			return true
+		}
+	}
+	return false
+}
+
+// noteInvalid finds the listeners that are not valid, each on its object, and says what serves instead.
+func (t *translation) noteInvalid(d *Decisions) {
+	for i := range t.listeners.All {
+		l := &t.listeners.All[i]
+		problem := l.AsDeclared().Problem
+		if problem == nil && l.Declared != nil && d.refs[i] != nil {
+			problem = d.refs[i]
+		}
+		taken := slices.ContainsFunc(t.listeners.Claims, func(c attachment.Claim) bool { return slices.Contains(c.Losers, i) })
+		if problem == nil || taken && l.Problem != nil { // that others have its hostname is a finding of its own
+			continue
+		}
+		const remedy = "correct the listener"
+		text := fmt.Sprintf("listener %s is not valid: %s", l.Name, problem.Message)
+		switch {
+		case l.Declared != nil && t.serves(i):
+			text += "; its last valid version keeps serving"
+		case d.lost:
+			text += "; what AWS has on ports that no other listener declares stays as it is"
+		default:
+			text += "; it is not served"
+		}
+		d.note(diag.List{diag.New(t.parent(l), fmt.Sprintf("spec.listeners[%d]", l.Index), diag.InvalidListener, text, remedy).In(diag.Rule)})
+	}
+}
