@@ -87,7 +87,9 @@ func (c *Calls) Observe(call awsclient.Call) {
 			c.rejecting = map[string]bool{}
 		}
 		c.rejecting[call.Service] = true
-		c.Conditions.Set(lack)
+		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Holds(impairment.Credentials) { // others tell more of the cause
+			c.Conditions.Set(lack)
+		}
 	case c.Aside != nil && c.Aside(call):
 	default:
 		c.deny(call.Operation, lack.Text)

@@ -1,6 +1,7 @@
 package startup
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,25 @@ func TestDenialEndsWithTheObjectThatNeedsIt(t *testing.T) {
 		}
 		if r.pass(denialLife); r.calls.Conditions.Holds(impairment.Permissions) {
 			t.Errorf("something waited: %t; the condition holds for ever", waits)
+		}
+	}
+}
+
+// TestCredentialsThatAllServicesRefuseAreOneLine has services refuse an expired session, and signatures by a wrong clock, by codes of their own.
+func TestCredentialsThatAllServicesRefuseAreOneLine(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{"ExpiredToken": "they have expired", "SignatureDoesNotMatch": "their signature is wrong"} {
+		r := newRequests()
+		for range 3 {
+			r.request(awsclient.ServiceELBV2, "ModifyRule", code, 0)
+			r.request(awsclient.ServiceEC2, "DescribeSubnets", awsclient.CodeRequestExpired, 0)
+		}
+		if len(r.lines) != 1 || !strings.Contains(r.lines[0], want) {
+			t.Errorf("%s: %q", code, r.lines)
+		}
+		r.request(awsclient.ServiceEC2, "DescribeSubnets", "", 0)
+		if r.calls.Conditions.Holds(impairment.Credentials) || r.woken(impairment.Credentials) != 1 {
+			t.Errorf("%s: %q, woken for %v", code, r.lines, r.recovered)
 		}
 	}
 }

@@ -34,7 +34,7 @@ const ProbeInterval = 15 * time.Second
 
 // failuresOf are the classes of what fails for the reasons that the controller is degraded.
 var failuresOf = map[impairment.Reason][]diag.Class{
-	impairment.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent; and EC2 calls an expired session an expired request
+	impairment.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent
 	impairment.Permissions: {diag.Denied}, impairment.Unanswered: {diag.Transient}, impairment.Throttled: {diag.Throttled},
 }
 
