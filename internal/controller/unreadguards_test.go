@@ -57,6 +57,17 @@ func unreadGuardsLab(t *testing.T) (l *lab, hangs *atomic.Pointer[string]) {
 	l.create(labIngress("guarded", map[string]string{"certificate-arn": crashCertificate, "listen-ports": `[{"HTTPS":443}]`, "wafv2-acl-name": guardACL, "shield-advanced-protection": "true",
 		"mutual-authentication": `[{"port":443,"mode":"verify","trustStore":"` + guardStore + `"}]`}, "web"))
 	l.settle(guardKeys...)
+	guarded := 0
+	for part := range l.parts() {
+		for _, text := range []string{" has web ACL ", " is protected", " verifies clients"} {
+			if strings.Contains(part, text) {
+				guarded++
+			}
+		}
+	}
+	if guarded != 4 { // two listeners verify clients
+		t.Fatalf("%d guards: %v", guarded, l.parts())
+	}
 	return l, hangs
 }
 
