@@ -124,17 +124,25 @@ const (
 func manyLab(t *testing.T, keeps bool, prepare ...func(*lab)) *lab {
 	t.Helper()
 	l := crashLab(t, keeps, true, prepare...)
+	l.guardAccount()
+	l.must(l.sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000))
+	l.sim.Account.Lock()
+	defer l.sim.Account.Unlock()
+	l.sim.Account.AddIPAMPool(&vpc.IPAMPool{ID: guardPool, Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	return l
+}
+
+// guardAccount subscribes to Shield, and makes the web ACL and the trust store.
+func (l *lab) guardAccount() {
+	l.Helper()
 	_, err := l.sim.Shield.CreateSubscription(l.Context(), &shield.CreateSubscriptionInput{})
 	l.must(err)
 	_, err = l.sim.Firewall.CreateWebACL(l.Context(), &wafv2.CreateWebACLInput{Name: aws.String(guardACL), Scope: waftypes.ScopeRegional,
 		DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}}, VisibilityConfig: &waftypes.VisibilityConfig{MetricName: aws.String(guardACL)}})
 	l.must(err)
-	l.must(l.sim.Account.SetQuota("reserved-load-balancer-capacity-units", 1000))
 	l.sim.Account.Lock()
 	defer l.sim.Account.Unlock()
-	l.sim.Account.AddIPAMPool(&vpc.IPAMPool{ID: guardPool, Family: "ipv4", Public: true, CIDRs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
 	l.sim.Account.AddTrustStore(&account.TrustStore{ARN: "arn:aws:elasticloadbalancing:us-west-2:123456789012:truststore/" + guardStore + "/0a1de00000000001", Name: guardStore})
-	return l
 }
 
 // foreignCertificate is one of the account that nobody's stack owns.

@@ -131,7 +131,7 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	w.scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
 	w.board = waiting.NewBoard(w.now)
 	w.board.Degraded = s.conditions.Holds
-	s.calls.Aside, s.calls.Denied, s.calls.Recovered = w.aside, m.SetDenied, w.recovered
+	s.calls.Aside, s.calls.Needed, s.calls.Denied, s.calls.Recovered = w.aside, w.denialsWait, m.SetDenied, w.recovered
 	if w.clients, err = w.scopes.Clients(w.scopes.Own()); err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ const (
 )
 
 // unreadLab has a group whose members name a certificate and have one found by host, with named security groups and subnets; an Ingress with a
-// web ACL and a trust store; and a network load balancer. hangs is the operation that does not answer in time.
+// range of clients; and a network load balancer. hangs is the operation that does not answer in time.
 func unreadLab(t *testing.T) (l *lab, hangs *atomic.Pointer[string]) {
 	t.Helper()
 	hangs = &atomic.Pointer[string]{}
@@ -114,6 +114,7 @@ func (l *lab) parts() map[string]bool {
 			out["target group "+tg.Name+" has "+id] = true
 		}
 	}
+	l.guards(r, out)
 	for _, g := range r.SecurityGroups {
 		for _, p := range g.Ingress {
 			out[fmt.Sprintf("group %s admits %s %d-%d %s", g.Name, p.Protocol, p.From, p.To, names[p.Peer]+p.Peer[:strings.IndexAny(p.Peer+"-", "-")])] = true
@@ -122,10 +123,33 @@ func (l *lab) parts() map[string]bool {
 	return out
 }
 
+// unread is a setting of load balancers whose reads fail.
+type unread struct {
+	lab   func(t *testing.T) (l *lab, hangs *atomic.Pointer[string]) // hangs is the operation that does not answer in time
+	keys  []stack.Key
+	edits map[string]func(l *lab)
+	of    map[string][]string // the only edits that are tried, by permission
+}
+
 // TestAFailedReadTakesNothingAway has each read fail in each way while an edit is carried out: what serves before and after the edit serves
 // meanwhile, and the edit is in effect once the read works again. LBC_EVERY_FAULT tries every edit.
 func TestAFailedReadTakesNothingAway(t *testing.T) {
 	t.Parallel()
+	unread{lab: unreadLab, keys: unreadKeys, edits: unreadEdits, of: map[string][]string{"acm:ListCertificates": {"another certificate", "a redirect"}}}.test(t)
+}
+
+// unreadFaults are the ways in which a read fails; nil = it hangs.
+var unreadFaults = map[string]func(permission string) gate.Fault{
+	"denied":    denying,
+	"expired":   func(string) gate.Fault { return gate.Fault{Code: "ExpiredTokenException", Status: 403} },
+	"failing":   func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
+	"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
+	"empty":     func(string) gate.Fault { return gate.Fault{Empty: true} },
+	"hanging":   nil,
+}
+
+func (u unread) test(t *testing.T) {
+	t.Helper()
 	var reads []string
 	for _, o := range awsclient.Operations {
 		if _, action, _ := strings.Cut(o.Permission, ":"); awsclient.IsRead(action) && o.Service != awsclient.ServiceGlobalAccelerator {
@@ -134,73 +158,73 @@ func TestAFailedReadTakesNothingAway(t *testing.T) {
 	}
 	slices.Sort(reads)
 	reads = slices.Compact(reads)
-	faults := map[string]func(permission string) gate.Fault{
-		"denied":    denying,
-		"expired":   func(string) gate.Fault { return gate.Fault{Code: "ExpiredTokenException", Status: 403} },
-		"failing":   func(string) gate.Fault { return gate.Fault{Code: "InternalFailure", Status: 500} },
-		"throttled": func(string) gate.Fault { return gate.Fault{Kind: "throttled"} },
-		"empty":     func(string) gate.Fault { return gate.Fault{Empty: true} },
-		"hanging":   nil,
-	}
 	references := map[string]*unreadReference{}
-	edits := slices.Sorted(maps.Keys(unreadEdits))
+	edits := slices.Sorted(maps.Keys(u.edits))
 	for _, edit := range edits {
 		references[edit] = &unreadReference{}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for n, permission := range reads {
-		for k, kind := range slices.Sorted(maps.Keys(faults)) {
+		for k, kind := range slices.Sorted(maps.Keys(unreadFaults)) {
 			some := edits
 			if !everyFault {
 				if kind != "denied" && kind != "empty" && (n+k)%4 != 0 {
 					continue
 				}
 				some = []string{edits[random.IntN(len(edits))]}
-				if permission == "acm:ListCertificates" {
-					some = []string{"another certificate", "a redirect"}
+				if of := u.of[permission]; of != nil {
+					some = of
 				}
 			}
 			for _, edit := range some {
 				restarts := random.IntN(2) == 0
 				t.Run(fmt.Sprintf("%s %s %s %t", permission, kind, edit, restarts), func(t *testing.T) {
 					t.Parallel()
-					before, after := references[edit].of(t, edit)
-					l, hangs := unreadLab(t)
-					if faults[kind] == nil {
-						hangs.Store(&permission)
-					} else {
-						fault := faults[kind](permission)
-						fault.Service, fault.Action, _ = strings.Cut(permission, ":")
-						_, err := l.sim.Gate.AddFault(fault)
-						l.must(err)
-					}
-					if restarts {
-						l.restart()
-					} else {
-						l.clock.Advance(15 * time.Minute)
-					}
-					unreadEdits[edit](l)
-					for range 3 {
-						l.passWith(time.Minute, unreadKeys...)
-						now := l.parts()
-						for part := range before {
-							if after[part] && !now[part] {
-								t.Errorf("gone: %s\n%s", part, strings.Join(l.events, "\n"))
-							}
+					references[edit].make(t, u, edit)
+					u.fails(t, permission, kind, func(l *lab) {
+						if restarts {
+							l.restart()
+						} else {
+							l.clock.Advance(15 * time.Minute)
 						}
-					}
-					l.sim.Gate.ClearFaults()
-					hangs.Store(nil)
-					if kind == "empty" { // what AWS answered with success is believed until it is read again, as by the next process
-						l.restart()
-					}
-					l.passWith(20*time.Minute, unreadKeys...)
-					if now := l.parts(); !maps.Equal(now, after) {
-						t.Errorf("in the end: %s", linesApart(strings.Join(slices.Sorted(maps.Keys(now)), "\n"), strings.Join(slices.Sorted(maps.Keys(after)), "\n")))
-					}
+						u.edits[edit](l)
+					}, references[edit])
 				})
 			}
 		}
+	}
+}
+
+// fails has a read fail during an edit, and compares with what the edit changes without a fault.
+func (u unread) fails(t *testing.T, permission, kind string, edit func(*lab), without *unreadReference) {
+	t.Helper()
+	l, hangs := u.lab(t)
+	if unreadFaults[kind] == nil {
+		hangs.Store(&permission)
+	} else {
+		fault := unreadFaults[kind](permission)
+		fault.Service, fault.Action, _ = strings.Cut(permission, ":")
+		_, err := l.sim.Gate.AddFault(fault)
+		l.must(err)
+	}
+	edit(l)
+	for range 3 {
+		l.passWith(time.Minute, u.keys...)
+		now := l.parts()
+		for part := range without.before {
+			if without.after[part] && !now[part] {
+				t.Errorf("gone: %s\n%s", part, strings.Join(l.events, "\n"))
+			}
+		}
+	}
+	l.sim.Gate.ClearFaults()
+	hangs.Store(nil)
+	if kind == "empty" { // what AWS answered with success is believed until it is read again, as by the next process
+		l.restart()
+	}
+	l.passWith(20*time.Minute, u.keys...)
+	if now := l.parts(); !maps.Equal(now, without.after) {
+		t.Errorf("in the end: %s", linesApart(strings.Join(slices.Sorted(maps.Keys(now)), "\n"), strings.Join(slices.Sorted(maps.Keys(without.after)), "\n")))
 	}
 }
 
@@ -210,17 +234,16 @@ type unreadReference struct {
 	before, after map[string]bool
 }
 
-func (r *unreadReference) of(t *testing.T, edit string) (before, after map[string]bool) {
+func (r *unreadReference) make(t *testing.T, u unread, edit string) {
 	t.Helper()
 	r.once.Do(func() {
-		l, _ := unreadLab(t)
+		l, _ := u.lab(t)
 		r.before = l.parts()
 		l.clock.Advance(15 * time.Minute)
-		unreadEdits[edit](l)
-		l.passWith(20*time.Minute, unreadKeys...)
+		u.edits[edit](l)
+		l.passWith(20*time.Minute, u.keys...)
 		r.after = l.parts()
 	})
-	return r.before, r.after
 }
 
 // TestADeniedListDetachesNoCertificate is the situation of the README's example: one member names its certificate, another one has its own found.

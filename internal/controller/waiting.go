@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
@@ -21,6 +22,9 @@ func (w *wiring) recovered(r impairment.Reason) {
 		}
 	}()
 }
+
+// denialsWait reports whether something waits because AWS denied a call.
+func (w *wiring) denialsWait() bool { return w.board.Failing()[diag.Denied] > 0 }
 
 // showWaiting shows in metrics what waits, and has what fails for a common cause tried again.
 func (w *wiring) showWaiting() {

@@ -80,6 +80,29 @@ func TestDeniedStackIsWokenWhenPermitted(t *testing.T) {
 	}
 }
 
+// TestLookAtDeniedStackKeepsItsPauses has a look at a stack fail: the pauses of the stack grow as before, and start anew when AWS permits the action.
+func TestLookAtDeniedStackKeepsItsPauses(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"))
+	b, q := l.board()
+	l.fault(gate.Fault{Action: "CreateTargetGroup", Code: "AccessDenied", Message: "no", Status: 403})
+	_, _ = l.ingresses.Reconcile(l.Context(), implicit("front"))
+	pause := func() time.Duration { return l.ingresses.Retries.When(implicit("front")) }
+	first, grown := pause(), time.Duration(0)
+	for range 3 {
+		grown = pause()
+	}
+	if b.Probe(diag.Denied); q.Len() != 1 {
+		t.Error("the stack is not looked at")
+	}
+	if next := pause(); next <= grown {
+		t.Errorf("after the look the pause is %s, and was %s", next, grown)
+	}
+	if b.Recovered(impairment.Permissions); pause() != first {
+		t.Error("after the cure the pauses do not start anew")
+	}
+}
+
 func TestDeletionsWaitUntilFinalizersAreRemoved(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, account.Profile{}, labClass(), labService("web"), labIngress("front", nil, "web"))

@@ -36,10 +36,13 @@ type fault struct {
 }
 
 // refuse is a fault of AWS: calls of operations with a prefix get a code.
-func refuse(prefix, code string) func(*world) {
+func refuse(prefix, code string) func(*world) { return refuseOf("", prefix, code) }
+
+// refuseOf is a fault of one stack's calls; an empty name = of all.
+func refuseOf(name, prefix, code string) func(*world) {
 	return func(w *world) {
-		w.aws.set(func(operation string) string {
-			if strings.HasPrefix(operation, prefix) {
+		w.aws.set(func(unit, operation string) string {
+			if (name == "" || name == unit) && strings.HasPrefix(operation, prefix) {
 				return code
 			}
 			return ""
@@ -78,6 +81,8 @@ const minute = time.Minute
 var faults = []fault{
 	{"AWS denies an action", 20 * minute, refuse("CreateRule", "AccessDenied"), cureAWS,
 		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}}},
+	{"AWS denies an action for one load balancer of three", 20 * minute, refuseOf("shop/b", "CreateRule", "AccessDenied"), cureAWS,
+		[]alert{{"LBCPermissionDenied", 6 * minute, 3 * minute}, {"LBCStacksWait", 17 * minute, 3 * minute}}},
 	{"AWS denies an action for four minutes", 4 * minute, refuse("CreateRule", "AccessDenied"), cureAWS, nil},
 	{"AWS denies a deletion", 40 * minute, refuse("DeleteRule", "AccessDenied"), cureAWS,
 		[]alert{{"LBCPermissionDenied", 6 * minute, minute}, {"LBCStacksWait", 17 * minute, minute}, {"LBCDeletionsWait", 32 * minute, minute}, {"LBCDeletionBlocked", 17 * minute, minute}}},

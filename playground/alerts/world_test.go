@@ -58,13 +58,16 @@ type world struct {
 	listener, webhook     time.Time // when their certificates expire
 }
 
+// unitKey is that of the stack of which a context is.
+type unitKey struct{}
+
 // aws answers calls.
 type aws struct {
 	mu    sync.Mutex
-	fault func(operation string) string // the code of a refusal, "" = none, "silence" = no answer
+	fault func(unit, operation string) string // the code of a refusal, "" = none, "silence" = no answer
 }
 
-func (a *aws) set(fault func(string) string) {
+func (a *aws) set(fault func(unit, operation string) string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault = fault
@@ -74,7 +77,8 @@ func (a *aws) call(ctx context.Context, operation string) error {
 	a.mu.Lock()
 	code := ""
 	if a.fault != nil {
-		code = a.fault(operation)
+		unit, _ := ctx.Value(unitKey{}).(string)
+		code = a.fault(unit, operation)
 	}
 	a.mu.Unlock()
 	after := 50 * time.Millisecond
@@ -114,7 +118,7 @@ func newWorld(ctx context.Context, t *testing.T) *world {
 	w.conditions = &impairment.Conditions{OnChange: reporter.Changed}
 	w.board = waiting.NewBoard(time.Now)
 	w.board.Degraded = w.conditions.Holds
-	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r impairment.Reason) { go w.board.Recovered(r) }}
+	calls := &startup.Calls{Conditions: w.conditions, Now: time.Now, Denied: m.SetDenied, Recovered: func(r impairment.Reason) { go w.board.Recovered(r) }, Needed: func() bool { return w.board.Failing()[diag.Denied] > 0 }}
 	w.limiter = awsclient.NewLimiter(awsclient.LimiterOptions{
 		Observe: func(c awsclient.Call) { m.ObserveCall(c); calls.Observe(c) },
 		Sending: calls.Sending,
@@ -219,8 +223,9 @@ func every(ctx context.Context, pause time.Duration, f func()) {
 // keepStack makes passes over a stack, whose members somebody edits each minute, as internal/controller/stacks does. A second call of each pass
 // deletes what an object that leaves had.
 func (w *world) keepStack(ctx context.Context, name string) {
+	ctx = context.WithValue(ctx, unitKey{}, name)
 	woken := make(chan struct{}, 1)
-	wake := func(after time.Duration) {
+	wake := func(after time.Duration, _ bool) {
 		time.AfterFunc(after, func() {
 			select {
 			case woken <- struct{}{}:

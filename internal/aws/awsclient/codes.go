@@ -21,6 +21,8 @@ const (
 	CodeCapacityPending     = "CapacityReservationPending"
 	CodeInvalidTarget       = "InvalidTarget"
 	CodeTargetGroupNotFound = "TargetGroupNotFound"
+	// CodeRequestExpired is EC2's code for a session that has expired, and for a clock that is wrong.
+	CodeRequestExpired = "RequestExpired"
 
 	CodeTargetGroupAssociation = "TargetGroupAssociationLimit"
 )
@@ -35,6 +37,7 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	"AuthFailure": diag.Credentials, "InvalidClientTokenId": diag.Credentials, "SignatureDoesNotMatch": diag.Credentials,
 	"UnrecognizedClientException": diag.Credentials, "ExpiredToken": diag.Credentials, "ExpiredTokenException": diag.Credentials,
 	"IncompleteSignature": diag.Credentials, "MissingAuthenticationToken": diag.Credentials, "InvalidSignatureException": diag.Credentials,
+	CodeRequestExpired: diag.Credentials,
 
 	// rate
 	"Throttling": diag.Throttled, "ThrottlingException": diag.Throttled, "ThrottledException": diag.Throttled,
@@ -87,7 +90,7 @@ var codeClasses = withAddOns(map[string]diag.Class{
 	"RequestInProgressException": diag.Transient,
 	"InternalFailure":            diag.Transient, "InternalError": diag.Transient, "ServiceUnavailable": diag.Transient,
 	"Unavailable": diag.Transient, "RequestTimeout": diag.Transient, "RequestTimeoutException": diag.Transient,
-	"HealthUnavailable": diag.Transient, "InsufficientCapacity": diag.Transient, "RequestExpired": diag.Transient,
+	"HealthUnavailable": diag.Transient, "InsufficientCapacity": diag.Transient,
 	"RequestInTheFuture": diag.Transient, "RequestTimeTooSkewed": diag.Transient, "CapacityReservationPending": diag.Transient,
 	"TrustStoreNotReady": diag.Transient,
 

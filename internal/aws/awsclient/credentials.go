@@ -12,7 +12,7 @@ import (
 
 // credentialFaults are what is wrong with credentials that AWS does not accept. Services have different codes and sentences for the same cause.
 var credentialFaults = map[string]string{
-	"ExpiredToken": "they have expired", "ExpiredTokenException": "they have expired",
+	"ExpiredToken": "they have expired", "ExpiredTokenException": "they have expired", CodeRequestExpired: "they have expired",
 	"SignatureDoesNotMatch": "their signature is wrong", "InvalidSignatureException": "their signature is wrong", "IncompleteSignature": "their signature is wrong",
 	"AuthFailure": "AWS does not know them", "InvalidClientTokenId": "AWS does not know them", "UnrecognizedClientException": "AWS does not know them",
 	"MissingAuthenticationToken": "AWS does not know them",

@@ -23,7 +23,7 @@ func (b *Reconciler) noteWaiting(ctx context.Context, req reconcile.Request, n *
 	if err != nil {
 		failed = awsclient.Classify(err).Class
 	}
-	wake := func(after time.Duration) { b.Waker.WakeAfter(after, queue.Normal, req) }
+	wake := func(after time.Duration, _ bool) { b.Waker.WakeAfter(after, queue.Normal, req) }
 	classes, waits := n.Classes(failed)
 	if waits {
 		b.Waiting.Waits(waiting.Bindings, req.String(), time.Time{}, classes, wake)

@@ -3,10 +3,12 @@ package lbstatus
 import (
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -35,6 +37,41 @@ func TestRefusedObjectIsToldToItsOwner(t *testing.T) {
 	flush(t.Context(), w.Writer)
 	if w.get("shop").Status.ARN != "arn:lb" {
 		t.Error("the object is not written after the policy has gone")
+	}
+}
+
+// TestAdmittedObjectHasTheOthersWritten has a policy refuse two objects for an hour: the end of the policy is noticed by one of them, for both.
+func TestAdmittedObjectHasTheOthersWritten(t *testing.T) {
+	t.Parallel()
+	w := newTestWriter(t)
+	w.List(t.Context())
+	w.refuse = apierrors.NewForbidden(schema.GroupResource{Group: "elbv2.k8s.aws", Resource: "loadbalancers"}, "group-front",
+		policyError("ValidatingAdmissionPolicy 'require-team' with binding 'all' denied request: no team"))
+	other := groupPass("blog")
+	other.Key.ID.Name = "back"
+	w.Enqueue(groupPass("shop"))
+	w.Enqueue(other)
+	for range 120 {
+		flush(t.Context(), w.Writer)
+		w.now = w.now.Add(refusedProbe)
+		w.Tick(t.Context())
+	}
+	if n := len(w.writes); n > 160 {
+		t.Errorf("%d attempts in an hour", n)
+	}
+	w.refuse = nil
+	w.now = w.now.Add(refusedProbe)
+	w.Tick(t.Context())
+	for range 2 {
+		flush(t.Context(), w.Writer)
+		w.now = w.now.Add(time.Second)
+	}
+	var all v1alpha1.LoadBalancerList
+	if err := w.client.List(t.Context(), &all); err != nil || len(all.Items) != 2 {
+		t.Errorf("%d objects, %v", len(all.Items), err)
+	}
+	if len(w.refused) != 0 {
+		t.Errorf("still refused: %v", w.refused)
 	}
 }
 

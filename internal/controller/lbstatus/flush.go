@@ -130,13 +130,14 @@ func (w *Writer) bring(ctx context.Context, key stack.Key) error {
 	job := *e
 	w.mu.Unlock()
 	have, err := w.write(ctx, key, job)
-	w.reportDenied(key, job, err)
+	denied := w.reportDenied(key, job, err)
 	lost := isNotServed(err)
 	if lost { // the list distinguishes this from a namespace that is gone
 		w.List(ctx)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.noteRefused(key, denied && w.entries[key] == e, err)
 	if w.entries[key] != e {
 		return nil
 	}
@@ -153,21 +154,21 @@ func (w *Writer) bring(ctx context.Context, key stack.Key) error {
 	return err
 }
 
-// reportDenied reports to the owners of an object that a policy refuses it, or no longer refuses it.
-func (w *Writer) reportDenied(key stack.Key, e entry, err error) {
-	if w.Reporter == nil {
-		return
-	}
-	unit := "LoadBalancer of " + key.String()
-	denial, denied := diag.Denial{}, false
+// reportDenied reports to the owners of an object that a policy refuses it, or no longer refuses it. It returns whether one does.
+func (w *Writer) reportDenied(key stack.Key, e entry, err error) (denied bool) {
+	denial := diag.Denial{}
 	if err != nil {
 		denial, denied = diag.DenialOf(awsclient.SteadyText(err.Error()))
 	}
+	if w.Reporter == nil {
+		return denied
+	}
+	unit := "LoadBalancer of " + key.String()
 	if !denied {
 		if err == nil {
 			w.Reporter.End(unit)
 		}
-		return
+		return false
 	}
 	text, remedy := denial.Of(diag.Object{Kind: "LoadBalancer", Namespace: e.namespace, Name: reporting.ObjectName(key)}, true)
 	var found diag.List
@@ -177,6 +178,7 @@ func (w *Writer) reportDenied(key stack.Key, e entry, err error) {
 		found = append(found, d)
 	}
 	w.Reporter.Report(unit, reporting.Report{Found: found, Partial: true})
+	return true
 }
 
 // isNotServed reports an error that the API server returns, among other cases, where the kind is no longer installed.

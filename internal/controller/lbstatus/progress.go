@@ -102,8 +102,10 @@ func (w *Writer) EndPass(key stack.Key) {
 	}
 }
 
-// Tick has the statuses say Reconciling of the stacks for which something is under way for longer than Patience.
+// Tick has the statuses say Reconciling of the stacks for which something is under way for longer than Patience, and an object tried again that a policy
+// refuses.
 func (w *Writer) Tick(context.Context) {
+	w.probeRefused()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()

@@ -59,6 +59,9 @@ type Writer struct {
 	entries map[stack.Key]*entry
 	pending map[stack.Key]reporting.Pass // passes before the first list, which are merged with what it finds
 	counts  map[string]v1alpha1.TargetCounts
+	// refused are the last attempts at objects that a policy refuses, and probed is when one of them was tried again last.
+	refused map[stack.Key]time.Time
+	probed  time.Time
 	// underway is what no status shows yet, and noted counts the edits among it.
 	underway map[stack.Key]*progress
 	noted    uint64
@@ -101,8 +104,8 @@ func NewWriter(c client.Client, r client.Reader, namespace string, now func() ti
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
 		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, OnInstalled: func() {},
-		underway: map[stack.Key]*progress{},
-		writes:   objectwriter.New(c, now, log),
+		underway: map[stack.Key]*progress{}, refused: map[stack.Key]time.Time{},
+		writes: objectwriter.New(c, now, log),
 	}
 	w.Queue = w.writes.Queue
 	w.Queue.Gather, w.Queue.Pauses, w.Queue.Slots = gather, rewritePauses, slots

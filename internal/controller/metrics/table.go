@@ -58,7 +58,7 @@ var Table = []Row{
 	{"lbc_build_info", Gauge, []string{"version", "commit", "goversion", "platform"}, nil, "1, with the version, the commit, the Go and the platform of the binary"},
 	{"lbc_degraded", Gauge, []string{"reason"}, nil, "1 while the controller [lacks something](operations/running.md#what-the-controller-lacks) that may come while it runs, 0 otherwise"},
 	{"lbc_actions_denied", Gauge, []string{"action"}, nil,
-		"1 for each IAM action that AWS denied the controller's role in the last twenty minutes and has not permitted since; refused credentials do not count"},
+		"1 for each IAM action that AWS denies the controller's role for at least one resource; 0 half a minute after AWS permits it, a minute after nothing waits for it, or 20 minutes after the last denial; refused credentials do not count"},
 	{"lbc_waiting", Gauge, []string{"what"}, nil,
 		"what waits now, on the leader (`what`). `targets`: to be registered or deregistered by AWS. `stacks`: with a pass that is under way, or whose last pass left something undone that no edit cures. " +
 			"`deletions`: stacks and TargetGroupBindings that are deleted and keep their finalizer"},

@@ -101,6 +101,16 @@ func (k *Keyed) RetryFailed(spacing time.Duration) {
 	k.notify()
 }
 
+// LookAgain has a key that failed run without the rest of its pause, to see whether the cause has ended. If it fails again, its pauses grow on.
+func (k *Keyed) LookAgain(key string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if e := k.entries[key]; e != nil && e.failures > 0 && !e.running && k.Now().Before(e.due) {
+		e.due = k.Now()
+	}
+	k.notify()
+}
+
 // notify wakes Start.
 func (k *Keyed) notify() {
 	select {

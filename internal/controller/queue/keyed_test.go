@@ -210,3 +210,24 @@ func TestFailedKeysAreTriedAgainOneAfterTheOther(t *testing.T) {
 		t.Errorf("%d keys are left: %s", k.Len(), d)
 	}
 }
+
+func TestLookAtFailedKeyHasItsPausesGrowOn(t *testing.T) {
+	t.Parallel()
+	now := clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	k := NewKeyed(time.Minute, now.Now, func(context.Context, string) Retry { return Retry{Failed: true} })
+	k.Add("a")
+	k.runDue(t.Context())
+	k.LookAgain("unknown")
+	k.LookAgain("a")
+	if d := cmp.Diff([]string{"a"}, k.runDue(t.Context())); d != "" {
+		t.Error(d)
+	}
+	now.Advance(2*time.Minute - time.Second)
+	if ran := k.runDue(t.Context()); len(ran) > 0 {
+		t.Error("the pause after the second failure is not longer")
+	}
+	now.Advance(time.Second)
+	if d := cmp.Diff([]string{"a"}, k.runDue(t.Context())); d != "" {
+		t.Error(d)
+	}
+}

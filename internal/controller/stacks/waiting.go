@@ -59,8 +59,10 @@ func (s *Reconciler) noteWaiting(ctx context.Context, key stack.Key, n *waiting.
 	if err != nil {
 		failed = awsclient.Classify(err).Class
 	}
-	wake := func(after time.Duration) {
-		s.Retries.forget(key)
+	wake := func(after time.Duration, ended bool) {
+		if ended {
+			s.Retries.forget(key)
+		}
 		s.Inventory.Refusals().Edited(key)
 		s.Waker.WakeAfter(after, queue.Normal, key)
 	}

@@ -9,15 +9,25 @@ import (
 	"time"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
 )
 
-// denialLife is how long a denied action counts that is not called again: the object that needs it may be gone. It holds for services that do not
-// answer and for calls that are throttled, too.
+// denialLife is how long a denied action counts that is not called again. It holds for services that do not answer and for calls that are throttled, too.
 const denialLife = 20 * time.Minute
 
 // sweepInterval is the pause between looks for what begins or ends by time alone.
 const sweepInterval = 5 * time.Second
+
+// settledFor is how long a denial is remembered after a call of the same operation has succeeded: the denial may concern one resource, and the call
+// another one. What was denied is tried again at once, and a new denial within this time shows that the cause has not ended.
+const settledFor = 30 * time.Second
+
+// unneededFor is how long a denial is remembered after the last call, once nothing waits for it any more: the object that needed it was edited or deleted.
+const unneededFor = time.Minute
+
+// doubts are the pauses after a success that showed nothing, in which further ones have nothing tried again.
+var doubts = backoff.Policy{First: 15 * time.Second, Longest: time.Minute}
 
 // mostActions is how many denied actions the condition names. A policy that was taken away denies all of them, which is one cause.
 const mostActions = 3
@@ -29,6 +39,8 @@ type Calls struct {
 	// Aside reports whether nothing in the cluster needs what a denied call was to read, so that the denial is an answer and no lack; nil = there are no
 	// such calls. It is set before the first call.
 	Aside func(awsclient.Call) bool
+	// Needed reports whether something waits now because AWS denied a call; nil = that is not known. It is set before the first call.
+	Needed func() bool
 	// Denied shows whether an action is denied; nil = nothing does. It must not wait.
 	Denied func(action string, denied bool)
 	// Recovered is called when a cause of failures ends: all credentials, actions, services or rates of calls of a reason, or one among several; nil =
@@ -36,15 +48,20 @@ type Calls struct {
 	Recovered func(impairment.Reason)
 
 	mu        sync.Mutex
-	denied    map[string]denial // by operation
-	rejecting map[string]bool   // services that did not accept the credentials
+	denied    map[string]*denial // by operation
+	rejecting map[string]bool    // services that did not accept the credentials
 	services  map[string]*answers
 	families  map[string]*refusals
 }
 
+// denial is that of an operation. An answer to another resource's call may be a success all the same.
 type denial struct {
-	action string
-	at     time.Time
+	action  string
+	at      time.Time
+	allowed time.Time // of a success after it, by which it may have ended; zero = none
+	until   time.Time // until then a success shows nothing
+	refuted int       // successes after which the operation was denied again
+	needed  bool      // something has waited for it
 }
 
 // Observe takes a call that has ended.
@@ -63,27 +80,52 @@ func (c *Calls) Observe(call awsclient.Call) {
 	}
 	switch {
 	case call.Err == nil:
-		if d, ok := c.denied[call.Operation]; ok {
-			delete(c.denied, call.Operation)
-			c.show()
-			c.recovered(impairment.Permissions)
-			c.showAction(d.action)
-		}
+		c.permitted(call.Operation)
 	case !lacks:
 	case lack.Reason == impairment.Credentials:
 		if c.rejecting == nil {
 			c.rejecting = map[string]bool{}
 		}
 		c.rejecting[call.Service] = true
-		c.Conditions.Set(lack)
+		if awsclient.Classify(call.Err).Code != awsclient.CodeRequestExpired || !c.Conditions.Holds(impairment.Credentials) { // others tell more of the cause
+			c.Conditions.Set(lack)
+		}
 	case c.Aside != nil && c.Aside(call):
 	default:
-		if c.denied == nil {
-			c.denied = map[string]denial{}
-		}
-		c.denied[call.Operation] = denial{lack.Text, c.Now()}
-		c.show()
-		c.showAction(lack.Text)
+		c.deny(call.Operation, lack.Text)
+	}
+}
+
+// permitted takes the success of an operation that may have been denied. The lock is held.
+func (c *Calls) permitted(operation string) {
+	d, now := c.denied[operation], c.Now()
+	if d == nil || !d.allowed.IsZero() || now.Before(d.until) {
+		return
+	}
+	d.allowed = now
+	c.recovered(impairment.Permissions)
+}
+
+// deny takes the denial of an operation. The lock is held.
+func (c *Calls) deny(operation, action string) {
+	if c.denied == nil {
+		c.denied = map[string]*denial{}
+	}
+	d := c.denied[operation]
+	if d == nil {
+		d = &denial{}
+		c.denied[operation] = d
+	}
+	former := d.action
+	d.action, d.at = action, c.Now()
+	if !d.allowed.IsZero() {
+		d.refuted++
+		d.allowed, d.until = time.Time{}, d.at.Add(doubts.Pause(d.refuted))
+	}
+	c.show()
+	c.showAction(action)
+	if former != "" && former != action { // AWS denies a call for one action, and then for the next
+		c.showAction(former)
 	}
 }
 
@@ -121,13 +163,16 @@ func (c *Calls) Run(ctx context.Context) {
 	}
 }
 
-// Sweep forgets denials that are too old to count, and looks which services do not answer and which calls are throttled.
+// Sweep forgets denials that have ended or are too old to count, and looks which services do not answer and which calls are throttled.
 func (c *Calls) Sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old := map[string]bool{}
-	maps.DeleteFunc(c.denied, func(_ string, d denial) bool {
-		past := c.Now().Sub(d.at) > denialLife
+	old, now := map[string]bool{}, c.Now()
+	needed := len(c.denied) > 0 && c.Needed != nil && c.Needed()
+	maps.DeleteFunc(c.denied, func(_ string, d *denial) bool {
+		d.needed = d.needed || needed
+		past := now.Sub(d.at) > denialLife || !d.allowed.IsZero() && now.Sub(d.allowed) >= settledFor ||
+			d.needed && !needed && now.Sub(d.at) >= unneededFor
 		if past {
 			old[d.action] = true
 		}

@@ -199,7 +199,9 @@ func TestWhatAWSDeniesIsReportedUntilItIsPermittedOrOld(t *testing.T) {
 		t.Error(d)
 	}
 	call(awsclient.ServiceEC2, "DescribeSubnets", "")
-	now = now.Add(denialLife)
+	now = now.Add(settledFor)
+	c.Sweep()
+	now = now.Add(denialLife - settledFor)
 	call(awsclient.ServiceEC2, "DescribeVpcs", "ExpiredToken")
 	if got := texts(); len(got) != 2 || !strings.HasPrefix(got[0], "credentials: AWS does not accept the credentials: ") || got[1] != "permissions: AWS denies the controller's role elasticloadbalancing:AddTags" {
 		t.Errorf("%q", got)

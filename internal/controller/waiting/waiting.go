@@ -34,9 +34,13 @@ const ProbeInterval = 15 * time.Second
 
 // failuresOf are the classes of what fails for the reasons that the controller is degraded.
 var failuresOf = map[impairment.Reason][]diag.Class{
-	impairment.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent; and EC2 calls an expired session an expired request
+	impairment.Credentials: {diag.Credentials, diag.Transient}, // what could not get credentials was not sent
 	impairment.Permissions: {diag.Denied}, impairment.Unanswered: {diag.Transient}, impairment.Throttled: {diag.Throttled},
 }
+
+// Wake has a pass made over a unit after a pause. ended reports that the cause of its failures has ended, so that they do not count any more; else the
+// pass looks whether it has.
+type Wake func(after time.Duration, ended bool)
 
 // Board keeps what waits. A nil Board keeps nothing. It is safe for concurrent use.
 type Board struct {
@@ -58,7 +62,7 @@ type entry struct {
 	since   time.Time
 	reason  diag.Code // of a deletion that waits; empty = it is under way
 	classes []diag.Class
-	wake    func(after time.Duration) // nil = it is not woken
+	wake    Wake // nil = it is not woken
 	woken   time.Time
 }
 
@@ -92,7 +96,7 @@ func (b *Board) entry(what What, name string) *entry {
 }
 
 // Waits notes that a unit waits for the end of failures of some classes. since is zero if it is not known; wake makes a pass over the unit.
-func (b *Board) Waits(what What, name string, since time.Time, classes []diag.Class, wake func(after time.Duration)) {
+func (b *Board) Waits(what What, name string, since time.Time, classes []diag.Class, wake Wake) {
 	if b == nil {
 		return
 	}
@@ -167,7 +171,7 @@ func (b *Board) Waiting(what What) (n int, oldest time.Duration) {
 // Wake has all units tried again that wait for the end of failures of some classes, one after the other, those first that have waited longest.
 func (b *Board) Wake(classes ...diag.Class) {
 	for n, e := range b.failing(classes, func(a, b *entry) int { return a.since.Compare(b.since) }) {
-		e(time.Duration(n) * Spacing)
+		e(time.Duration(n)*Spacing, true)
 	}
 }
 
@@ -207,12 +211,12 @@ func (b *Board) Failing() map[diag.Class]int {
 func (b *Board) Probe(classes ...diag.Class) {
 	all := b.failing(classes, func(a, b *entry) int { return cmp.Or(a.woken.Compare(b.woken), a.since.Compare(b.since)) })
 	if len(all) > 0 {
-		all[0](0)
+		all[0](0, false)
 	}
 }
 
 // failing are the functions that wake the units that fail with one of some classes, in an order.
-func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []func(time.Duration) {
+func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []Wake {
 	if b == nil {
 		return nil
 	}
@@ -225,13 +229,13 @@ func (b *Board) failing(classes []diag.Class, order func(a, b *entry) int) []fun
 		}
 	}
 	slices.SortFunc(all, order)
-	now, out := b.now(), make([]func(time.Duration), 0, len(all))
+	now, out := b.now(), make([]Wake, 0, len(all))
 	for _, e := range all {
-		out = append(out, func(after time.Duration) {
+		out = append(out, func(after time.Duration, ended bool) {
 			b.mu.Lock()
 			e.woken = now
 			b.mu.Unlock()
-			e.wake(after)
+			e.wake(after, ended)
 		})
 	}
 	return out

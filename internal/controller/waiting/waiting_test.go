@@ -11,11 +11,17 @@ import (
 )
 
 // board is a Board with a clock, and a list of what it woke.
-func board() (b *Board, pass func(time.Duration), wake func(string) func(time.Duration), woken func() []string) {
+func board() (b *Board, pass func(time.Duration), wake func(string) Wake, woken func() []string) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var all []string
-	wake = func(name string) func(time.Duration) {
-		return func(after time.Duration) { all = append(all, fmt.Sprint(name, " ", after)) }
+	wake = func(name string) Wake {
+		return func(after time.Duration, ended bool) {
+			line := fmt.Sprint(name, " ", after)
+			if !ended {
+				line = "look at " + line
+			}
+			all = append(all, line)
+		}
 	}
 	woken = func() []string { out := all; all = nil; return out }
 	return NewBoard(func() time.Time { return now }), func(d time.Duration) { now = now.Add(d) }, wake, woken
@@ -69,7 +75,7 @@ func TestWakingIsPacedAndProbesTakeTurns(t *testing.T) {
 		pass(time.Minute)
 		b.Probe(diag.Denied)
 	}
-	if d := cmp.Diff([]string{"a 0s", "b 0s", "c 0s", "a 0s"}, woken()); d != "" {
+	if d := cmp.Diff([]string{"look at a 0s", "look at b 0s", "look at c 0s", "look at a 0s"}, woken()); d != "" {
 		t.Error(d)
 	}
 }

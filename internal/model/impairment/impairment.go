@@ -41,7 +41,7 @@ var Reasons = []Info{
 	{Region, "aws", "The region is not known: neither by --aws-region, AWS_DEFAULT_REGION and AWS_REGION nor by the instance metadata service."},
 	{VPC, "aws", "The VPC is not known: neither by --aws-vpc-id and --aws-vpc-tags nor by the instance metadata service and NODENAME."},
 	{Credentials, "aws", "There are no credentials for AWS, or AWS does not accept them."},
-	{Permissions, "aws", "AWS denied the controller an action in the last twenty minutes, and has not permitted it since."},
+	{Permissions, "aws", "AWS denies the controller an action. That ends 30 seconds after the first success without another denial, or a minute after nothing waits for the action; at the latest 20 minutes after the last denial."},
 	{Unanswered, "aws", "A service of AWS has answered no call of the controller for 30 seconds."},
 	{Throttled, "aws", "AWS has refused most calls of a kind because of their rate for two minutes."},
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},

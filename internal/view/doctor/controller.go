@@ -82,7 +82,7 @@ var controllerChecks = []Check{{
 // objectChecks are those of the controller that the leader makes.
 var objectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
-	About:  "AWS has refused an action to the controller within the last hour, by the events on objects that exist, and no later event says that the object is well.",
+	About:  "AWS has refused an action to the controller, by the events of the last 30 minutes on objects that exist, and no later event says that the object is well. The controller repeats the event of a refusal that lasts every 20 minutes.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
@@ -243,6 +243,10 @@ const deniedCode = "[AccessDenied]"
 // recent is how old an event may be that is a finding.
 const recent = time.Hour
 
+// repeated is the time within which the controller repeats the event of a refusal that lasts: each 20 minutes, by its next pass. Of an object with two
+// failures, the event of the one that ended is not repeated.
+const repeated = 30 * time.Minute
+
 // standing are the warnings of the last hour that still hold: their object exists, and no later event tells that it is well.
 func standing(f *Facts) (out []*corev1.Event) {
 	well := map[string]time.Time{}
@@ -269,7 +273,7 @@ func standing(f *Facts) (out []*corev1.Event) {
 func deniedActions(f *Facts) (out []Finding) {
 	on := map[string][]string{}
 	for _, e := range standing(f) {
-		if !strings.Contains(e.Message, deniedCode) {
+		if !strings.Contains(e.Message, deniedCode) || f.Now.Sub(lastSeen(e)) >= repeated {
 			continue
 		}
 		action := "an action"

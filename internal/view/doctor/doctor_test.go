@@ -86,6 +86,15 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"a denied action before a success", "controller-denied", func(f *Facts) {
 			f.Events = append(f.Events, event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", 15*time.Minute))
 		}, "", ""},
+		{"a denied action, as it is repeated", "controller-denied", func(f *Facts) {
+			f.Events = []corev1.Event{event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", 25*time.Minute)}
+		}, Error, "denies"},
+		{"a denied action that is repeated no more", "controller-denied", func(f *Facts) {
+			f.Events = []corev1.Event{
+				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", repeated),
+				event("Ingress", "shop", "web", "Warning", "FailedDeployModel", "the subnet does not exist", 10*time.Minute),
+			}
+		}, "", ""},
 		{"a denied action for an object that is gone", "controller-denied", func(f *Facts) {
 			f.Events = append(f.Events, event("Ingress", "shop", "gone", "Warning", "FailedDeployModel", "elasticloadbalancing:AddTags [AccessDenied]", time.Minute))
 		}, "", ""},
