@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 // woken is a queue that notes which bindings are added.
@@ -102,7 +103,7 @@ func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
 		ofType("pods", v1beta1.TargetTypeIP, nil), ofType("elsewhere", v1beta1.TargetTypeIP, nil), ofType("incomplete", "", nil))
 	for reads, of := range map[*nodeReads]map[string]string{&b.nodesRead: {"pods": "a", "elsewhere": "b"}, &b.nodesHeld: {"held": "a"}} {
 		for binding, node := range of {
-			reads.begin(shop(binding), b.Client).Node(t.Context(), node)
+			reads.begin(shop(binding), b.cluster()).Node(t.Context(), node)
 		}
 	}
 	b.evidence.withoutPod.set(shop("podless"), true)
@@ -155,9 +156,9 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 					}
 					b, c := watching(t, all...)
 					for i := range n {
-						b.nodesRead.begin(shop(fmt.Sprint("b", i)), c).Node(t.Context(), "other")
+						b.nodesRead.begin(shop(fmt.Sprint("b", i)), readable.Cluster{Reader: c}).Node(t.Context(), "other")
 					}
-					b.nodesRead.begin(shop("one"), c).Node(t.Context(), "a")
+					b.nodesRead.begin(shop("one"), readable.Cluster{Reader: c}).Node(t.Context(), "a")
 					q := &woken{}
 					spent := growth.Bytes(func() {
 						q.names = q.names[:0]
@@ -177,7 +178,7 @@ func TestNodeReadsLastUntilTheNextPass(t *testing.T) {
 	t.Parallel()
 	b, c := watching(t)
 	pass := func(nodes ...string) {
-		reads := b.nodesRead.begin(shop("pods"), c)
+		reads := b.nodesRead.begin(shop("pods"), readable.Cluster{Reader: c})
 		for _, n := range nodes {
 			reads.Node(t.Context(), n)
 		}
