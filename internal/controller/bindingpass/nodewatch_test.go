@@ -149,6 +149,7 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 			after.ResourceVersion = "2"
 			nodeChanges[change].change(after)
 			t.Run(name+": "+change, func(t *testing.T) {
+				var passes, listed []growth.Point
 				growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 					var all []client.Object
 					for i := range n {
@@ -167,8 +168,11 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 					if len(q.names) > 1 || len(q.names) == 1 && q.names[0] != "one" || c.objects > 0 {
 						t.Errorf("%d bindings: woken %v, and looked at %d", n, q.names, c.objects)
 					}
+					passes, listed = append(passes, growth.Point{N: n, Cost: float64(len(q.names))}), append(listed, growth.Point{N: n, Cost: float64(c.objects)})
 					return spent
 				})
+				growth.Log(t, "passes", passes)
+				growth.Log(t, "objects listed", listed)
 			})
 		}
 	}

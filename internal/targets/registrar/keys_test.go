@@ -107,6 +107,7 @@ func TestSharedListIsThatOfItsPort(t *testing.T) {
 
 // TestRequestCostsWhatDiffersFromTheOneBefore shows that one target more or less costs the same in a group of any size.
 func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel: it counts bytes
+	var calls []growth.Point
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 		b := &balancing{}
 		r := newRegistry(b, b.write, func(string) bool { return true })
@@ -130,6 +131,8 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 		if len(b.steps) != 12 {
 			t.Errorf("%d endpoints: %v", n, b.steps)
 		}
+		calls = append(calls, growth.Point{N: n, Cost: float64(len(b.steps)) / 6})
 		return spent
 	})
+	growth.Log(t, "calls of AWS for one target less and one more", calls)
 }
