@@ -40,7 +40,7 @@ var reasons = map[string]string{
 	"controller/secret Metadata":                     "begins a watch",
 	"controller/servicepods Read":                    "asks the API server for one pod of a Service, by pages",
 	"controller/stacks BackendGroup.Needed":          "reached only when no object has a finalizer: the last load balancer is gone",
-	"controller/stacks BackendGroup.anyProtected":    "looks at a few objects first, of which mostly one has a finalizer",
+	"controller/stacks BackendGroup.anyProtected":    "runs only where the object that the last look found has lost its finalizer, and looks at a few objects first",
 	"controller/stacks HiddenMembers.members":        "asks the API server, by pages, for members that no watch shows",
 	"controller/stacks Reconciler.expect":            "lists the bindings of one stack, by the index ByStack",
 	"front Keys":                                     "once at the start, for all stacks at once, and in the command line",
