@@ -22,15 +22,21 @@ import (
 // thousand is an account with a thousand load balancers, each with a listener and a target group, and the ARNs of both.
 func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string) {
 	b.Helper()
-	const n = 1000
 	o.KeepCalls = 100
 	s, err := New(o)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
+	balancers, groups = create(b, s, 1000)
+	return s, balancers, groups
+}
+
+// create creates n load balancers, each with a listener and a target group, and returns the ARNs of both.
+func create(b testing.TB, s *Simulator, n int) (balancers, groups []string) {
+	b.Helper()
 	s.Account.Lock()
-	for quota, value := range map[string]int{"network-load-balancers": n, "network-load-balancer-enis-per-vpc": 3 * n} {
+	for quota, value := range map[string]int{"network-load-balancers": n, "network-load-balancer-enis-per-vpc": 3 * n, "target-groups": n} {
 		if err := s.Account.SetQuota(quota, value); err != nil {
 			b.Fatal(err)
 		}
@@ -44,7 +50,7 @@ func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string
 	}
 	ctx := context.Background()
 	balancers, groups = make([]string, n), make([]string, n)
-	create := func(i int) error {
+	createOne := func(i int) error {
 		lb, err := s.Balancing.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String(fmt.Sprint("lb", i)), Type: "network", Scheme: "internal", Subnets: subnets,
 			Tags: []elbtypes.Tag{{Key: aws.String("elbv2.k8s.aws/cluster"), Value: aws.String("bench")}}})
 		if err != nil {
@@ -64,7 +70,7 @@ func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string
 	for caller := range callers {
 		all.Go(func() {
 			for i := caller; i < n; i += callers {
-				if err := create(i); err != nil {
+				if err := createOne(i); err != nil {
 					b.Error(err)
 					return
 				}
@@ -72,7 +78,7 @@ func thousand(b testing.TB, o Options) (s *Simulator, balancers, groups []string
 		})
 	}
 	all.Wait()
-	return s, balancers, groups
+	return balancers, groups
 }
 
 // BenchmarkReadsAmongAThousandLoadBalancers makes simple reads in the process; 10 µs each are 100,000 a second and core.

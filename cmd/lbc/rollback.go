@@ -131,7 +131,7 @@ func (o *rollbackOptions) run(ctx context.Context, out, errOut io.Writer, in io.
 }
 
 // progressAt is after how many objects a line says how far the command is.
-const progressAt = 1000
+const progressAt = 500
 
 // uses adds the additions that objects use, those that hang first.
 func (o *rollbackOptions) uses(src *source, errOut io.Writer, d *rollbackDocument) error {

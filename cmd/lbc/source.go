@@ -43,6 +43,7 @@ type source struct {
 	recorded       bool // the account is a recording
 	builtIn        bool // the account is the simulator's built-in one
 	close          func()
+	errOut         io.Writer
 }
 
 // open reads the inputs. The caller closes the source.
@@ -90,7 +91,7 @@ func (i *inputs) objects(ctx context.Context, errOut io.Writer, in io.Reader) (*
 		return nil, err
 	}
 	sayUnread(errOut, skipped)
-	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles, unread: skipped, broken: unreadable}
+	s := &source{snapshot: objects.Snapshot{}, fromFiles: fromFiles, unread: skipped, broken: unreadable, errOut: errOut}
 	s.reader = s.snapshot
 	objs := make([]metav1.Object, 0, len(fromFiles))
 	for _, p := range fromFiles {
@@ -194,5 +195,9 @@ func (i *inputs) plans(ctx context.Context, s *source) (offline.Outcome, error) 
 
 // planner plans with the source's inventory and cluster, and the flags of the controller.
 func (i *inputs) planner(s *source) offline.Planner {
-	return offline.Planner{Account: s.inventory, Config: &i.config, Cluster: s.cluster}
+	return offline.Planner{Account: s.inventory, Config: &i.config, Cluster: s.cluster, Progress: func(planned, of int) {
+		if planned > 0 && planned%progressAt == 0 {
+			fmt.Fprintf(s.errOut, "lbc: planned %d of %d load balancers\n", planned, of) //nolint:errcheck // a hint
+		}
+	}}
 }

@@ -30,7 +30,7 @@ type slowAPI struct {
 	release chan struct{}
 	patches atomic.Int32 // that were begun
 	woken   chan types.NamespacedName
-	gated   []corev1.Pod
+	gated   []*corev1.Pod
 }
 
 func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
@@ -57,7 +57,7 @@ func newSlowAPI(t *testing.T) (*slowAPI, *v1beta1.TargetGroupBinding) {
 	})
 	wake := func(b types.NamespacedName) { s.woken <- b }
 	l.bound.Writes.Wake = wake
-	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return s.gated, nil }
+	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return s.gated, nil }
 	l.bound.Gates.Patch = func(ctx context.Context, _ types.NamespacedName, _ []byte) error { return slow(ctx) }
 	l.bound.Gates.Health, l.bound.Gates.Ended, l.bound.Gates.LongestPause = l.bound.Registry.Health, wake, time.Minute
 	for _, x := range []interface{ Start(context.Context) error }{l.bound.Writes, l.bound.Gates} {
@@ -104,7 +104,7 @@ func TestTargetsComeAndGoWhileTheAPIServerTakesNoWrite(t *testing.T) {
 	pod := corev1.Pod{}
 	pod.Namespace, pod.Name, pod.UID = "shop", "web-a-0", "u"
 	pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("bound")}}
-	s.gated = []corev1.Pod{pod}
+	s.gated = []*corev1.Pod{&pod}
 	s.moves("10.0.128.51")
 	s.serves(b, "a gate waits to be written", "10.0.128.51:8080")
 	s.begun(1)
@@ -169,7 +169,7 @@ func TestABindingThatEndsIsDeregisteredWhileTheAPIServerTakesNoWrite(t *testing.
 	pod := corev1.Pod{}
 	pod.Namespace, pod.Name, pod.UID = "shop", "web-a-0", "u"
 	pod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("bound")}}
-	s.gated = []corev1.Pod{pod}
+	s.gated = []*corev1.Pod{&pod}
 	s.hangs.Store(true)
 	s.must(s.client.Delete(t.Context(), b))
 	s.serves(b, "deleted")

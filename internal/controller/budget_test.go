@@ -272,8 +272,8 @@ var measures = map[string]func(t *testing.T, trouble bool) int{
 			p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: o.Namespace, Name: "web-0", UID: "u"}}
 			p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate(o.Name)}}
 			e := registrar.Endpoint{Target: registrar.Target{ID: "10.0.128.50", Port: 8080}, Namespace: p.Namespace, Pod: p.Name}
-			g := targethealth.NewGates(nil, "", time.Now, logr.Discard())
-			g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return []corev1.Pod{p}, nil }
+			g := targethealth.NewGates(nil, nil, "", time.Now, logr.Discard())
+			g.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return []*corev1.Pod{&p}, nil }
 			g.Patch, g.LongestPause = func(context.Context, types.NamespacedName, []byte) error { return nil }, 15*time.Second
 			g.Health = func(context.Context, registrar.Group, ...registrar.Target) ([]registrar.Health, error) {
 				looks.Add(1)

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/lib/sorting"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -58,6 +60,8 @@ type driftDetector struct {
 	found       func() // targets were changed by hand
 	record      func(arn string, health []registrar.Health)
 	crashed     func() bool // the former leader did not end in order; nil = it did
+	// exists reports whether a unit is still there; nil = each tick looks at all units.
+	exists func(ctx context.Context, x driftUnit) bool
 
 	begun    time.Time               // when the first tick was
 	checked  map[driftUnit]time.Time // when it was checked last; see firstChecked
@@ -65,6 +69,8 @@ type driftDetector struct {
 	tagsRead time.Time               // when tags of foreign resources were read last
 	prompt   map[driftUnit]bool      // target groups of a former leader that crashed, once they were checked
 	slow     bool                    // a round takes longer than longestRound, which was logged
+	turns    []turn                  // the next checks, as of turnsAt
+	turnsAt  time.Time
 
 	mu     sync.Mutex
 	edited map[stack.Key]time.Time // when to check stacks that were edited
@@ -177,6 +183,9 @@ func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 	if s.checked == nil {
 		s.checked = map[driftUnit]time.Time{}
 	}
+	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= relistDelay+verificationDelay && !s.editIsDue(now) {
+		return s.nextTurn(ctx, now)
+	}
 	present, reads := map[driftUnit]bool{}, 0
 	for _, key := range s.stacks() {
 		present[driftUnit{stack: key}] = true
@@ -198,23 +207,69 @@ func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, b
 	if x, ok := s.inherited(now, present); ok {
 		return x, true
 	}
+	s.takeTurns(now, present)
+	return s.nextTurn(ctx, now)
+}
+
+// A turn is a check that is due at a time.
+type turn struct {
+	unit     driftUnit
+	at       time.Time
+	restored bool // it verifies restored state, and does not wait for the interval
+}
+
+// Ticks look at all units once in turnsLast, and otherwise only at the next mostTurns checks.
+const (
+	turnsLast = 30 * time.Second
+	mostTurns = 64
+)
+
+// takeTurns finds the next checks: of stacks with restored state, then of units whose last check is the oldest.
+func (s *driftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
+	s.turns, s.turnsAt = s.turns[:0], now
 	if now.Sub(s.begun) >= verificationDelay {
 		for _, key := range s.assumed() {
-			if x := (driftUnit{stack: key}); present[x] && now.Sub(s.checked[x]) > verificationDelay { // after a failed check the others come first
-				return x, true
+			if x := (driftUnit{stack: key}); len(s.turns) < mostTurns && present[x] && now.Sub(s.checked[x]) > verificationDelay { // after a failed check the others come first
+				s.turns = append(s.turns, turn{x, now, true})
 			}
 		}
 	}
-	var oldest driftUnit
+	var others []turn
 	for x := range present {
 		if _, ok := s.checked[x]; !ok {
 			s.checked[x] = s.firstChecked(x, now)
 		}
-		if oldest == (driftUnit{}) || s.checked[x].Before(s.checked[oldest]) {
-			oldest = x
+		if at := s.checked[x].Add(s.interval); at.Sub(now) <= turnsLast {
+			others = append(others, turn{x, at, false})
 		}
 	}
-	return oldest, len(present) > 0 && now.Sub(s.checked[oldest]) >= s.interval
+	sorting.By(others, func(a, b turn) int { return a.at.Compare(b.at) })
+	s.turns = append(s.turns, others[:min(len(others), mostTurns)]...)
+}
+
+// nextTurn is the next check, if it is due. Without a look at all units, it leaves out those that have gone.
+func (s *driftDetector) nextTurn(ctx context.Context, now time.Time) (driftUnit, bool) {
+	for len(s.turns) > 0 && !now.Before(s.turns[0].at) {
+		next := s.turns[0]
+		s.turns = s.turns[1:]
+		due := next.restored || now.Sub(s.checked[next.unit]) >= s.interval // else it was checked meanwhile
+		if due && (s.exists == nil || s.exists(ctx, next.unit)) {
+			return next.unit, true
+		}
+	}
+	return driftUnit{}, false
+}
+
+// editIsDue reports whether a stack that was edited is to be checked.
+func (s *driftDetector) editIsDue(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range s.edited {
+		if !at.After(now) {
+			return true
+		}
+	}
+	return false
 }
 
 // inherited is a target group of a former leader that did not end in order, unless all were checked: a call of it may have arrived after this leader had read the
@@ -330,5 +385,11 @@ func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *bindingpass.Recon
 		found:       func() { w.metrics.CountDrift(metrics.BindingControllerLabel) },
 		record:      w.lbStatus.SetHealth,
 		crashed:     w.crashed.Load,
+		exists: func(ctx context.Context, x driftUnit) bool {
+			if x.group != (registrar.Group{}) {
+				return b.Serves(ctx, x.binding, x.group)
+			}
+			return slices.ContainsFunc(all, func(s *stacks.Reconciler) bool { return s.Index.Has(x.stack) })
+		},
 	}
 }

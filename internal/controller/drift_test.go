@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
@@ -61,6 +62,9 @@ func newScene(interval time.Duration) *scene {
 		wakeBinding: func(n types.NamespacedName) { s.woken = append(s.woken, n.Name) },
 		record:      func(string, []registrar.Health) {},
 		found:       func() { s.counted++ },
+		exists: func(_ context.Context, x driftUnit) bool {
+			return slices.Contains(s.stackKeys, x.stack) || x.group != (registrar.Group{}) && s.bindings[x.binding] == x.group
+		},
 	}
 	return s
 }
@@ -264,6 +268,37 @@ func TestAnEditBringsTheLookForward(t *testing.T) {
 	s.run(t.Context(), time.Minute)
 	if d := cmp.Diff([]string{"b"}, s.looks); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestIdleSecondCostsTheSameHoweverMuchThereIs shows that a tick between two looks at all units pays for none of them.
+func TestIdleSecondCostsTheSameHoweverMuchThereIs(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of an idle second, by load balancers", func(n int) float64 {
+		s := newScene(24 * time.Hour)
+		s.begun = s.now().Add(-time.Hour)
+		for i := range n {
+			s.stackKeys = append(s.stackKeys, keyNamed(fmt.Sprint("app-", i)))
+		}
+		spent := growth.Bytes(func() { s.tick(t.Context()) })
+		if len(s.checked) != n || len(s.looks) > 0 {
+			t.Errorf("%d of %d units known, %d checks", len(s.checked), n, len(s.looks))
+		}
+		return spent
+	})
+}
+
+func TestAUnitThatIsGoneLosesItsTurn(t *testing.T) {
+	t.Parallel()
+	s := newScene(40 * time.Second)
+	s.begun, s.stackKeys = s.now().Add(-time.Hour), []stack.Key{keyNamed("web")}
+	s.jitter = func() float64 { return 0.5 } // due in twenty seconds
+	s.run(t.Context(), 10*time.Second)
+	if len(s.turns) != 1 {
+		t.Fatalf("turns: %v", s.turns)
+	}
+	s.stackKeys = nil
+	if s.run(t.Context(), 15*time.Second); len(s.looks) > 0 {
+		t.Errorf("checked: %v", s.looks)
 	}
 }
 

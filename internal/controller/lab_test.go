@@ -294,7 +294,7 @@ func (l *lab) restart() {
 		Registry: registry, Networking: groups, OtherNamespaces: l.elsewhere,
 		Reporter: reporting.NewReporter(record, l.clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.clock.Now), RequeueAfter: l.config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
 		Health:            targethealth.NewWatch(registry, record, func(string, []registrar.Health) {}, l.clock.Now),
-		Gates:             targethealth.NewGates(l.client, bindingpass.PodsByGate, l.clock.Now, logr.Discard()),
+		Gates:             targethealth.NewGates(l.client, nil, bindingpass.PodsByGate, l.clock.Now, logr.Discard()),
 		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.client, Writer: l.client}, Failures: backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.inventory.Gone, OnGone: backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
 			if l.inventory.NotFound(key, arn) {
@@ -314,7 +314,7 @@ func (l *lab) restart() {
 	for _, s := range l.gateways {
 		s.Recorded = l.bound.RegisteredTargets.Load
 	}
-	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return nil, nil }
+	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return nil, nil }
 	l.bound.Writes = objectwriter.New(l.client, l.clock.Now, logr.Discard())
 	l.bound.Writes.Wake = groups.Wake
 	l.bound.Drains = networking.NewDrains(registry, groups, l.clock.Now)

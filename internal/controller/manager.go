@@ -85,6 +85,7 @@ type wiring struct {
 	start       *start
 	definitions *optionalkinds.Definitions // of kinds that a cluster may lack
 	pods        *podcache.Cache            // of namespaces that need them
+	uncopied    *readable.Shared           // pods and nodes of the caches, without copies
 	restricted  *reads.Restricted          // nil = the caches show all namespaces, or Gateways are not served
 	changed     []func(objects.Change)     // are called when an object changes of which there are no events
 

@@ -84,7 +84,7 @@ func TestTheEndOfABindingWaitsForThePodsWhoseGatesItOpens(t *testing.T) {
 	var unlisted error
 	l.bound.Pods = &bindingpass.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
 	asked := false
-	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) {
+	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) {
 		asked = true
 		return nil, nil
 	}

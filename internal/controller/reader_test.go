@@ -67,8 +67,8 @@ func TestWhatTheCacheDoesNotHoldYetIsReadFromTheAPIServer(t *testing.T) {
 		found int
 	}{"the API server has it": {live, 0}, "nobody has it": {cache, 1}} {
 		b := &bindingpass.Reconciler{Now: time.Now, Client: cache, APIReader: c.live}
-		if _, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); len(found) != c.found || !known || err != nil {
-			t.Errorf("%s: %v %t %v", what, found, known, err)
+		if of, err := b.Endpoints(t.Context(), ipBinding("web")); len(of.Found) != c.found || !of.Known || err != nil {
+			t.Errorf("%s: %+v %v", what, of, err)
 		}
 	}
 }
@@ -126,8 +126,8 @@ func TestOnlyANotFoundOfTheAPIServerMakesAnObjectMissing(t *testing.T) {
 		}
 		for where, cache := range map[string]client.WithWatch{"the Service": empty, "its EndpointSlices": service} {
 			b := &bindingpass.Reconciler{Now: time.Now, Client: cache, APIReader: answering(cache, answer)}
-			if wanted, found, known, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || known || len(wanted)+len(found) > 0 {
-				t.Errorf("%s for %s: %v %v %t", what, where, wanted, found, known)
+			if of, err := b.Endpoints(t.Context(), ipBinding("web")); err == nil || of.Known || len(of.Endpoints)+len(of.Found) > 0 {
+				t.Errorf("%s for %s: %+v", what, where, of)
 			}
 		}
 	}

@@ -82,6 +82,7 @@ func TestAGroupIsLookedAtAgainWhenTheLastBindingBecameKnownWhileItWasLookedAt(t 
 		l.standing([2]int32{9999, 9999})
 		l.inventory.SecurityGroups().ForgetRules(labNodeGroup)
 		r := l.bound.Networking
+		r.Arrived()
 		unknown := true
 		r.Client = interceptor.NewClient(l.client.(client.WithWatch), interceptor.Funcs{
 			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {

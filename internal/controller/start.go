@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -113,13 +114,15 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 		return pods
 	}, log.WithName("definitions"))
 	options.NewCache = newCache
+	shared := &readable.Shared{Pods: func(namespace string) toolscache.Store { return pods.Store(namespace) }}
+	options.Cache.NewInformer = shared.Watching(options.Cache.NewInformer)
 	mgr, err := ctrl.NewManager(rc, options)
 	if err != nil {
 		return fmt.Errorf("creating manager: %w", err)
 	}
 	s.events.of = mgr
 	limits := awsclient.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
-	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, start: s}
+	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, uncopied: shared, start: s}
 	w.history = newHistory(w.now, startup.OwnPod().Name)
 	limits.Trace = w.history.called
 	if s.tracer != nil {

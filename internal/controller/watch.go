@@ -276,12 +276,12 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		counts.Seen(ctx, arn, health)
 	}
 	health := targethealth.NewWatch(registry, report, seen, w.now)
-	gates := targethealth.NewGates(w.mgr.GetClient(), bindingpass.PodsByGate, w.now, w.log.WithName("readiness"))
+	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.now, w.log.WithName("readiness"))
 	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.metrics.ObserveGate, c.BindingRequeue
 	gates.OpenAfter = c.OpenGatesAfter
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
 	groups := networking.New(networking.Options{
-		Client: w.mgr.GetClient(), Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
+		Client: w.mgr.GetClient(), Shared: w.uncopied, Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
 		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
 		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.now, Log: w.log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
@@ -292,7 +292,7 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 	}
 	b := &bindingpass.Reconciler{
 		Now:    w.now,
-		Client: w.mgr.GetClient(), APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
+		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
 		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
 		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
 		Reporter: w.reporter("targetGroupBinding"), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,

@@ -122,7 +122,7 @@ func (b *Reconciler) clear(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 			release = func() { b.Drains.Keep(ctx, id.String(), group) }
 			break
 		}
-		preceding, known, unread := b.precedingOf(ctx, whose, nil)
+		preceding, known, unread := b.precedingOf(ctx, whose, bindings.Targets{})
 		if err = unread; err == nil && !known {
 			err = errCheckpointsUnread
 		}

@@ -105,6 +105,9 @@ type confirmingReader struct {
 
 // Pod implements registrar.Cluster.
 func (c *confirmingReader) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool) {
+	if p, found, answers := c.Shared.Pod(namespace, name); answers {
+		return p, found
+	}
 	p := &corev1.Pod{}
 	err := c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p, client.UnsafeDisableDeepCopy)
 	if err != nil && !apierrors.IsNotFound(err) && c.live == nil {
@@ -198,7 +201,7 @@ func (c *confirmingReader) end(b *Reconciler, binding types.NamespacedName) erro
 
 // newConfirmingReader makes the reader of a resolution for a binding.
 func (b *Reconciler) newConfirmingReader(binding types.NamespacedName) *confirmingReader {
-	return &confirmingReader{missingNodesReader: missingNodesReader{notingCluster: b.nodesRead.begin(binding, b.Client)}, live: b.APIReader, claims: &b.evidence.claims, now: b.Now()}
+	return &confirmingReader{missingNodesReader: missingNodesReader{notingCluster: b.nodesRead.begin(binding, b.cluster())}, live: b.APIReader, claims: &b.evidence.claims, now: b.Now()}
 }
 
 // wakeClaiming wakes the bindings with an endpoint at an address that its pod got or lost: nobody edits EndpointSlices that were written by hand when a pod

@@ -24,7 +24,7 @@ import (
 func (b *Reconciler) heldTargets(ctx context.Context, o *v1beta1.TargetGroupBinding, q registrar.Request, found diag.List) []registrar.Endpoint {
 	meant := o.Annotations[naming.AllowDeregistration] == "true" ||
 		slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == diag.ServiceMissing })
-	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.Client)
+	c := b.nodesHeld.begin(client.ObjectKeyFromObject(o), b.cluster())
 	return b.Registry.Hold(q, meant, func(e registrar.Endpoint) bool {
 		if e.Pod != "" {
 			p, ok := c.Pod(ctx, e.Namespace, e.Pod)

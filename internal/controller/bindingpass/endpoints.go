@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
-	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -22,51 +21,47 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing; if
-// a mistake hides what is wanted, known is false.
+// Resolved is what a binding wants registered. If a mistake hides that, it is not Known.
+type Resolved struct {
+	bindings.Targets // nobody changes their list
+	Found            diag.List
+	Known            bool
+}
+
+// Endpoints resolves what the binding wants registered. A Service that is proven not to exist, or lacks the port, wants nothing.
 // An error is one of reading, and says nothing of what is wanted: a Service that could not be looked for may well exist.
-func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (wanted []registrar.Endpoint, found diag.List, known bool, err error) {
+func (b *Reconciler) Endpoints(ctx context.Context, o *v1beta1.TargetGroupBinding) (Resolved, error) {
 	ref := o.Spec.ServiceRef
 	svc := &corev1.Service{}
 	absence, err := (reads.ConfirmingReader{Cache: b.Client, Live: b.APIReader}).Get(ctx, client.ObjectKey{Namespace: o.Namespace, Name: ref.Name}, svc)
 	switch {
 	case absence.Proven():
-		return nil, diag.List{bindings.ServiceMissing(o)}, true, nil
+		return Resolved{Found: diag.List{bindings.ServiceMissing(o)}, Known: true}, nil
 	case err != nil:
-		return nil, nil, false, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
+		return Resolved{}, fmt.Errorf("reading Service %s/%s: %w", o.Namespace, ref.Name, err)
 	}
 	port, d := registrar.Backend(o, svc)
 	if d != nil {
-		return nil, diag.List{*d}, d.Code == diag.ServiceMissing, nil //nolint:nilerr // what is wrong with the binding is a finding
+		return Resolved{Found: diag.List{*d}, Known: d.Code == diag.ServiceMissing}, nil //nolint:nilerr // what is wrong with the binding is a finding
 	}
 	if *o.Spec.TargetType == v1beta1.TargetTypeIP {
-		wanted, found, err = b.addressEndpoints(ctx, o, port)
-		return wanted, found, err == nil, err
+		wanted, found, err := b.addressEndpoints(ctx, o, port)
+		return Resolved{Targets: bindings.Targets{Endpoints: wanted}, Found: found, Known: err == nil}, err
 	}
 	return b.nodeEndpoints(ctx, o, port)
 }
 
 // addressEndpoints are the addresses of Pods, and those of other machines in the VPC of the target group.
 func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) ([]registrar.Endpoint, diag.List, error) {
-	var list discoveryv1.EndpointSliceList
-	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
-	}
-	if len(list.Items) == 0 && b.APIReader != nil {
-		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
-		// cache's delay, and would deregister everything.
-		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
-		defer cancel()
-		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
-			return nil, nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
-		}
-	}
-	slicesOf := make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
-	for i := range list.Items {
-		slicesOf = append(slicesOf, &list.Items[i])
+	slicesOf, err := b.slicesOf(ctx, o)
+	if err != nil {
+		return nil, nil, err
 	}
 	cache, ipv6 := b.newConfirmingReader(client.ObjectKeyFromObject(o)), *o.Spec.IPAddressType == v1beta1.IPAddressTypeIPv6
-	pods, podless := registrar.PodCandidates(ctx, cache, port, slicesOf, ipv6), registrar.PodlessEndpoints(port, slicesOf, ipv6)
+	key := client.ObjectKeyFromObject(o)
+	pods, refused := registrar.Behind{Port: port, Slices: slicesOf, IPv6: ipv6}.Serving(ctx, cache, b.FailOpen, b.resolved.last(key))
+	b.resolved.keep(key, pods)
+	podless := registrar.PodlessEndpoints(port, slicesOf, ipv6)
 	if err := cache.end(b, client.ObjectKeyFromObject(o)); err != nil {
 		return nil, nil, err
 	}
@@ -76,13 +71,38 @@ func (b *Reconciler) addressEndpoints(ctx context.Context, o *v1beta1.TargetGrou
 	}
 	x := bindings.Endpoints{
 		Binding: o, Cluster: cache.notingCluster, ExcludedNodes: b.ExcludedNodes, QUICVariable: b.QUICVariable,
-		Pods: registrar.Serving(pods, b.FailOpen), Refused: registrar.Refused(pods), Podless: podless, Allowed: b.Podless, Nodes: nodes,
+		Pods: pods, Refused: refused, Podless: podless, Allowed: b.Podless, Nodes: nodes,
 		VPC:   sync.OnceValues(func() (*facts.VPC, bool) { return b.vpcOf(ctx, o) }),
 		About: func() []diag.Object { return b.about(ctx, o) }, Owner: func() []diag.Object { return b.declaring(ctx, o) },
 	}
 	wanted, found, unidentified := x.Addresses(ctx)
 	b.countUnidentified(o, unidentified)
 	return wanted, found, nil
+}
+
+// slicesOf are the EndpointSlices of the Service of a binding. Nobody changes them.
+func (b *Reconciler) slicesOf(ctx context.Context, o *v1beta1.TargetGroupBinding) (slicesOf []*discoveryv1.EndpointSlice, err error) {
+	if all, answers := b.Shared.SlicesWith(SlicesByService, o.Namespace, o.Spec.ServiceRef.Name); answers && len(all) > 0 {
+		return all, nil
+	}
+	var list discoveryv1.EndpointSliceList
+	if err := b.Client.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingFields{SlicesByService: o.Spec.ServiceRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("reading the EndpointSlices of Service %s/%s: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+	}
+	if len(list.Items) == 0 && b.APIReader != nil {
+		// Kubernetes keeps an EndpointSlice for every Service with a selector, also without pods: that there is none may be the
+		// cache's delay, and would deregister everything.
+		ctx, cancel := context.WithTimeout(ctx, reads.LiveTimeout)
+		defer cancel()
+		if err := b.APIReader.List(ctx, &list, client.InNamespace(o.Namespace), client.MatchingLabels{discoveryv1.LabelServiceName: o.Spec.ServiceRef.Name}); err != nil {
+			return nil, fmt.Errorf("the cache has no EndpointSlice of Service %s/%s, and the API server was asked: %w", o.Namespace, o.Spec.ServiceRef.Name, err)
+		}
+	}
+	slicesOf = make([]*discoveryv1.EndpointSlice, 0, len(list.Items))
+	for i := range list.Items {
+		slicesOf = append(slicesOf, &list.Items[i])
+	}
+	return slicesOf, nil
 }
 
 // nodesBeside are all nodes, if a binding has endpoints without Pod, whose addresses are compared with theirs.
@@ -93,16 +113,16 @@ func (b *Reconciler) nodesBeside(ctx context.Context, o *v1beta1.TargetGroupBind
 	return b.nodeLists.all(ctx, b.Client)
 }
 
-func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []registrar.Endpoint, found diag.List, known bool, err error) {
+func (b *Reconciler) nodeEndpoints(ctx context.Context, o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (Resolved, error) {
 	nodes, err := b.nodeLists.chosen(ctx, b.Client, o.Spec.NodeSelector, b.FailOpen)
 	if err != nil {
-		return nil, nil, false, err
+		return Resolved{}, err
 	}
-	wanted, found, known = nodes.Instances(o, port)
+	wanted, found, known := nodes.Instances(o)
 	found = append(found, nodes.None(o, func() []diag.Object {
 		return append(b.about(ctx, o), b.declaring(ctx, o)...)
 	})...)
-	return wanted, found, known, nil
+	return Resolved{bindings.Targets{Endpoints: wanted, Port: port.NodePort}, found, known}, nil
 }
 
 // about are a binding and its Service, if that can be read.
@@ -148,7 +168,7 @@ func (b *Reconciler) homeZone(o *v1beta1.TargetGroupBinding) func(context.Contex
 		there = b.zonesThere(o)
 	}
 	return func(ctx context.Context, e registrar.Endpoint) string {
-		node, ok := readable.Cluster{Reader: b.Client}.Node(ctx, e.Node)
+		node, ok := b.cluster().Node(ctx, e.Node)
 		if !ok {
 			return ""
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // manyPods are ready pods of Service web, in slices of 100.
@@ -32,23 +33,54 @@ func manyPods(n int) (out []client.Object) {
 	return out
 }
 
-// TestEndpointsCostFewBytesEach shows what a pass allocates for each pod of a Service.
-func TestEndpointsCostFewBytesEach(t *testing.T) { // not parallel: it counts bytes
-	const most = 3072
+// servicePasses returns a function that resolves the endpoints of a Service with n pods.
+func servicePasses(t *testing.T, n int) (*Reconciler, func() []registrar.Endpoint) {
+	t.Helper()
 	o := ofType("x", v1beta1.TargetTypeIP, nil)
 	o.Spec.ServiceRef.Name, o.Spec.IPAddressType = "web", ptr.To(v1beta1.IPAddressTypeIPv4)
+	c := &cachedClient{cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &discoveryv1.EndpointSlice{}, Field: SlicesByService, Of: ServiceOfSlice}}, append(manyPods(n), readyNode())...)}
+	b := &Reconciler{Client: c, Shared: c.cache.Shared, Now: time.Now}
+	return b, func() []registrar.Endpoint {
+		wanted, _, err := b.addressEndpoints(t.Context(), o, corev1.ServicePort{})
+		if err != nil || len(wanted) != n {
+			t.Errorf("%d pods: %d wanted, %v", n, len(wanted), err)
+		}
+		return wanted
+	}
+}
+
+// TestUnchangedEndpointsCostNoBytesEach shows that a pass which finds the endpoints of the pass before pays for none of them.
+func TestUnchangedEndpointsCostNoBytesEach(t *testing.T) { // not parallel: it counts bytes
+	const most = 32 // the race detector has pools drop some of their buffers; else there are two pointers for each EndpointSlice
 	var points []growth.Point
 	for _, n := range growth.Sizes {
-		c := &cachedClient{cache: growth.NewIndexedCluster(t, []growth.Index{{Object: &discoveryv1.EndpointSlice{}, Field: SlicesByService, Of: ServiceOfSlice}}, append(manyPods(n), readyNode())...)}
-		b := &Reconciler{Client: c, Now: time.Now}
+		_, pass := servicePasses(t, n)
+		first := pass()
 		spent := growth.Bytes(func() {
-			if wanted, _, err := b.addressEndpoints(t.Context(), o, corev1.ServicePort{}); err != nil || len(wanted) != n {
-				t.Errorf("%d pods: %d wanted, %v", n, len(wanted), err)
+			if again := pass(); &again[0] != &first[0] {
+				t.Error("another list of the same endpoints")
 			}
+		})
+		if points = append(points, growth.Point{N: n, Cost: spent}); spent > float64(2048+most*n) {
+			t.Errorf("%d pods cost %.0f bytes, want at most %d each", n, spent, most)
+		}
+	}
+	growth.Log(t, "bytes of a pass that finds no change, by pods", points)
+}
+
+// TestChangedEndpointCostsOneListOfEndpoints shows that a pass which finds another endpoint pays for one list of endpoints, and for nothing else of each pod.
+func TestChangedEndpointCostsOneListOfEndpoints(t *testing.T) { // not parallel: it counts bytes
+	const most = 128 // an endpoint has 104 bytes
+	var points []growth.Point
+	for _, n := range growth.Sizes {
+		b, pass := servicePasses(t, n)
+		spent := growth.Bytes(func() {
+			b.resolved.keep(shop("x"), nil)
+			pass()
 		})
 		if points = append(points, growth.Point{N: n, Cost: spent}); spent > float64(8192+most*n) {
 			t.Errorf("%d pods cost %.0f bytes, want at most %d each", n, spent, most)
 		}
 	}
-	growth.Log(t, "bytes of a pass, by pods", points)
+	growth.Log(t, "bytes of a pass that finds a change, by pods", points)
 }

@@ -27,11 +27,12 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 	b, c := watching(t, manyNodes(3)...)
 	pass := func(port int32, selector *metav1.LabelSelector) (got []string) {
 		t.Helper()
-		wanted, _, known, err := b.nodeEndpoints(t.Context(), ofType("x", v1beta1.TargetTypeInstance, selector), corev1.ServicePort{NodePort: port})
-		if err != nil || !known {
-			t.Fatal(known, err)
+		of, err := b.nodeEndpoints(t.Context(), ofType("x", v1beta1.TargetTypeInstance, selector), corev1.ServicePort{NodePort: port})
+		if err != nil || !of.Known {
+			t.Fatal(of.Known, err)
 		}
-		for _, e := range wanted {
+		for _, e := range of.Endpoints {
+			e.Port = of.Port
 			got = append(got, e.Key())
 		}
 		return got
@@ -64,20 +65,18 @@ func TestNodesAreListedOnceForAllBindings(t *testing.T) {
 	expect("created", 33, pass(1, nil), "[i-0000:1 i-0001:1 i-0002:1]")
 }
 
-// TestNodeCostsFewBytesInEachTargetGroup shows what one more binding costs in a pass for a node: its endpoints, and nothing else for each node.
-func TestNodeCostsFewBytesInEachTargetGroup(t *testing.T) { // not parallel: it counts bytes
-	const most = 128 // an endpoint has 104 bytes
-	var points []growth.Point
-	for _, n := range growth.Sizes {
+// TestNodeCostsNothingInEachTargetGroup shows that one more binding costs the same in a pass for a node, however many nodes there are.
+func TestNodeCostsNothingInEachTargetGroup(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of one binding, by nodes", func(n int) float64 {
 		b, _ := watching(t, manyNodes(n)...)
 		b.nodeLists.watched = true
 		o, port := ofType("x", v1beta1.TargetTypeInstance, nil), corev1.ServicePort{NodePort: 30080}
-		spent := growth.Bytes(func() { _, _, _, _ = b.nodeEndpoints(t.Context(), o, port) })
-		if points = append(points, growth.Point{N: n, Cost: spent}); spent > float64(4096+most*n) {
-			t.Errorf("%d nodes cost %.0f bytes in each target group, want at most %d each", n, spent, most)
-		}
-	}
-	growth.Log(t, "bytes of one binding, by nodes", points)
+		return growth.Bytes(func() {
+			if of, err := b.nodeEndpoints(t.Context(), o, port); err != nil || len(of.Endpoints) != n {
+				t.Errorf("%d endpoints of %d nodes, %v", len(of.Endpoints), n, err)
+			}
+		})
+	})
 }
 
 // TestReadOfAPodOrNodeCostsNoCopy shows that a pass pays for each pod and node that it reads, and not for what is in them.

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
@@ -24,7 +23,7 @@ type nodeReads struct {
 
 // begin begins the reads of a pass. What the pass before read stays until the next pass: an event that comes before this
 // pass reads a node again wakes the binding.
-func (r *nodeReads) begin(binding types.NamespacedName, reader client.Reader) notingCluster {
+func (r *nodeReads) begin(binding types.NamespacedName, of readable.Cluster) notingCluster {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for node, latest := range r.of[binding] {
@@ -34,7 +33,7 @@ func (r *nodeReads) begin(binding types.NamespacedName, reader client.Reader) no
 			r.drop(binding, node)
 		}
 	}
-	return notingCluster{readable.Cluster{Reader: reader}, r, binding}
+	return notingCluster{of, r, binding}
 }
 
 func (r *nodeReads) drop(binding types.NamespacedName, node string) {

@@ -19,6 +19,7 @@ import (
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 )
 
 // woken is a queue that notes which bindings are added.
@@ -102,7 +103,7 @@ func TestNodeWakesTheBindingsItConcerns(t *testing.T) {
 		ofType("pods", v1beta1.TargetTypeIP, nil), ofType("elsewhere", v1beta1.TargetTypeIP, nil), ofType("incomplete", "", nil))
 	for reads, of := range map[*nodeReads]map[string]string{&b.nodesRead: {"pods": "a", "elsewhere": "b"}, &b.nodesHeld: {"held": "a"}} {
 		for binding, node := range of {
-			reads.begin(shop(binding), b.Client).Node(t.Context(), node)
+			reads.begin(shop(binding), b.cluster()).Node(t.Context(), node)
 		}
 	}
 	b.evidence.withoutPod.set(shop("podless"), true)
@@ -148,6 +149,7 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 			after.ResourceVersion = "2"
 			nodeChanges[change].change(after)
 			t.Run(name+": "+change, func(t *testing.T) {
+				var passes, listed []growth.Point
 				growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 					var all []client.Object
 					for i := range n {
@@ -155,9 +157,9 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 					}
 					b, c := watching(t, all...)
 					for i := range n {
-						b.nodesRead.begin(shop(fmt.Sprint("b", i)), c).Node(t.Context(), "other")
+						b.nodesRead.begin(shop(fmt.Sprint("b", i)), readable.Cluster{Reader: c}).Node(t.Context(), "other")
 					}
-					b.nodesRead.begin(shop("one"), c).Node(t.Context(), "a")
+					b.nodesRead.begin(shop("one"), readable.Cluster{Reader: c}).Node(t.Context(), "a")
 					q := &woken{}
 					spent := growth.Bytes(func() {
 						q.names = q.names[:0]
@@ -166,8 +168,11 @@ func TestNodeEventCostDoesNotGrowWithOtherBindings(t *testing.T) { // not parall
 					if len(q.names) > 1 || len(q.names) == 1 && q.names[0] != "one" || c.objects > 0 {
 						t.Errorf("%d bindings: woken %v, and looked at %d", n, q.names, c.objects)
 					}
+					passes, listed = append(passes, growth.Point{N: n, Cost: float64(len(q.names))}), append(listed, growth.Point{N: n, Cost: float64(c.objects)})
 					return spent
 				})
+				growth.Log(t, "passes", passes)
+				growth.Log(t, "objects listed", listed)
 			})
 		}
 	}
@@ -177,7 +182,7 @@ func TestNodeReadsLastUntilTheNextPass(t *testing.T) {
 	t.Parallel()
 	b, c := watching(t)
 	pass := func(nodes ...string) {
-		reads := b.nodesRead.begin(shop("pods"), c)
+		reads := b.nodesRead.begin(shop("pods"), readable.Cluster{Reader: c})
 		for _, n := range nodes {
 			reads.Node(t.Context(), n)
 		}

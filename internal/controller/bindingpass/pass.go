@@ -35,6 +35,7 @@ type pass struct {
 	whose      *ownership
 	since      time.Time // the change that the pass takes over
 	endpoints  []registrar.Endpoint
+	port       int32 // of endpoints without one
 	found      diag.List
 	preceding  map[string]bool // targets that were registered before the binding
 	ownerKnown bool            // it is known who registered what the pass finds
@@ -138,7 +139,9 @@ func (p *pass) resolve(ctx context.Context) exit {
 	resolving, trace := tracing.Start(ctx, "endpoints")
 	known, err := false, b.Pods.require(resolving, o, b.Client, b.APIReader)
 	if err == nil {
-		p.endpoints, p.found, known, err = b.Endpoints(resolving, o)
+		var of Resolved
+		of, err = b.Endpoints(resolving, o)
+		p.endpoints, p.port, p.found, known = of.Endpoints, of.Port, of.Found, of.Known
 	}
 	trace.SetCount("lbc.endpoints", len(p.endpoints))
 	trace.End(err)
@@ -176,7 +179,7 @@ func (p *pass) unresolved(ctx context.Context, err error) exit {
 func (p *pass) precede(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
 	b.moveScope(o)
-	preceding, known, err := b.precedingOf(ctx, p.whose, p.endpoints)
+	preceding, known, err := b.precedingOf(ctx, p.whose, bindings.Targets{Endpoints: p.endpoints, Port: p.port})
 	if err != nil {
 		b.Changes.restore(p.name, p.since)
 		b.countFailure(o, workOf(err))
@@ -191,7 +194,7 @@ func (p *pass) precede(ctx context.Context) exit {
 		unseen, p.ownerKnown = true, false // what others registered stays, without a note on the binding
 	}
 	p.request = registrar.Request{
-		Group: b.group(o), Binding: p.id, Want: p.endpoints, Since: p.since, Max: b.MaxTargets, Unseen: unseen, New: o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
+		Group: b.group(o), Binding: p.id, Want: p.endpoints, Port: p.port, Since: p.since, Max: b.MaxTargets, Unseen: unseen, New: o.Status.ObservedGeneration == nil || b.memory.get(o).moved,
 		Withheld: len(b.memory.get(o).unidentified) > 0,
 		Record:   b.registeredOf(o), Preceding: preceding,
 		Zone: zone, HomeZone: b.homeZone(o),
@@ -212,7 +215,8 @@ func (p *pass) ask(ctx context.Context) exit {
 	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
 	staying := slices.Concat(p.held, b.Registry.Moved(p.request))
 	p.onHold = b.admit(ctx, o, func() {
-		b.Networking.Want(ctx, o, p.request.Group, append(slices.Clip(b.Registry.Taken(p.request.Group, p.endpoints)), staying...))
+		taken := append(slices.Clip(b.Registry.Taken(p.request.Group, p.endpoints)), staying...)
+		b.Networking.Want(ctx, o, p.request.Group, bindings.Targets{Endpoints: taken, Port: p.port})
 	})
 	return exit{}
 }
@@ -232,7 +236,7 @@ func (p *pass) sync(ctx context.Context) exit {
 // gate writes the readiness gates of pods. The pass goes on only if no call is left whose end brings the binding back.
 func (p *pass) gate(ctx context.Context) exit {
 	b, o := p.reconciler, p.binding
-	p.gatesErr = b.Gates.Observe(ctx, o, p.request.Group, answered(p.endpoints, p.change), p.change)
+	p.gatesErr = b.Gates.Observe(ctx, o, p.request.Group, p.endpoints, p.change)
 	if p.gatesErr != nil && ctx.Err() == nil {
 		b.Metrics.CountFailure(metrics.BindingControllerLabel, metrics.GatesNotWritten)
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
-	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
@@ -36,7 +35,7 @@ func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding
 	}
 	ends, ungated := map[string]bool{}, false
 	for _, e := range endpoints {
-		pod, ok := (readable.Cluster{Reader: b.Client}).Pod(ctx, e.Namespace, e.Pod)
+		pod, ok := b.cluster().Pod(ctx, e.Namespace, e.Pod)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,7 @@
 package bindingpass
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -121,7 +123,7 @@ func nameOf(o *v1beta1.TargetGroupBinding) string {
 // wants itself, and those that an earlier binding of this process registered, count as its own. The target group of a stack has none. A binding that
 // served before anything was kept of it, under the existing controller or an earlier version, had all targets of its group for its own: nothing else
 // was registered there for long. While checkpoints cannot be read, known is false: then only what this process registered is its own.
-func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, endpoints []registrar.Endpoint) (keys map[string]bool, known bool, err error) {
+func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool, known bool, err error) {
 	o := whose.binding
 	if b.Preceding == nil {
 		return nil, true, nil
@@ -141,7 +143,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, endpoint
 		b.Preceding.touch(o, t)
 		return registrar.KeySet(t.Targets), true, nil
 	case kept || o.Status.ObservedGeneration == nil:
-		return b.precedingNew(ctx, whose, endpoints)
+		return b.precedingNew(ctx, whose, of)
 	case bindingobject.OfStack(o.Labels):
 		return nil, true, nil
 	case !b.Preceding.believable():
@@ -152,7 +154,7 @@ func (b *Reconciler) precedingOf(ctx context.Context, whose *ownership, endpoint
 
 // precedingNew finds and keeps the targets that are registered before a binding has registered any. If AWS does not tell whose the target group
 // is, it counts as one of others.
-func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, endpoints []registrar.Endpoint) (keys map[string]bool, known bool, err error) {
+func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, of bindings.Targets) (keys map[string]bool, known bool, err error) {
 	o := whose.binding
 	external, err := whose.external(ctx, whose.askBriefly)
 	if ctx.Err() != nil {
@@ -169,7 +171,8 @@ func (b *Reconciler) precedingNew(ctx context.Context, whose *ownership, endpoin
 		return nil, false, err
 	}
 	own := b.Registry.Own(b.group(o))
-	for _, e := range endpoints {
+	for _, e := range of.Endpoints {
+		e.Port = cmp.Or(e.Port, of.Port)
 		if e.Pod != "" || *o.Spec.TargetType == v1beta1.TargetTypeInstance {
 			if own == nil {
 				own = map[string]bool{}

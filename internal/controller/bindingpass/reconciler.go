@@ -26,6 +26,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
 	"github.com/k8s-lbc/lbc/internal/controller/tracing"
 	"github.com/k8s-lbc/lbc/internal/controller/waiting"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/allowlist"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
@@ -41,6 +42,7 @@ import (
 type Reconciler struct {
 	Client    client.Client
 	APIReader client.Reader // the API server; nil = caches are believed
+	Shared    *readable.Shared
 	ELBV2     awsclient.ELBV2
 	Scope     awsclient.Scope // of ELBV2
 	// Assumed is Elastic Load Balancing in the scope of a role that a binding names, among Roles; nil = there are no such bindings.
@@ -86,6 +88,7 @@ type Reconciler struct {
 	nodesRead          nodeReads // by which passes choose among the endpoints of pods
 	nodesHeld          nodeReads // by which passes keep instances that are not wanted any more
 	nodeLists          nodeLists
+	resolved           resolved
 	Unavailable        queue.UnavailableUnits[reconcile.Request]
 	Changes            *ChangeTimes
 	Failures           *backoff.Failures[types.NamespacedName] // attempts at targets
@@ -254,6 +257,7 @@ func (b *Reconciler) Forget(key client.ObjectKey) {
 	b.evidence.forget(key)
 	b.nodesRead.forget(key)
 	b.nodesHeld.forget(key)
+	b.resolved.forget(key)
 	b.Failures.Forget(key)
 	b.Changes.take(key)
 	b.Writes.Forget(key)

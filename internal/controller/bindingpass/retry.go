@@ -1,14 +1,12 @@
 package bindingpass
 
 import (
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
-	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
 // Pauses between attempts at targets that AWS did not take: of what may pass by itself, such as a time-out or an error of the
@@ -38,13 +36,4 @@ func (b *Reconciler) retryAfter(binding types.NamespacedName, err error, limited
 		return lastingFailure.First
 	}
 	return lastingFailure.Pause(n)
-}
-
-// answered are the endpoints without those that a call under way registers.
-func answered(endpoints []registrar.Endpoint, change registrar.Change) []registrar.Endpoint {
-	if len(change.Unanswered) == 0 {
-		return endpoints
-	}
-	open := registrar.KeySet(change.Unanswered)
-	return slices.DeleteFunc(slices.Clone(endpoints), func(e registrar.Endpoint) bool { return open[e.Key()] })
 }

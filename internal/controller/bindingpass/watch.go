@@ -116,6 +116,7 @@ func (b *Reconciler) BindingEvent() handler.TypedEventHandler[client.Object, rec
 			q.Add(requestFor(after)) // as urgent as resyncs are
 			return
 		}
+		b.Networking.Arrived()
 		queue.Add(q, 0, queue.Urgent, requestFor(after))
 	})
 }
@@ -209,9 +210,20 @@ func (b *Reconciler) TargetGroups(ctx context.Context) map[types.NamespacedName]
 	}
 	out := make(map[types.NamespacedName]registrar.Group, len(list.Items))
 	for i := range list.Items {
-		if o := &list.Items[i]; o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && admission.Role(b.Roles, o) == nil {
+		if o := &list.Items[i]; b.serving(o) {
 			out[client.ObjectKeyFromObject(o)] = b.group(o)
 		}
 	}
 	return out
+}
+
+// serving reports whether a binding has a target group and is not on its way out.
+func (b *Reconciler) serving(o *v1beta1.TargetGroupBinding) bool {
+	return o.DeletionTimestamp == nil && o.Spec.TargetGroupARN != "" && admission.Role(b.Roles, o) == nil
+}
+
+// Serves reports whether TargetGroups has a target group for a binding.
+func (b *Reconciler) Serves(ctx context.Context, binding types.NamespacedName, group registrar.Group) bool {
+	o := &v1beta1.TargetGroupBinding{}
+	return b.Client.Get(ctx, binding, o, client.UnsafeDisableDeepCopy) == nil && b.serving(o) && b.group(o) == group
 }

@@ -24,6 +24,8 @@ import (
 // Cluster is a cache of the controller without an API server: real informers with the indexes of readable.References.
 type Cluster struct {
 	cache.Cache
+	// Shared reads the pods and nodes of the cache without copies.
+	Shared  *readable.Shared
 	watches map[objects.Kind]*watch.RaceFreeFakeWatcher
 }
 
@@ -65,16 +67,20 @@ func NewIndexedCluster(t testing.TB, indexes []Index, all ...client.Object) *Clu
 	for _, o := range all {
 		of[reflect.TypeOf(o)] = append(of[reflect.TypeOf(o)], o)
 	}
-	read, c := kinds(), &Cluster{watches: map[objects.Kind]*watch.RaceFreeFakeWatcher{}}
+	read, c := kinds(), &Cluster{Shared: &readable.Shared{}, watches: map[objects.Kind]*watch.RaceFreeFakeWatcher{}}
 	mapper := meta.NewDefaultRESTMapper(nil)
 	for gvk := range scheme.AllKnownTypes() {
 		mapper.Add(gvk, meta.RESTScopeNamespace)
 	}
 	c.Cache, err = cache.New(&rest.Config{Host: "http://127.0.0.1:1"}, cache.Options{Scheme: scheme, Mapper: mapper,
-		NewInformer: func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		NewInformer: c.Shared.Watching(func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 			kind, _ := objects.KindOf(example)
-			return toolscache.NewSharedIndexInformer(source{read[kind].List, of[reflect.TypeOf(example)], c.watches[kind]}, example, resync, indexers)
-		}})
+			i := toolscache.NewSharedIndexInformer(source{read[kind].List, of[reflect.TypeOf(example)], c.watches[kind]}, example, resync, indexers)
+			if kind == objects.Pod {
+				c.Shared.Pods = func(string) toolscache.Store { return i.GetStore() }
+			}
+			return i
+		})})
 	if err != nil {
 		t.Fatal(err)
 	}

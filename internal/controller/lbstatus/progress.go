@@ -151,7 +151,8 @@ func (w *Writer) showReconciling(key stack.Key, p *progress, now time.Time) {
 		e.namespace, e.owners = e.have.Namespace, e.have.OwnerReferences
 	}
 	shown := reporting.Reconciling(*s, p.edited(), now)
-	e.want, p.shown = &shown, true
+	w.want(key, e, &shown)
+	p.shown = true
 	w.enqueue(key)
 }
 

@@ -62,6 +62,7 @@ type Writer struct {
 	// refused are the last attempts at objects that a policy refuses, and probed is when one of them was tried again last.
 	refused map[stack.Key]time.Time
 	probed  time.Time
+	showing map[string]map[stack.Key]bool // the stacks whose objects show a target group, by ARN
 	// underway is what no status shows yet, and noted counts the edits among it.
 	underway map[stack.Key]*progress
 	noted    uint64
@@ -103,7 +104,7 @@ type entry struct {
 func NewWriter(c client.Client, r client.Reader, namespace string, now func() time.Time, log logr.Logger) *Writer {
 	w := &Writer{
 		client: c, reader: r, namespace: namespace, now: now, log: log,
-		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, OnInstalled: func() {},
+		entries: map[stack.Key]*entry{}, pending: map[stack.Key]reporting.Pass{}, counts: map[string]v1alpha1.TargetCounts{}, showing: map[string]map[stack.Key]bool{}, OnInstalled: func() {},
 		underway: map[stack.Key]*progress{}, refused: map[stack.Key]time.Time{},
 		writes: objectwriter.New(c, now, log),
 	}
@@ -167,7 +168,8 @@ func (w *Writer) merge(p reporting.Pass) {
 	} else if len(owners) == 0 && e.have != nil {
 		owners = e.have.OwnerReferences
 	}
-	e.decided, e.want, e.namespace, e.owners, e.labels = true, &s, namespace, owners, labels
+	w.want(p.Key, e, &s)
+	e.decided, e.namespace, e.owners, e.labels = true, namespace, owners, labels
 	w.enqueue(p.Key)
 }
 
@@ -246,8 +248,29 @@ func (w *Writer) Delete(key stack.Key) {
 			delete(w.counts, g.ARN)
 		}
 	}
-	e.decided, e.want = true, nil
+	w.want(key, e, nil)
+	e.decided = true
 	w.enqueue(key)
+}
+
+// want sets the status that the object of a stack should have; nil = there should be no object. The lock is held.
+func (w *Writer) want(key stack.Key, e *entry, s *v1alpha1.LoadBalancerStatus) {
+	if e.want != nil {
+		for _, g := range e.want.TargetGroups {
+			if delete(w.showing[g.ARN], key); len(w.showing[g.ARN]) == 0 {
+				delete(w.showing, g.ARN)
+			}
+		}
+	}
+	if e.want = s; s == nil {
+		return
+	}
+	for _, g := range s.TargetGroups {
+		if w.showing[g.ARN] == nil {
+			w.showing[g.ARN] = map[stack.Key]bool{}
+		}
+		w.showing[g.ARN][key] = true
+	}
 }
 
 // SetHealth sets the counts of a target group from the health of its targets.
@@ -266,12 +289,10 @@ func (w *Writer) SetHealth(arn string, health []registrar.Health) {
 	}
 	c := reporting.Count(states, w.now())
 	w.counts[arn] = c
-	for key, e := range w.entries {
-		if e.want == nil {
-			continue
-		}
+	for key := range w.showing[arn] {
+		e := w.entries[key]
 		if s, changed := reporting.WithTargets(*e.want, arn, c); changed {
-			e.want = &s
+			e.want = &s // shows the same target groups
 			w.enqueue(key)
 		}
 	}

@@ -33,6 +33,7 @@ import (
 // Options are what a Reconciler works with.
 type Options struct {
 	Client     client.Client
+	Shared     *readable.Shared
 	Inventory  *inventory.Inventory
 	Interfaces *network.Interfaces
 	Chooser    sgsync.Chooser
@@ -68,12 +69,15 @@ type Reconciler struct {
 	drains *Drains // nil = rules of endpoints that leave go at once
 
 	mu       sync.Mutex
-	requests map[string]*request  // by binding
-	ending   map[string]bool      // names under which rules stay while targets drain, of which nothing was looked up yet
-	waiting  map[string]bool      // groups that hold rules which cannot be judged before more is known
-	swept    bool                 // groups of former bindings were looked for
-	unknown  types.NamespacedName // the binding that was in the way of a review last
-	reviews  int                  // how often review was asked, so that bring notices those that came while it looked
+	requests map[string]*request    // by binding
+	ending   map[string]bool        // names under which rules stay while targets drain, of which nothing was looked up yet
+	waiting  map[string]bool        // groups that hold rules which cannot be judged before more is known
+	swept    bool                   // groups of former bindings were looked for
+	suspects []types.NamespacedName // the bindings that were unknown when all were listed last
+	arrivals int                    // grows with each binding that comes or is edited, and with what is forgotten of one
+	known    bool                   // all were known at arrivals knownAt
+	knownAt  int
+	reviews  int // how often review was asked, so that bring notices those that came while it looked
 }
 
 // behindAnswers is when a run is made again that rests on answers which were past their lifetime and which AWS is being asked for.
@@ -130,7 +134,7 @@ func (r *Reconciler) Start(ctx context.Context) error {
 
 // networks finds the groups of endpoints in the caches.
 func (r *Reconciler) networks() *bindings.Networks {
-	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
+	return &bindings.Networks{Cluster: readable.Cluster{Reader: r.Client, Shared: r.Shared}, Inventory: r.Inventory, Interfaces: r.Interfaces, Chooser: r.Chooser, VPC: r.VPC, Limits: r.Limits}
 }
 
 func ruleID(o *v1beta1.TargetGroupBinding) string {
@@ -139,7 +143,7 @@ func ruleID(o *v1beta1.TargetGroupBinding) string {
 
 // Want sets the endpoints, targets of a group, that a binding's sources are to reach. Before their groups are known, every rule that may be
 // theirs stays.
-func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group, endpoints []registrar.Endpoint) {
+func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of registrar.Group, targets bindings.Targets) {
 	id := ruleID(o)
 	if o.Spec.Networking == nil {
 		if r.Table.Knows(id) {
@@ -154,8 +158,11 @@ func (r *Reconciler) Want(ctx context.Context, o *v1beta1.TargetGroupBinding, of
 		w = &request{refused: map[string]error{}, awaited: map[string]bool{}}
 		r.requests[id] = w
 	}
-	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation && slices.Equal(w.endpoints, endpoints)
-	w.binding, w.of, w.endpoints = o.DeepCopy(), of, endpoints
+	if !w.read {
+		r.arrivals++
+	}
+	same := w.binding != nil && w.binding.UID == o.UID && w.binding.Generation == o.Generation && w.targets.Port == targets.Port && slices.Equal(w.targets.Endpoints, targets.Endpoints)
+	w.binding, w.of, w.targets = o.DeepCopy(), of, targets
 	w.serial++
 	r.mu.Unlock()
 	if same {
@@ -185,19 +192,6 @@ func (r *Reconciler) Read(ctx context.Context, o *v1beta1.TargetGroupBinding, dr
 		r.drains.follow(x)
 	}
 	r.Review(ctx)
-}
-
-// unread are the bindings of which it is not known yet what is registered for them.
-func (r *Reconciler) unread() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := map[string]bool{}
-	for id, w := range r.requests {
-		if w.binding != nil && !w.read {
-			out[id] = true
-		}
-	}
-	return out
 }
 
 // Findings is what is in the way of what a binding wants; settled is false until all of it was tried once.
@@ -243,6 +237,7 @@ func (r *Reconciler) RetainUnknown(ctx context.Context, o *v1beta1.TargetGroupBi
 func (r *Reconciler) Release(ctx context.Context, id string) {
 	r.mu.Lock()
 	delete(r.requests, id)
+	r.arrivals++
 	delete(r.ending, id)
 	t := r.Table.Set(id, nil)
 	r.mu.Unlock()
@@ -254,6 +249,7 @@ func (r *Reconciler) Release(ctx context.Context, id string) {
 func (r *Reconciler) Transfer(ctx context.Context, id, name string) {
 	r.mu.Lock()
 	delete(r.requests, id)
+	r.arrivals++
 	r.ending[name] = true
 	t := r.Table.Transfer(id, name)
 	r.mu.Unlock()
@@ -285,11 +281,11 @@ func (r *Reconciler) place(ctx context.Context, id string) queue.Retry {
 		}
 		return queue.Retry{}
 	}
-	o, endpoints, serial, x := w.binding, w.endpoints, w.serial, drain{id, w.of}
+	o, targets, serial, x := w.binding, w.targets, w.serial, drain{id, w.of}
 	r.mu.Unlock()
 
 	ctx, stale := cache.NoteStale(ctx)
-	need, unclear, found, placed := r.networks().Needs(ctx, o, endpoints)
+	need, unclear, found, placed := r.networks().Needs(ctx, o, targets)
 	asked, vague, _ := r.networks().Permissions(ctx, o, nil)
 	if ctx.Err() != nil {
 		return queue.Retry{}

@@ -15,11 +15,11 @@ import (
 
 // request is what a binding wants, and what is known of it.
 type request struct {
-	binding   *v1beta1.TargetGroupBinding // as its last pass saw it
-	of        registrar.Group
-	endpoints []registrar.Endpoint
-	read      bool // it is known what is registered for the binding
-	serial    int  // grows with each pass
+	binding *v1beta1.TargetGroupBinding // as its last pass saw it
+	of      registrar.Group
+	targets bindings.Targets
+	read    bool // it is known what is registered for the binding
+	serial  int  // grows with each pass
 
 	notPlaced diag.List        // what is wrong with its endpoints or its networking
 	refused   map[string]error // by group

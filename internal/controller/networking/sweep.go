@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
@@ -33,33 +34,73 @@ func (r *Reconciler) Review(ctx context.Context) {
 	}
 }
 
-// allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only then may rules be revoked.
+// allKnown reports whether the needs of every binding with networking are recorded, and what is registered for it: only then may rules be revoked. It
+// lists the bindings once all that it found unknown are known, and only if a binding has come, or less is known of one, since all were known.
 func (r *Reconciler) allKnown(ctx context.Context) bool {
 	r.mu.Lock()
-	last := r.unknown
+	arrivals, known := r.arrivals, r.known && r.knownAt == r.arrivals
 	r.mu.Unlock()
-	if o := new(v1beta1.TargetGroupBinding); last.Name != "" && r.Client.Get(ctx, last, o) == nil && r.isUnknown(o, r.unread()) {
-		return false // without a look at all of them, as each binding of many new ones asks in turn
+	if known {
+		return true
+	}
+	if r.anySuspect(ctx) {
+		return false
 	}
 	var list v1beta1.TargetGroupBindingList
 	if err := r.Client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return false
 	}
-	unread := r.unread()
+	var suspects []types.NamespacedName
 	for i := range list.Items {
-		if o := &list.Items[i]; r.isUnknown(o, unread) {
-			r.mu.Lock()
-			r.unknown = client.ObjectKeyFromObject(o)
+		if o := &list.Items[i]; r.isUnknown(o) {
+			suspects = append(suspects, client.ObjectKeyFromObject(o))
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.suspects, r.known, r.knownAt = suspects, len(suspects) == 0, arrivals
+	return r.known
+}
+
+// anySuspect reports whether a binding is still unknown that was so when all were listed. It forgets those that are known or gone.
+func (r *Reconciler) anySuspect(ctx context.Context) bool {
+	for {
+		r.mu.Lock()
+		if len(r.suspects) == 0 {
 			r.mu.Unlock()
 			return false
 		}
+		last := r.suspects[len(r.suspects)-1]
+		r.mu.Unlock()
+		if o := new(v1beta1.TargetGroupBinding); r.Client.Get(ctx, last, o, client.UnsafeDisableDeepCopy) == nil && r.isUnknown(o) {
+			return true
+		}
+		r.mu.Lock()
+		if n := len(r.suspects); n > 0 && r.suspects[n-1] == last {
+			r.suspects = r.suspects[:n-1]
+		}
+		r.mu.Unlock()
 	}
-	return true
 }
 
-// isUnknown reports whether the needs of a binding are not recorded, or not what is registered for it, by unread.
-func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding, unread map[string]bool) bool {
-	return o.Spec.Networking != nil && o.DeletionTimestamp == nil && (!r.Table.Knows(ruleID(o)) || unread[ruleID(o)])
+// Arrived notes that a binding has come or was edited.
+func (r *Reconciler) Arrived() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.arrivals++
+}
+
+// isUnknown reports whether the needs of a binding are not recorded, or not what is registered for it.
+func (r *Reconciler) isUnknown(o *v1beta1.TargetGroupBinding) bool {
+	return o.Spec.Networking != nil && o.DeletionTimestamp == nil && (!r.Table.Knows(ruleID(o)) || r.isUnread(ruleID(o)))
+}
+
+// isUnread reports whether it is not known yet what is registered for a binding.
+func (r *Reconciler) isUnread(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.requests[id]
+	return w != nil && w.binding != nil && !w.read
 }
 
 // anyRules reports whether a binding asks for rules.

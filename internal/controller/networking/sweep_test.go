@@ -52,6 +52,7 @@ func TestTheBindingThatIsNotKnownIsAskedForBeforeAllAre(t *testing.T) {
 		t.Error("not all are known in the end")
 	}
 	r.requests[ruleID(of(7))] = &request{binding: of(7)}
+	r.Arrived()
 	if r.allKnown(t.Context()) {
 		t.Error("one is known of which it is not known what is registered")
 	}

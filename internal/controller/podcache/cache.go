@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -241,6 +242,18 @@ func (c *Cache) Get(ctx context.Context, key client.ObjectKey, o client.Object, 
 		return err
 	}
 	return w.cache.Get(ctx, key, o, opts...)
+}
+
+// Store is the store of the pods of a namespace, which nobody may change; nil = they are not all there.
+func (c *Cache) Store(namespace string) toolscache.Store {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.watching(namespace)
+	if w == nil || !w.synced() {
+		return nil
+	}
+	w.used = c.Now()
+	return w.store
 }
 
 // errUnnamed is the error of a list of the pods of all namespaces.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
 )
 
@@ -263,5 +264,37 @@ func TestNoReadOfAPodSearchesAllKinds(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestStoreHasThePodsOfANamespaceThatIsListed(t *testing.T) {
+	t.Parallel()
+	c, _ := start(t, podserver.New(podserver.Pod("shop", "a"), podserver.Pod("other", "b")), Options{}, mostNamespaces)
+	if c.Store("shop") != nil {
+		t.Error("a store before anything needs pods")
+	}
+	if err := c.Await(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	store := c.Store("shop")
+	if store == nil || len(store.ListKeys()) != 1 {
+		t.Fatalf("store %v", store)
+	}
+	shared := &readable.Shared{Pods: c.Store}
+	p, found, answers := shared.Pod("shop", "a")
+	again, _, _ := shared.Pod("shop", "a")
+	if !answers || !found || p.Name != "a" || p != again {
+		t.Errorf("%v, found %t, answers %t", p, found, answers)
+	}
+	if _, found, answers := shared.Pod("shop", "none"); found || !answers {
+		t.Errorf("a pod that does not exist: found %t, answers %t", found, answers)
+	}
+	for node, want := range map[string]int{"n": 1, "none": 0} {
+		if pods, answers := shared.PodsWith(byNode, "shop", node); !answers || len(pods) != want || want == 1 && pods[0] != p {
+			t.Errorf("pods of node %s: %v, answers %t", node, pods, answers)
+		}
+	}
+	if _, _, answers := shared.Pod("elsewhere", "a"); answers {
+		t.Error("answers for a namespace that is not watched")
 	}
 }

@@ -7,7 +7,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,6 +20,7 @@ import (
 type watch struct {
 	namespace string // empty = all
 	cache     cache.Cache
+	store     toolscache.Store
 	pods      cache.Informer
 	stop      context.CancelFunc // nil = it does not run yet
 	complete  chan struct{}      // closed when all pods are there
@@ -51,11 +54,21 @@ func (c *Cache) newWatch(namespace string) (*watch, error) {
 	if namespace != "" {
 		o.DefaultNamespaces = map[string]cache.Config{namespace: {}}
 	}
+	w := &watch{namespace: namespace, complete: make(chan struct{}), begun: time.Now(), used: c.Now()}
+	newInformer := o.NewInformer
+	if newInformer == nil {
+		newInformer = toolscache.NewSharedIndexInformer
+	}
+	o.NewInformer = func(lw toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		informer := newInformer(lw, example, resync, indexers)
+		w.store = informer.GetStore()
+		return informer
+	}
 	own, err := cache.New(c.config, o)
 	if err != nil {
 		return nil, fmt.Errorf("making the cache of the pods: %w", err)
 	}
-	w := &watch{namespace: namespace, cache: own, complete: make(chan struct{}), begun: time.Now(), used: c.Now()}
+	w.cache = own
 	if w.pods, err = own.GetInformer(ctx, &corev1.Pod{}, cache.BlockUntilSynced(false)); err != nil {
 		return nil, fmt.Errorf("making the informer of the pods: %w", err)
 	}

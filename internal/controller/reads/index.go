@@ -123,6 +123,14 @@ func (x *Index[U]) Units() []U {
 	return slices.Collect(maps.Keys(x.reads))
 }
 
+// Has reports whether a unit has read anything.
+func (x *Index[U]) Has(u U) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, has := x.reads[u]
+	return has
+}
+
 // Len is the number of units.
 func (x *Index[U]) Len() int {
 	x.mu.Lock()

@@ -53,6 +53,7 @@ type BackendGroup struct {
 	Restricted bool
 	asked      atomic.Bool // check was called since the last look
 	released   atomic.Pointer[stack.Owner]
+	witness    atomic.Pointer[protectedObject] // mostly it answers the next look
 
 	mu    sync.Mutex // held while the group is deleted
 	users map[stack.Key]bool
@@ -262,6 +263,9 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 	if b.Restricted || b.Shared != nil && b.Shared() {
 		return true, nil
 	}
+	if b.stillProtected(ctx) {
+		return true, nil
+	}
 	for _, k := range owner.Kinds {
 		if slices.Contains(b.Unserved, k.Owner) {
 			continue
@@ -281,6 +285,23 @@ func (b *BackendGroup) Needed(ctx context.Context) (bool, error) {
 	return slices.ContainsFunc(bindings.Items, func(o v1beta1.TargetGroupBinding) bool { return admits(&o, group) }), nil
 }
 
+// protectedObject is an object that had a finalizer of ours when all were looked at.
+type protectedObject struct {
+	owner stack.Owner
+	kind  objects.Kind
+	key   client.ObjectKey
+}
+
+// stillProtected reports whether the object that a look found protected last still is. It costs no list.
+func (b *BackendGroup) stillProtected(ctx context.Context) bool {
+	w := b.witness.Load()
+	if w == nil {
+		return false
+	}
+	o, ok := readable.Kinds[w.kind].Object.DeepCopyObject().(client.Object)
+	return ok && b.client.Get(ctx, w.key, o, client.UnsafeDisableDeepCopy) == nil && len(naming.StacksOfFinalizers(w.owner, o)) > 0
+}
+
 // fewObjects are looked at before all are: mostly one of them has a finalizer.
 const fewObjects = 16
 
@@ -293,7 +314,10 @@ func (b *BackendGroup) anyProtected(ctx context.Context, k owner.Kind) (protecte
 		}
 		err := meta.EachListItem(list, func(o runtime.Object) error {
 			x, ok := o.(client.Object)
-			protected = protected || ok && len(naming.StacksOfFinalizers(k.Owner, x)) > 0
+			if !protected && ok && len(naming.StacksOfFinalizers(k.Owner, x)) > 0 {
+				protected = true
+				b.witness.Store(&protectedObject{k.Owner, objects.Kind(k.Kind), client.ObjectKeyFromObject(x)})
+			}
 			return nil
 		})
 		if err != nil || protected || int64(meta.LenList(list)) < most {

@@ -86,6 +86,9 @@ func TestTheBackendGroupIsLookedAtForAsLongAsACacheMayBeLate(t *testing.T) {
 				looks = append(looks, time.Since(begun))
 			}
 			return c.List(ctx, list, opts...)
+		}, Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+			looks = append(looks, time.Since(begun)) // at the object that the look before has found
+			return c.Get(ctx, key, o, opts...)
 		}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()

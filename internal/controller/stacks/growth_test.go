@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/kube/owner"
+	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -27,6 +29,10 @@ type cached struct {
 
 func (c cached) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
 	return c.cluster.List(ctx, list, opts...)
+}
+
+func (c cached) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return c.cluster.Get(ctx, key, o, opts...)
 }
 
 func readCache(c *growth.Cluster) client.Client { return cached{cluster: c} }
@@ -86,30 +92,51 @@ func TestStackFindsItsBindingsAmongAnyNumber(t *testing.T) { // not parallel: it
 	})
 }
 
-// TestSharedGroupIsNeededAfterALookAtAFewObjects shows that a deletion looks at few of many objects with finalizers.
-func TestSharedGroupIsNeededAfterALookAtAFewObjects(t *testing.T) { // not parallel: it counts bytes
-	const most = 64 // bytes for each further object: the cache gives a list of all
-	spent := map[int]float64{}
-	for _, n := range growth.Sizes {
-		var all []client.Object
-		for i := range n {
-			o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
-			o.Finalizers = []string{"ingress.k8s.aws/resources"}
-			all = append(all, o)
-		}
-		b := &BackendGroup{client: readCache(growth.NewCluster(t, all...))}
-		spent[n] = growth.Bytes(func() {
+func protectedIngresses(n int) (all []client.Object) {
+	for i := range n {
+		o := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprint("web-", i)}}
+		o.Finalizers = []string{"ingress.k8s.aws/resources"}
+		all = append(all, o)
+	}
+	return all
+}
+
+// TestSharedGroupIsNeededAmongAnyNumberOfObjects shows that a deletion looks at one object with a finalizer, however many there are.
+func TestSharedGroupIsNeededAmongAnyNumberOfObjects(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
+		b := &BackendGroup{client: readCache(growth.NewCluster(t, protectedIngresses(n)...))}
+		return growth.Bytes(func() {
 			if needed, err := b.Needed(t.Context()); err != nil || !needed {
 				t.Errorf("%t %v", needed, err)
 			}
 		})
+	})
+}
+
+// TestSharedGroupIsNeededUntilTheLastObjectIsGone deletes the object that the last look has found, one after the other.
+func TestSharedGroupIsNeededUntilTheLastObjectIsGone(t *testing.T) {
+	t.Parallel()
+	all := protectedIngresses(4)
+	c := growth.NewCluster(t, all...)
+	b := &BackendGroup{client: readCache(c)}
+	for left := len(all); left > 0; left-- {
+		if needed, err := b.Needed(t.Context()); err != nil || !needed {
+			t.Fatalf("%d left: %t %v", left, needed, err)
+		}
+		found := b.witness.Load().key
+		i := slices.IndexFunc(all, func(o client.Object) bool { return o.GetName() == found.Name })
+		if left%2 == 0 {
+			c.Delete(all[i])
+		} else { // its finalizer is removed
+			o, _ := all[i].DeepCopyObject().(client.Object)
+			o.SetFinalizers(nil)
+			c.Modify(o)
+		}
+		await.Until(t, "the change of "+found.Name, func() bool { return !b.stillProtected(t.Context()) })
 	}
-	first, last := growth.Sizes[0], growth.Sizes[len(growth.Sizes)-1]
-	var points []growth.Point
-	for _, n := range growth.Sizes {
-		points = append(points, growth.Point{N: n, Cost: spent[n]})
-	}
-	if growth.Log(t, "bytes", points); spent[last]-spent[first] > float64(most*(last-first)) {
-		t.Errorf("bytes by number of objects: %v, want at most %d for each more", spent, most)
+	for _, k := range owner.Kinds {
+		if protected, err := b.anyProtected(t.Context(), k); err != nil || protected {
+			t.Errorf("%s: protected %t, %v", k.Owner, protected, err)
+		}
 	}
 }

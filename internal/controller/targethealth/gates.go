@@ -18,6 +18,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
@@ -29,7 +30,7 @@ import (
 // finds every pod that waits. The exported fields are set before Start.
 type Gates struct {
 	// Pods lists the pods with the gate of a binding, as the cache holds them; they are shared.
-	Pods func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error)
+	Pods func(ctx context.Context, binding types.NamespacedName) ([]*corev1.Pod, error)
 	// Patch patches the status of a pod.
 	Patch func(ctx context.Context, pod types.NamespacedName, patch []byte) error
 	// Health reads the targets of a group, all or the given ones.
@@ -114,12 +115,18 @@ var patchPauses = backoff.Policy{First: patchRetry, Longest: time.Minute}
 
 // NewGates makes a Gates that lists and patches pods by a client. index is the cache index of pods by the bindings that their gates name.
 // What it would call on news does nothing until it is set.
-func NewGates(c client.Client, index string, now func() time.Time, log logr.Logger) *Gates {
+func NewGates(c client.Client, shared *readable.Shared, index string, now func() time.Time, log logr.Logger) *Gates {
 	return &Gates{
-		Pods: func(ctx context.Context, binding types.NamespacedName) ([]corev1.Pod, error) {
+		Pods: func(ctx context.Context, binding types.NamespacedName) (pods []*corev1.Pod, err error) {
+			if pods, answers := shared.PodsWith(index, binding.Namespace, binding.Name); answers {
+				return pods, nil
+			}
 			var list corev1.PodList
-			err := c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{index: binding.Name}, client.UnsafeDisableDeepCopy)
-			return list.Items, err
+			err = c.List(ctx, &list, client.InNamespace(binding.Namespace), client.MatchingFields{index: binding.Name}, client.UnsafeDisableDeepCopy)
+			for i := range list.Items {
+				pods = append(pods, &list.Items[i])
+			}
+			return pods, err
 		},
 		Patch: func(ctx context.Context, pod types.NamespacedName, patch []byte) error {
 			o := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name}}
@@ -142,9 +149,12 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of r
 	}
 	byPod := map[string][]registrar.Target{}
 	did := registered{added: registrar.KeySet(change.Added), omitted: registrar.KeySet(change.Omitted)}
+	size, open := len(endpoints)-len(change.Unanswered), registrar.KeySet(change.Unanswered)
 	if len(pods) > 0 {
-		for _, e := range endpoints {
-			byPod[e.Pod] = append(byPod[e.Pod], e.Target)
+		for i := range endpoints {
+			if e := &endpoints[i]; !e.In(open) { // what a call registers is not judged yet
+				byPod[e.Pod] = append(byPod[e.Pod], e.Target)
+			}
 		}
 	}
 	isIP := o.Spec.TargetType != nil && *o.Spec.TargetType == v1beta1.TargetTypeIP
@@ -160,11 +170,10 @@ func (g *Gates) Observe(ctx context.Context, o *v1beta1.TargetGroupBinding, of r
 		before = &group{}
 	}
 	group := &group{
-		binding: bindingobject.BindingObject(o), reported: before.reported, of: of, size: len(endpoints), schedule: before.schedule,
+		binding: bindingobject.BindingObject(o), reported: before.reported, of: of, size: size, schedule: before.schedule,
 		waiting: map[types.UID]*waitingPod{}, known: map[types.UID]bool{},
 	}
-	for i := range pods {
-		p := &pods[i]
+	for _, p := range pods {
 		if !isIP {
 			group.wait(p, o.Name, before, notApplicable)
 			continue
@@ -319,8 +328,7 @@ func (g *Gates) settle(ctx context.Context, key types.NamespacedName, wanted fun
 		before = &group{}
 	}
 	group := &group{waiting: map[types.UID]*waitingPod{}, final: true, ends: ends}
-	for i := range pods {
-		p := &pods[i]
+	for _, p := range pods {
 		if !readiness.Waits(p, gate) {
 			continue
 		}

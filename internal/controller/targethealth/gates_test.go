@@ -58,8 +58,13 @@ func newGated(pods int) *gated {
 		p.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: readiness.Gate("web")}}
 		g.cached = append(g.cached, p)
 	}
-	g.Gates = NewGates(nil, "", func() time.Time { return g.at }, logr.Discard())
-	g.Pods = func(context.Context, types.NamespacedName) ([]corev1.Pod, error) { return slices.Clone(g.cached), nil }
+	g.Gates = NewGates(nil, nil, "", func() time.Time { return g.at }, logr.Discard())
+	g.Pods = func(context.Context, types.NamespacedName) (out []*corev1.Pod, err error) {
+		for _, p := range g.cached {
+			out = append(out, &p)
+		}
+		return out, nil
+	}
 	g.Patch, g.Health = g.write, g.describe
 	g.Counted = func(string, []registrar.Health) { g.whole++ }
 	g.Report = func(d diag.Diagnostic) { g.told = append(g.told, d) }
@@ -128,6 +133,27 @@ func (g *gated) pass(t *testing.T, from, to int, added ...int) {
 		t.Fatal(err)
 	}
 	g.flush(t.Context())
+}
+
+func TestEndpointsThatACallRegistersAreNotJudgedYet(t *testing.T) {
+	t.Parallel()
+	g := newGated(2)
+	o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	ip := v1beta1.TargetTypeIP
+	o.Spec.TargetGroupARN, o.Spec.TargetType = gateARN, &ip
+	var endpoints []registrar.Endpoint
+	for i := range 2 {
+		endpoints = append(endpoints, registrar.Endpoint{Target: targetOf(i), Namespace: "shop", Pod: fmt.Sprint("web-", i)})
+	}
+	change := registrar.Change{Pending: true, Added: []string{targetOf(1).Key()}, Unanswered: []string{targetOf(0).Key()}}
+	if err := g.Observe(t.Context(), o, registrar.Group{ARN: gateARN}, endpoints, change); err != nil {
+		t.Fatal(err)
+	}
+	g.flush(t.Context())
+	expectPatches(t, g, "one is registered", "web-1 False Elb.RegistrationInProgress")
+	if size := g.groups[gateKey].size; size != 1 {
+		t.Errorf("%d endpoints, want 1", size)
+	}
 }
 
 // look lets time pass, looks if something is due, and writes.

@@ -99,16 +99,23 @@ func List(kind objects.Kind) client.ObjectList {
 // Cluster reads the pods and nodes of endpoints (it implements registrar.Cluster).
 type Cluster struct {
 	Reader client.Reader
+	Shared *Shared // nil = each read makes a copy
 }
 
-// Pod returns a pod, if it exists. It is the one of the cache: nobody changes it. It is the one of the cache: nobody changes it.
+// Pod returns a pod, if it exists. It is the one of the cache: nobody changes it.
 func (c Cluster) Pod(ctx context.Context, namespace, name string) (*corev1.Pod, bool) {
+	if p, found, answers := c.Shared.Pod(namespace, name); answers {
+		return p, found
+	}
 	p := &corev1.Pod{}
 	return p, c.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, p, client.UnsafeDisableDeepCopy) == nil
 }
 
-// Node returns a node, if it exists. It is the one of the cache: nobody changes it. It is the one of the cache: nobody changes it.
+// Node returns a node, if it exists. It is the one of the cache: nobody changes it.
 func (c Cluster) Node(ctx context.Context, name string) (*corev1.Node, bool) {
+	if n, found, answers := c.Shared.Node(name); answers {
+		return n, found
+	}
 	n := &corev1.Node{}
 	return n, c.Reader.Get(ctx, client.ObjectKey{Name: name}, n, client.UnsafeDisableDeepCopy) == nil
 }

@@ -92,6 +92,8 @@ type Planner struct {
 	Account Account
 	Config  *config.Config
 	Cluster Cluster
+	// Progress is called before each stack with how many were planned, and how many there are; nil = it is not.
+	Progress func(planned, of int)
 }
 
 // Plans plans the stacks that the objects of the view declare and that only selects, sorted by key.
@@ -101,9 +103,10 @@ func (p Planner) Plans(ctx context.Context, v *objects.View, only func(stack.Key
 	}
 	keys, broken := front.Keys(v, s.loaders)
 	var out []Result
-	for _, key := range keys {
-		if !only(key) {
-			continue
+	keys = slices.DeleteFunc(keys, func(key stack.Key) bool { return !only(key) })
+	for i, key := range keys {
+		if p.Progress != nil {
+			p.Progress(i, len(keys))
 		}
 		result, exists, err := s.plan(ctx, key)
 		if err != nil {

@@ -88,6 +88,14 @@ func (c *Cache[K, V]) Peek(k K) (v V, found bool) {
 	return v, found
 }
 
+// Fresh returns the answer of a key that is within its lifetime, which may be that there is none (found is false). fresh is false if Get would
+// read the key. It makes no maps, which Get does for all keys.
+func (c *Cache[K, V]) Fresh(k K) (v V, found, fresh bool) {
+	known, found, fresh := c.fresh(k)
+	v, _ = known.(V)
+	return v, found, fresh
+}
+
 // Put takes over an answer that was learned otherwise, as by a write. A read under way does not replace it.
 func (c *Cache[K, V]) Put(k K, v V) { c.put(k, v) }
 

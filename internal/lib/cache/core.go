@@ -135,6 +135,16 @@ func (c *core[K]) peek(k K) (v any, found bool) {
 	return nil, false
 }
 
+func (c *core[K]) fresh(k K) (v any, found, fresh bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[k]
+	if e == nil || !c.rests(e, c.cfg.Lifetime) {
+		return nil, false, false
+	}
+	return e.value, e.found, true
+}
+
 // Failure is why the newest read of a key failed; nil if it did not.
 func (c *core[K]) Failure(k K) error {
 	c.mu.Lock()

@@ -55,7 +55,7 @@ func (x Endpoints) Addresses(ctx context.Context) (wanted []registrar.Endpoint, 
 	wanted = registrar.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
 	machines, found := x.machines()
 	if len(machines) > 0 {
-		wanted = append(wanted, machines...)
+		wanted = append(slices.Clip(wanted), machines...)
 		sorting.By(wanted, func(x, y registrar.Endpoint) int {
 			return cmp.Or(cmp.Compare(x.Key(), y.Key()), -cmp.Compare(x.Pod, y.Pod))
 		})
@@ -197,7 +197,12 @@ func (x Endpoints) identified(ctx context.Context, all []registrar.Endpoint) (wa
 
 // Instances are the nodes that are to be registered. If a mistake hides which, known is false.
 func Instances(o *v1beta1.TargetGroupBinding, nodes []*corev1.Node, port corev1.ServicePort, failOpen bool) (wanted []registrar.Endpoint, found diag.List, known bool) {
-	return ChooseNodes(nodes, o.Spec.NodeSelector, failOpen).Instances(o, port)
+	shared, found, known := ChooseNodes(nodes, o.Spec.NodeSelector, failOpen).Instances(o)
+	wanted = slices.Clone(shared)
+	for i := range wanted {
+		wanted[i].Port = port.NodePort
+	}
+	return wanted, found, known
 }
 
 // Nodes are the nodes that a selector chooses. Bindings of the same selector share them.
@@ -243,21 +248,17 @@ func (n Nodes) None(o *v1beta1.TargetGroupBinding, about func() []diag.Object) (
 	return found
 }
 
-// Instances are the targets of a binding at a node port.
-func (n Nodes) Instances(o *v1beta1.TargetGroupBinding, port corev1.ServicePort) (wanted []registrar.Endpoint, found diag.List, known bool) {
+// Instances are the targets of a binding, without their port: nobody changes the list, which all bindings of the selector share.
+func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted []registrar.Endpoint, found diag.List, known bool) {
 	if n.err != nil {
 		return nil, diag.List{registrar.InvalidSelector(o, n.err)}, false
-	}
-	wanted = slices.Clone(n.serving)
-	for i := range wanted {
-		wanted[i].Port = port.NodePort
 	}
 	for _, s := range n.skipped {
 		d := diag.New(bindingobject.BindingObject(o), "", diag.EndpointNotResolved, s.Why, "the other nodes are registered; wait for the node, or label it node.kubernetes.io/exclude-from-external-load-balancers")
 		d.Class = diag.Note
 		found = append(found, d)
 	}
-	return wanted, found, true
+	return n.serving, found, true
 }
 
 // InOtherVPC is the finding, on a binding and on its Service, that instances are not registered, as AWS takes those of the target group's VPC only.

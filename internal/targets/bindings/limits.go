@@ -1,6 +1,7 @@
 package bindings
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/bindingobject"
-	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
 )
 
@@ -33,11 +33,11 @@ type Limits struct {
 
 // limit takes from the permissions that a binding asks of each group those which it may not open. Undecided are those of which it is not known whether
 // they were opened rightly: they are not opened, and stay where they are.
-func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission, endpoints []registrar.Endpoint) (
+func (n *Networks) limit(ctx context.Context, o *v1beta1.TargetGroupBinding, need map[string][]stack.Permission, of Targets) (
 	undecided []stack.Permission, found diag.List) {
 	l := n.Limits
 	anyPort, anySource := l.Allowed.Allow(o.Namespace, allowlist.AnyPort), l.Allowed.Allow(o.Namespace, allowlist.AnySource)
-	at := listening(endpoints)
+	at := listening(of)
 	wide := wideSources(o)
 	if anySource {
 		wide = nil
@@ -107,10 +107,10 @@ func (n *Networks) ofStack(ctx context.Context, o *v1beta1.TargetGroupBinding) (
 }
 
 // listening are the ports of endpoints.
-func listening(endpoints []registrar.Endpoint) (l sgsync.Listening) {
-	for _, e := range endpoints {
-		if !slices.Contains(l.Ports, e.Port) {
-			l.Ports = append(l.Ports, e.Port)
+func listening(of Targets) (l sgsync.Listening) {
+	for i := range of.Endpoints {
+		if port := cmp.Or(of.Endpoints[i].Port, of.Port); !slices.Contains(l.Ports, port) {
+			l.Ports = append(l.Ports, port)
 		}
 	}
 	slices.Sort(l.Ports)

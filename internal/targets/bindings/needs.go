@@ -30,10 +30,16 @@ type Networks struct {
 	Limits     Limits
 }
 
+// Targets are endpoints of a binding. Port is the port of those without one, as the instances of all node ports are one list.
+type Targets struct {
+	Endpoints []registrar.Endpoint
+	Port      int32
+}
+
 // Needs are the permissions that a binding needs of each security group of its endpoints, within Limits. If the groups of some endpoints, what its
 // networking means, or whether it may open it, are not known, placed is false, unclear are all rules that it may need anywhere, and found says why.
-func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
-	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, endpoints))
+func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, of Targets) (need map[string][]stack.Permission, unclear []stack.Permission, found diag.List, placed bool) {
+	where, err := n.groupsOf(ctx, o, ofPodsAndNodes(o, of.Endpoints))
 	need = map[string][]stack.Permission{}
 	var mistakes []Mistake
 	if err != nil || len(where.byGroup) == 0 { // wherever the others are, these may be their rules
@@ -44,7 +50,7 @@ func (n *Networks) Needs(ctx context.Context, o *v1beta1.TargetGroupBinding, end
 		perms, more, wrong := n.Permissions(ctx, o, members)
 		need[group], unclear, mistakes = perms, append(unclear, more...), append(mistakes, wrong...)
 	}
-	undecided, exceeding := n.limit(ctx, o, need, endpoints)
+	undecided, exceeding := n.limit(ctx, o, need, of)
 	unclear = append(unclear, undecided...)
 	found = NetworkProblem(o, diag.EndpointNotResolved, err)
 	found = append(append(found, exceeding...), where.doubtful()...)

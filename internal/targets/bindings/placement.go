@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -32,11 +33,20 @@ type placement struct {
 	binding *v1beta1.TargetGroupBinding
 	groups  sgsync.Groups
 
-	nodes   map[string]*corev1.Node // of the endpoints; nil = unknown
+	nodes map[string]*corev1.Node // of the endpoints; nil = unknown
+	// byGroup are the endpoints behind each group, if the binding names ports of pods (named); else nobody asks which they are.
 	byGroup map[string][]registrar.Endpoint
+	named   bool
+	chosen  map[string]choice // by interface with several groups
 	lost    []registrar.Endpoint
 	errs    []error
 	doubts  map[string]doubt // by interface
+}
+
+// choice is the group that is chosen for an interface.
+type choice struct {
+	sgsync.Choice
+	err error
 }
 
 // doubt is why the group of an interface may be the wrong one of its groups.
@@ -61,26 +71,39 @@ func (p *placement) doubtful() diag.List {
 // groupsOf finds the security group of each endpoint. Those whose group is not found are lost, and the error says why; the
 // others count.
 func (n *Networks) groupsOf(ctx context.Context, o *v1beta1.TargetGroupBinding, endpoints []registrar.Endpoint) (p *placement, err error) {
-	p = &placement{of: n, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]registrar.Endpoint{}, doubts: map[string]doubt{}}
+	p = n.placing(o)
 	if p.groups, err = n.knownGroups(ctx); err != nil {
 		p.lost = endpoints
 		return p, err
 	}
-	if *o.Spec.TargetType == v1beta1.TargetTypeInstance {
-		p.placeNodes(ctx, endpoints)
-		return p, JoinOnce(p.errs)
+	p.find(ctx, endpoints)
+	return p, JoinOnce(p.errs)
+}
+
+func (n *Networks) placing(o *v1beta1.TargetGroupBinding) *placement {
+	return &placement{
+		of: n, binding: o, nodes: map[string]*corev1.Node{}, byGroup: map[string][]registrar.Endpoint{}, named: namesPorts(o), chosen: map[string]choice{},
+		doubts: map[string]doubt{},
 	}
-	for _, e := range endpoints {
+}
+
+// find finds the security group of each endpoint.
+func (p *placement) find(ctx context.Context, endpoints []registrar.Endpoint) {
+	if *p.binding.Spec.TargetType == v1beta1.TargetTypeInstance {
+		p.placeNodes(ctx, endpoints)
+		return
+	}
+	for i := range endpoints {
+		e := &endpoints[i]
 		if _, asked := p.nodes[e.Node]; asked {
 			continue
 		}
 		p.nodes[e.Node] = nil
-		if node, ok := n.Cluster.Node(ctx, e.Node); ok {
+		if node, ok := p.of.Cluster.Node(ctx, e.Node); ok {
 			p.nodes[e.Node] = node
 		}
 	}
 	p.placePods(ctx, endpoints)
-	return p, JoinOnce(p.errs)
 }
 
 func (n *Networks) knownGroups(ctx context.Context) (sgsync.Groups, error) {
@@ -100,38 +123,66 @@ func (n *Networks) knownGroups(ctx context.Context) (sgsync.Groups, error) {
 	}, nil
 }
 
-func (p *placement) fail(err error, of ...registrar.Endpoint) {
-	p.lost, p.errs = append(p.lost, of...), append(p.errs, err)
+// namesPorts reports whether the networking of a binding names ports of pods. Ports of nodes have no names.
+func namesPorts(o *v1beta1.TargetGroupBinding) bool {
+	return ofAddress(o) && o.Spec.Networking != nil && slices.ContainsFunc(o.Spec.Networking.Ingress, func(r v1beta1.NetworkingIngressRule) bool {
+		return slices.ContainsFunc(r.Ports, func(p v1beta1.NetworkingPort) bool { return p.Port != nil && p.Port.StrVal != "" })
+	})
 }
 
-func (p *placement) place(e registrar.Endpoint, i network.Interface) {
-	choice, err := p.of.Chooser.Choose(i, p.groups)
-	if err != nil {
-		p.fail(err, e)
+func (p *placement) fail(err error, of ...*registrar.Endpoint) {
+	p.errs = append(p.errs, err)
+	for _, e := range of {
+		p.lost = append(p.lost, *e)
+	}
+}
+
+func (p *placement) place(e *registrar.Endpoint, i network.Interface) {
+	c, known := p.chosen[i.ID]
+	if !known {
+		c.Choice, c.err = p.of.Chooser.Choose(i, p.groups)
+		if len(i.Groups) > 1 { // else the choice costs nothing
+			p.chosen[i.ID] = c
+		}
+	}
+	if c.err != nil {
+		p.fail(c.err, e)
 		return
 	}
-	if choice.Doubt != "" {
-		p.doubts[i.ID] = doubt{choice.Doubt, i.Groups}
+	if c.Doubt != "" {
+		p.doubts[i.ID] = doubt{c.Doubt, i.Groups}
 	}
-	members := p.byGroup[choice.Group]
-	if ofAddress(p.binding) { // of nodes it does not matter which they are: their ports have no names
-		members = append(members, e)
+	members := p.byGroup[c.Group]
+	if p.named {
+		members = append(members, *e)
 	}
-	p.byGroup[choice.Group] = members
+	p.byGroup[c.Group] = members
+}
+
+// pointers are the endpoints of a list, which has a hundred bytes for each.
+func pointers(list []registrar.Endpoint) []*registrar.Endpoint {
+	out := make([]*registrar.Endpoint, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
 }
 
 func (p *placement) placeNodes(ctx context.Context, endpoints []registrar.Endpoint) {
-	ids := make([]string, 0, len(endpoints))
-	for _, e := range endpoints {
-		ids = append(ids, e.ID)
-	}
-	of, err := p.of.Interfaces.OfInstances(ctx, ids)
+	of, err := p.interfaces(ctx, func(yield func(string) bool) {
+		for i := range endpoints {
+			if !yield(endpoints[i].ID) {
+				return
+			}
+		}
+	})
 	if err != nil {
-		p.fail(err, endpoints...)
+		p.fail(err, pointers(endpoints)...)
 		return
 	}
-	for _, e := range endpoints {
-		if i, ok := sgsync.ForNode(of[e.ID]); ok {
+	for i := range endpoints {
+		e := &endpoints[i]
+		if i, ok := sgsync.ForNode(of(e.ID)); ok {
 			p.place(e, i)
 		} else {
 			p.fail(fmt.Errorf("cannot resolve node ENI for node %s: instance %s has no primary network interface", e.Node, e.ID), e)
@@ -139,15 +190,38 @@ func (p *placement) placeNodes(ctx context.Context, endpoints []registrar.Endpoi
 	}
 }
 
+// interfaces returns a look-up of the interfaces of instances. Mostly all are known: then a binding pays for none of its nodes.
+func (p *placement) interfaces(ctx context.Context, ids iter.Seq[string]) (of func(id string) []network.Interface, err error) {
+	for id := range ids {
+		if _, fresh := p.of.Interfaces.OfInstance(id); !fresh {
+			known, err := p.of.Interfaces.OfInstances(ctx, slices.Collect(ids))
+			if err != nil {
+				return nil, err
+			}
+			return func(id string) []network.Interface { return known[id] }, nil
+		}
+	}
+	return func(id string) []network.Interface {
+		list, fresh := p.of.Interfaces.OfInstance(id)
+		if !fresh { // its lifetime has ended meanwhile
+			one, _ := p.of.Interfaces.OfInstances(ctx, []string{id})
+			list = one[id]
+		}
+		return list
+	}, nil
+}
+
 // placePods looks for the interface of a pod where it is said to be, then at those of its node's instance, and then, for
 // pods whose node is no instance of ours (Fargate, HyperPod), for the interface that has the address.
 func (p *placement) placePods(ctx context.Context, endpoints []registrar.Endpoint) {
-	rest := p.placeBranches(ctx, endpoints)
+	rest := p.placeBranches(ctx, pointers(endpoints))
 	rest = p.placeOnInstances(ctx, rest)
 	p.placeByAddress(ctx, rest)
 }
 
-func (p *placement) placeBranches(ctx context.Context, endpoints []registrar.Endpoint) (rest []registrar.Endpoint) {
+// placeBranches returns the endpoints that are left, in the list that it is given.
+func (p *placement) placeBranches(ctx context.Context, endpoints []*registrar.Endpoint) (rest []*registrar.Endpoint) {
+	rest = endpoints[:0]
 	for _, e := range endpoints {
 		if n := p.nodes[e.Node]; n != nil && n.Labels[computeType] == hybrid {
 			continue
@@ -173,9 +247,9 @@ func (p *placement) placeBranches(ctx context.Context, endpoints []registrar.End
 }
 
 // branchInterface is the interface that a pod with security groups of its own has; empty for other pods.
-func (p *placement) branchInterface(ctx context.Context, e registrar.Endpoint) string {
+func (p *placement) branchInterface(ctx context.Context, e *registrar.Endpoint) string {
 	pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod)
-	if !ok {
+	if !ok || pod.Annotations[PodENIAnnotation] == "" {
 		return ""
 	}
 	var list []struct {
@@ -196,23 +270,24 @@ func (p *placement) branchInterface(ctx context.Context, e registrar.Endpoint) s
 
 // placeOnInstances looks at the interfaces of the endpoints' instances, and again at those of the instances whose known interfaces
 // do not have an endpoint's address: it may be newer than what is known.
-func (p *placement) placeOnInstances(ctx context.Context, endpoints []registrar.Endpoint) (rest []registrar.Endpoint) {
+func (p *placement) placeOnInstances(ctx context.Context, endpoints []*registrar.Endpoint) (rest []*registrar.Endpoint) {
 	sought := map[string][]netip.Addr{}
-	var on []registrar.Endpoint
+	on := endpoints[:0]
 	for _, e := range endpoints {
-		if addr, err := netip.ParseAddr(e.ID); err != nil {
+		if _, err := netip.ParseAddr(e.ID); err != nil {
 			p.fail(fmt.Errorf("pod %s/%s has no usable address: %w", e.Namespace, e.Pod, err), e)
 		} else if id := p.instance(e); id == "" {
 			rest = append(rest, e)
 		} else {
-			sought[id], on = append(sought[id], addr), append(on, e)
+			sought[id], on = nil, append(on, e)
 		}
 	}
-	for _, read := range []func() (map[string][]network.Interface, error){
-		func() (map[string][]network.Interface, error) {
-			return p.of.Interfaces.OfInstances(ctx, slices.Collect(maps.Keys(sought)))
+	for _, read := range []func() (func(string) []network.Interface, error){
+		func() (func(string) []network.Interface, error) { return p.interfaces(ctx, maps.Keys(sought)) },
+		func() (func(string) []network.Interface, error) {
+			again, err := p.of.Interfaces.Reread(ctx, sought)
+			return func(id string) []network.Interface { return again[id] }, err
 		},
-		func() (map[string][]network.Interface, error) { return p.of.Interfaces.Reread(ctx, sought) },
 	} {
 		if len(on) == 0 {
 			break
@@ -223,10 +298,10 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []registrar.
 			return rest
 		}
 		tried := on
-		on, sought = nil, map[string][]netip.Addr{}
+		on, sought = on[:0], map[string][]netip.Addr{}
 		for _, e := range tried {
 			id, addr := p.instance(e), netip.MustParseAddr(e.ID)
-			if i, ok := sgsync.ForPod(instances[id], addr); ok {
+			if i, ok := sgsync.ForPod(instances(id), addr); ok {
 				p.place(e, i)
 			} else {
 				sought[id], on = append(sought[id], addr), append(on, e)
@@ -237,7 +312,7 @@ func (p *placement) placeOnInstances(ctx context.Context, endpoints []registrar.
 }
 
 // instance is the one that an endpoint's node is; empty if none is known.
-func (p *placement) instance(e registrar.Endpoint) string {
+func (p *placement) instance(e *registrar.Endpoint) string {
 	if p.nodes[e.Node] == nil {
 		return ""
 	}
@@ -245,7 +320,7 @@ func (p *placement) instance(e registrar.Endpoint) string {
 	return id
 }
 
-func (p *placement) placeByAddress(ctx context.Context, endpoints []registrar.Endpoint) {
+func (p *placement) placeByAddress(ctx context.Context, endpoints []*registrar.Endpoint) {
 	if len(endpoints) == 0 {
 		return
 	}
@@ -275,7 +350,7 @@ func (p *placement) placeByAddress(ctx context.Context, endpoints []registrar.En
 }
 
 // addresses are the pod's and its node's; an invalid one is none.
-func (p *placement) addresses(ctx context.Context, e registrar.Endpoint) [2]network.Address {
+func (p *placement) addresses(ctx context.Context, e *registrar.Endpoint) [2]network.Address {
 	var out [2]network.Address
 	if pod, ok := p.of.Cluster.Pod(ctx, e.Namespace, e.Pod); ok {
 		out[0].Holder = string(pod.UID)

@@ -22,7 +22,7 @@ func TestABranchInterfaceIsThatOfThePodsAddressOfEitherFamily(t *testing.T) {
 		{"web", "10.0.0.4", "eni-4"}, {"web", "10.0.0.6", "eni-6"}, {"web", "2001:db8::6", "eni-6"}, {"web", "10.0.0.5", ""}, {"web", "", ""}, {"plain", "10.0.0.4", ""}, {"nobody", "10.0.0.4", ""},
 	} {
 		e := registrar.Endpoint{Target: registrar.Target{ID: c.address}, Namespace: "shop", Pod: c.pod}
-		if got := p.branchInterface(t.Context(), e); got != c.want {
+		if got := p.branchInterface(t.Context(), &e); got != c.want {
 			t.Errorf("%s at %s: %q, want %q", c.pod, c.address, got, c.want)
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
 )
 
 func TestEachEndpointOfAPodThatIsNoTargetHasAReason(t *testing.T) {
@@ -87,4 +89,37 @@ func TestEachNodeThatIsNoTargetHasAReason(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
+}
+
+// TestServingPodsAreThoseOfTheCandidates shows that Behind.Serving finds what the candidates say, and returns the list of before where that is the same.
+func TestServingPodsAreThoseOfTheCandidates(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c := cluster{pods: map[string]*corev1.Pod{}, nodes: map[string]*corev1.Node{"up": node("up", "", corev1.ConditionTrue, nil), "silent": node("silent", "", corev1.ConditionUnknown, nil)}}
+		b := Behind{Port: corev1.ServicePort{}}
+		for range rapid.IntRange(0, 3).Draw(t, "slices") {
+			s := &discoveryv1.EndpointSlice{AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Port: ptr.To[int32](80)}}}
+			for range rapid.IntRange(0, 4).Draw(t, "endpoints") {
+				n := rapid.IntRange(0, 5).Draw(t, "pod")
+				name, address := fmt.Sprint("p", n), fmt.Sprint("10.0.0.", n)
+				if rapid.Float64Range(0, 1).Draw(t, "exists") < 0.9 {
+					c.pods[name] = pod(name, rapid.SampledFrom([]string{"up", "silent"}).Draw(t, "node"), corev1.ConditionTrue, address)
+				}
+				s.Endpoints = append(s.Endpoints, endpoint(address, name, ptr.To(rapid.Bool().Draw(t, "ready")), nil))
+			}
+			b.Slices = append(b.Slices, s)
+		}
+		failOpen := rapid.Bool().Draw(t, "failOpen")
+		all := PodCandidates(t.Context(), c, b.Port, b.Slices, false)
+		got, refused := b.Serving(t.Context(), c, failOpen, nil)
+		if diff := cmp.Diff(Serving(all, failOpen), got, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("(-candidates +serving)\n%s", diff)
+		}
+		if diff := cmp.Diff(Refused(all), refused, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("refused (-candidates +serving)\n%s", diff)
+		}
+		if again, _ := b.Serving(t.Context(), c, failOpen, got); !(wants{again, 0}).same(wants{got, 0}) {
+			t.Fatal("another list of the same endpoints")
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -89,6 +90,49 @@ func PodCandidates(ctx context.Context, c Cluster, port corev1.ServicePort, slic
 		}
 	})
 	return out
+}
+
+// Behind are the endpoints behind a Service port, of a family of addresses.
+type Behind struct {
+	Port   corev1.ServicePort
+	Slices []*discoveryv1.EndpointSlice
+	IPv6   bool
+}
+
+// scratch has lists in which endpoints are gathered and sorted. Most passes find those of the pass before.
+var scratch = sync.Pool{New: func() any { return new([]Endpoint) }}
+
+// Serving are the endpoints of pods that Serving chooses among the candidates, and the candidates that are refused. If these endpoints are those of
+// before, the result is that list. Nobody changes either.
+func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before []Endpoint) (serving []Endpoint, refused []Candidate) {
+	gathered, _ := scratch.Get().(*[]Endpoint)
+	in, unknown := (*gathered)[:0], []Endpoint(nil)
+	eachEndpoint(b.Port, b.Slices, b.IPv6, func(s *discoveryv1.EndpointSlice, e *discoveryv1.Endpoint, number int32) {
+		if !ofPod(e) {
+			return
+		}
+		switch x := podCandidate(ctx, c, s, e, number); {
+		case x.Refused:
+			refused = append(refused, x)
+		case x.Ready == corev1.ConditionTrue:
+			in = append(in, x.Endpoint)
+		case x.Ready == corev1.ConditionUnknown && failOpen:
+			unknown = append(unknown, x.Endpoint)
+		}
+	})
+	used := in
+	if len(in) == 0 {
+		in = unknown
+	}
+	if in = sortOnce(in); slices.Equal(in, before) {
+		serving = before
+	} else {
+		serving = slices.Clip(slices.Clone(in))
+	}
+	clear(used) // keeps no name of a pod
+	*gathered = used
+	scratch.Put(gathered)
+	return serving, refused
 }
 
 // PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
@@ -230,6 +274,14 @@ func Serving(all []Candidate, failOpen bool) []Endpoint {
 	in := ofStatus(all, corev1.ConditionTrue)
 	if len(in) == 0 && failOpen {
 		in = ofStatus(all, corev1.ConditionUnknown)
+	}
+	return sortOnce(in)
+}
+
+// sortOnce sorts a list by key in place, and leaves each key once.
+func sortOnce(in []Endpoint) []Endpoint {
+	if inOrder(in) {
+		return in
 	}
 	sorting.By(in, func(a, b Endpoint) int { return compareTargets(&a.Target, &b.Target) })
 	return slices.CompactFunc(in, func(a, b Endpoint) bool { return compareTargets(&a.Target, &b.Target) == 0 })

@@ -215,8 +215,8 @@ func (g *group) toRegister(ctx context.Context, q *Request) []Target {
 		homeZone = func(e Endpoint) string { return q.HomeZone(ctx, e) }
 	}
 	keys := g.keysOf(q).list
-	for i, e := range q.Want {
-		key := keys[i]
+	for i := range q.Want {
+		key, e := keys[i], q.wants().at(i)
 		m, member := g.members[key]
 		switch {
 		case member && !m.uncertain || g.calls[register].keys[key]:

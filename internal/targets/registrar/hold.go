@@ -14,7 +14,7 @@ import (
 // holding is the state of a group by which Hold finds that most of its targets are given up although what is behind them still serves.
 type holding struct {
 	// stood are the endpoints that were wanted last, and those that are held.
-	stood []Endpoint
+	stood wants
 	// left are the endpoints that were given up within the window of the brake although what is behind them served, and when.
 	left map[string]time.Time
 	// held are not deregistered until the brake, the binding or the end of what is behind them says so.
@@ -32,22 +32,22 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 	h := &g.holding
 	wanted := g.wanted(&q)
 	suspects := map[string]Endpoint{}
-	eachMissing(h.stood, q.Want, func(e Endpoint) {
+	h.stood.missingIn(q.wants(), func(e Endpoint) {
 		if serves(e) {
 			suspects[e.Key()] = e
 		}
 	})
 	if len(suspects) > 0 { // another port of the same pod or node is an edit of the port
 		ids := map[string]bool{}
-		for _, e := range q.Want {
-			ids[e.ID] = true
+		for i := range q.Want {
+			ids[q.Want[i].ID] = true
 		}
 		maps.DeleteFunc(suspects, func(_ string, e Endpoint) bool { return ids[e.ID] })
 	}
 	now := r.Clock.Now()
 	maps.DeleteFunc(h.left, func(key string, at time.Time) bool { return wanted[key] || now.Sub(at) >= brake.Window })
-	most := 2*(len(suspects)+len(h.left)) > len(h.stood)+len(h.left)
-	h.stood = q.Want
+	most := 2*(len(suspects)+len(h.left)) > len(h.stood.of)+len(h.left)
+	h.stood = q.wants()
 	switch {
 	case len(suspects) == 0 || consented:
 		if len(h.held) > 0 {
@@ -56,7 +56,7 @@ func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) [
 		h.held = nil
 	case len(h.held) > 0, most && !r.Brake.Allow(q.ARN, groups):
 		h.held = suspects
-		h.stood = slices.AppendSeq(slices.Clip(h.stood), maps.Values(suspects))
+		h.stood.of = slices.AppendSeq(slices.Clip(h.stood.of), maps.Values(suspects))
 	default:
 		for key := range suspects {
 			if h.left == nil {

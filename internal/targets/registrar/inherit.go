@@ -9,7 +9,7 @@ func (g *group) inherit(q *Request) {
 	if g.request == nil && !g.known && !g.written && !q.New {
 		g.inherited = make(map[string]Target, len(q.Want))
 		for i, key := range g.keysOf(q).list {
-			g.inherited[key] = q.Want[i].Target
+			g.inherited[key] = q.wants().at(i).Target
 		}
 	}
 	if g.known || len(g.inherited) == 0 {

@@ -30,9 +30,34 @@ func (t *Target) appendKey(to []byte) []byte {
 	return to
 }
 
+// In reports whether a set has the key of a target, without making the key.
+func (t *Target) In(keys map[string]bool) bool {
+	if len(keys) == 0 {
+		return false
+	}
+	var key [128]byte
+	return keys[string(t.appendKey(key[:0]))]
+}
+
 func cmpKeys(a, b Target) int { return compareTargets(&a, &b) }
 
-// inOrder reports whether a list is sorted by key and has each key once.
+// wants are the endpoints of a request. Those of nodes have no port: the target groups of all node ports share their list.
+type wants struct {
+	of   []Endpoint
+	port int32 // of the endpoints without one
+}
+
+func (q *Request) wants() wants { return wants{q.Want, q.Port} }
+
+func (w wants) at(i int) Endpoint {
+	e := w.of[i]
+	if e.Port == 0 {
+		e.Port = w.port
+	}
+	return e
+}
+
+// inOrder reports whether a list is sorted by key and has each key once. One whose endpoints share a port is so at any port.
 func inOrder(list []Endpoint) bool {
 	for i := 1; i < len(list); i++ {
 		if compareTargets(&list[i-1].Target, &list[i].Target) >= 0 {
@@ -42,21 +67,33 @@ func inOrder(list []Endpoint) bool {
 	return true
 }
 
-// sameList reports whether two lists are one slice. The endpoints of a request never change.
-func sameList(a, b []Endpoint) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+func (w wants) inOrder() bool {
+	if w.port == 0 {
+		return inOrder(w.of)
+	}
+	for i := 1; i < len(w.of); i++ {
+		if a, b := w.at(i-1), w.at(i); compareTargets(&a.Target, &b.Target) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
-// eachMissing calls f with each endpoint of one list that another list lacks, by key.
-func eachMissing(from, in []Endpoint, f func(Endpoint)) {
+// same reports whether two lists are one. The endpoints of a request never change.
+func (w wants) same(as wants) bool {
+	return len(w.of) == len(as.of) && (len(w.of) == 0 || &w.of[0] == &as.of[0] && w.port == as.port)
+}
+
+// missingIn calls f with each endpoint of a list that another list lacks, by key.
+func (w wants) missingIn(in wants, f func(Endpoint)) {
 	switch {
-	case sameList(from, in):
-	case inOrder(from) && inOrder(in):
-		walk(from, in, func(i int) { f(from[i]) }, func(int) {}, func(int, int) {})
+	case w.same(in):
+	case w.inOrder() && in.inOrder():
+		walk(w, in, func(i int) { f(w.at(i)) }, func(int) {}, func(int, int) {})
 	default:
 		has := newKeyCache(in).set
-		for _, e := range from {
-			if !has[e.Key()] {
+		for i := range w.of {
+			if e := w.at(i); !has[e.Key()] {
 				f(e)
 			}
 		}
@@ -65,17 +102,18 @@ func eachMissing(from, in []Endpoint, f func(Endpoint)) {
 
 // walk goes through two lists that are in order. It calls gone with the index of each endpoint that only the first has, come with that of
 // each that only the second has, and both with those of each that both have.
-func walk(was, is []Endpoint, gone, come func(int), both func(was, is int)) {
+func walk(was, is wants, gone, come func(int), both func(was, is int)) {
 	i, j := 0, 0
-	for i < len(was) || j < len(is) {
+	for i < len(was.of) || j < len(is.of) {
 		var c int
 		switch {
-		case i == len(was):
+		case i == len(was.of):
 			c = 1
-		case j == len(is):
+		case j == len(is.of):
 			c = -1
 		default:
-			c = compareTargets(&was[i].Target, &is[j].Target)
+			a, b := was.at(i), is.at(j)
+			c = compareTargets(&a.Target, &b.Target)
 		}
 		switch {
 		case c < 0:
@@ -94,30 +132,31 @@ func walk(was, is []Endpoint, gone, come func(int), both func(was, is int)) {
 // keyCache are the keys of the endpoints that a group was asked for last. The next request mostly wants nearly the same endpoints, and then
 // costs what differs. It only saves work: any list gives the same keys.
 type keyCache struct {
-	of      []Endpoint
+	of      wants
 	ordered bool
 	list    []string // in the order of the endpoints
 	set     map[string]bool
 	spare   []string // reused for the next list
 }
 
-func newKeyCache(of []Endpoint) *keyCache {
-	k := &keyCache{of: of, ordered: inOrder(of), list: make([]string, len(of)), set: make(map[string]bool, len(of))}
-	for i := range of {
-		k.list[i] = of[i].Key()
+func newKeyCache(of wants) *keyCache {
+	n := len(of.of)
+	k := &keyCache{of: of, ordered: of.inOrder(), list: make([]string, n), set: make(map[string]bool, n)}
+	for i := range n {
+		k.list[i] = of.at(i).Key()
 		k.set[k.list[i]] = true
 	}
 	return k
 }
 
 // turn makes the cache one of another list. It reports false if the lists are not in order.
-func (k *keyCache) turn(to []Endpoint) bool {
-	if !k.ordered || !inOrder(to) {
+func (k *keyCache) turn(to wants) bool {
+	if !k.ordered || !to.inOrder() {
 		return false
 	}
 	next := k.spare[:0]
 	walk(k.of, to, func(i int) { delete(k.set, k.list[i]) },
-		func(j int) { next = append(next, to[j].Key()); k.set[next[j]] = true },
+		func(j int) { next = append(next, to.at(j).Key()); k.set[next[j]] = true },
 		func(i, _ int) { next = append(next, k.list[i]) })
 	k.of, k.list, k.spare = to, next, k.list
 	clear(k.spare[:cap(k.spare)]) // keeps no key of a target that is gone
@@ -127,11 +166,12 @@ func (k *keyCache) turn(to []Endpoint) bool {
 // keysOf are the keys of what a request wants. They hold until keysOf is called for another request, and nobody changes them.
 // The lock of the group is held.
 func (g *group) keysOf(q *Request) *keyCache {
-	if g.keys != nil && sameList(g.keys.of, q.Want) {
+	to := q.wants()
+	if g.keys != nil && g.keys.of.same(to) {
 		return g.keys
 	}
-	if g.keys == nil || !g.keys.turn(q.Want) {
-		g.keys = newKeyCache(q.Want)
+	if g.keys == nil || !g.keys.turn(to) {
+		g.keys = newKeyCache(to)
 	}
 	return g.keys
 }

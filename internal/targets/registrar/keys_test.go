@@ -54,13 +54,13 @@ func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 		g := newGroup(Group{})
 		var before []Endpoint
 		for _, list := range rapid.SliceOfN(someEndpoints(), 1, 6).Draw(t, "lists") {
-			keys, want := g.keysOf(&Request{Want: list}), newKeyCache(list)
+			keys, want := g.keysOf(&Request{Want: list}), newKeyCache(wants{list, 0})
 			if !slices.Equal(keys.list, want.list) || !maps.Equal(keys.set, want.set) {
 				t.Fatalf("%v: %v %v", want.list, keys.list, keys.set)
 			}
 			var missing, lacking []string
-			eachMissing(before, list, func(e Endpoint) { missing = append(missing, e.Key()) })
-			had := newKeyCache(before).list
+			wants{before, 0}.missingIn(wants{list, 0}, func(e Endpoint) { missing = append(missing, e.Key()) })
+			had := newKeyCache(wants{before, 0}).list
 			for _, key := range had {
 				if !want.set[key] {
 					lacking = append(lacking, key)
@@ -74,19 +74,51 @@ func TestKeysAreThoseOfTheListAskedForLast(t *testing.T) {
 	})
 }
 
+// TestSharedListIsThatOfItsPort shows that endpoints without port are those of the port of the request.
+func TestSharedListIsThatOfItsPort(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		shared, own := newGroup(Group{}), newGroup(Group{})
+		var sharedBefore, ownBefore wants
+		for _, list := range rapid.SliceOfN(someEndpoints(), 1, 6).Draw(t, "lists") {
+			port := rapid.SampledFrom([]int32{8, 80, 30000}).Draw(t, "port")
+			without := slices.Clone(list)
+			for i := range list {
+				list[i].Port, without[i].Port = port, 0
+			}
+			a, b := Request{Want: without, Port: port}, Request{Want: list}
+			if x, y := shared.keysOf(&a), own.keysOf(&b); !slices.Equal(x.list, y.list) || !maps.Equal(x.set, y.set) {
+				t.Fatalf("%v, want %v", x.list, y.list)
+			}
+			for _, way := range []func(wants, wants) (wants, wants){func(x, y wants) (wants, wants) { return x, y }, func(x, y wants) (wants, wants) { return y, x }} {
+				var x, y []Endpoint
+				from, in := way(sharedBefore, a.wants())
+				from.missingIn(in, func(e Endpoint) { x = append(x, e) })
+				from, in = way(ownBefore, b.wants())
+				from.missingIn(in, func(e Endpoint) { y = append(y, e) })
+				if !slices.Equal(x, y) {
+					t.Fatalf("%v, want %v", x, y)
+				}
+			}
+			sharedBefore, ownBefore = a.wants(), b.wants()
+		}
+	})
+}
+
 // TestRequestCostsWhatDiffersFromTheOneBefore shows that one target more or less costs the same in a group of any size.
 func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel: it counts bytes
+	var calls []growth.Point
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 		b := &balancing{}
 		r := newRegistry(b, b.write, func(string) bool { return true })
 		r.TracksNodes = true
 		var all []Endpoint
 		for i := range n {
-			all = append(all, Endpoint{Target: Target{ID: fmt.Sprintf("i-%04d", i), Port: 30080}, Node: fmt.Sprint("n", i)})
+			all = append(all, Endpoint{Target: Target{ID: fmt.Sprintf("i-%04d", i)}, Node: fmt.Sprint("n", i)})
 		}
 		fewer := slices.Delete(slices.Clone(all), n/2, n/2+1)
 		pass := func(want []Endpoint) {
-			q := Request{Group: tg, Want: want, Since: time.Unix(1, 0)}
+			q := Request{Group: tg, Want: want, Port: 30080, Since: time.Unix(1, 0)}
 			r.Hold(q, false, func(Endpoint) bool { return false })
 			r.Moved(q)
 			if c, err := r.Sync(t.Context(), q); err != nil || c.Pending {
@@ -99,6 +131,8 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 		if len(b.steps) != 12 {
 			t.Errorf("%d endpoints: %v", n, b.steps)
 		}
+		calls = append(calls, growth.Point{N: n, Cost: float64(len(b.steps)) / 6})
 		return spent
 	})
+	growth.Log(t, "calls of AWS for one target less and one more", calls)
 }

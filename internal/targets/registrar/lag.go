@@ -19,13 +19,13 @@ const (
 // changed notes since when the targets are waited for that a request wants and the one before it did not, or the other way round; not those of a request that
 // follows from no change of which the time is known. The methods expect the lock of the group.
 func (g *group) changed(before *Request, q Request) {
-	var was []Endpoint
+	var was wants
 	if before != nil {
-		was = before.Want
+		was = before.wants()
 	}
 	note := func(e Endpoint) { g.note(e.Key(), q.Since) }
-	eachMissing(q.Want, was, note)
-	eachMissing(was, q.Want, note)
+	q.wants().missingIn(was, note)
+	was.missingIn(q.wants(), note)
 }
 
 func (g *group) note(key string, since time.Time) {

@@ -36,13 +36,18 @@ func NodeLeaves(n *corev1.Node) bool { return n.Spec.Unschedulable || PodsLeave(
 // Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods end. If these are more than half of
 // all, none is left out: the others could not take their requests, and the pods serve until they are asked to end.
 func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool) []Endpoint {
-	leaves := map[string]bool{}
-	for _, e := range endpoints {
-		if _, known := leaves[e.Node]; known || e.Node == "" {
+	leaves, some := map[string]bool{}, false
+	for i := range endpoints {
+		name := endpoints[i].Node
+		if _, known := leaves[name]; known || name == "" {
 			continue
 		}
-		n, ok := c.Node(ctx, e.Node)
-		leaves[e.Node] = ok && PodsLeave(n, excluded)
+		n, ok := c.Node(ctx, name)
+		leaves[name] = ok && PodsLeave(n, excluded)
+		some = some || leaves[name]
+	}
+	if !some {
+		return endpoints
 	}
 	out := make([]Endpoint, 0, len(endpoints))
 	for _, e := range endpoints {

@@ -64,8 +64,8 @@ func (g *group) moved(q *Request, now time.Time) []Endpoint {
 		leave[t.ID] = true
 	}
 	keys := g.keysOf(q).list
-	for i, e := range q.Want {
-		if e.Pod != "" && leave[e.ID] && !g.moves.settled[keys[i]] {
+	for i := range q.Want {
+		if e := q.wants().at(i); e.Pod != "" && leave[e.ID] && !g.moves.settled[keys[i]] {
 			to[e.ID] = e
 		}
 	}

@@ -65,6 +65,8 @@ type Request struct {
 	Group
 	Binding stack.ID // namespace and name of the binding
 	Want    []Endpoint
+	// Port is the port of the endpoints of Want that have none: the target groups of all node ports share one list of nodes.
+	Port int32
 	// New: the binding has registered nothing yet, in this process or in an earlier one.
 	New bool
 	// Withheld: there are endpoints that Want leaves out until their pods change.

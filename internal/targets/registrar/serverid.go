@@ -36,8 +36,8 @@ func WithServerIDs(ctx context.Context, c Cluster, all []Endpoint, variable stri
 // as done and keeps its server id, so that the new one waits for the end of the old one.
 func (g *group) addresses(q *Request) map[string]bool {
 	wanted := map[string]string{} // key by address
-	for _, e := range q.Want {
-		if e.ServerID != "" {
+	for i := range q.Want {
+		if e := q.wants().at(i); e.ServerID != "" {
 			wanted[e.Address()] = e.Key()
 		}
 	}

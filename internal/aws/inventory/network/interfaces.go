@@ -80,6 +80,12 @@ func (x *Interfaces) OfInstances(ctx context.Context, ids []string) (map[string]
 	return x.instances.Get(ctx, ids...)
 }
 
+// OfInstance returns the interfaces of an instance if OfInstances would not read them; none if it does not exist. Nobody changes the list.
+func (x *Interfaces) OfInstance(id string) (of []Interface, fresh bool) {
+	of, _, fresh = x.instances.Fresh(id)
+	return of, fresh
+}
+
 // Reread returns the interfaces of instances on which addresses are sought that their interfaces did not have, so far as is
 // known. It reads an instance again, for the same address after longer and longer pauses.
 func (x *Interfaces) Reread(ctx context.Context, sought map[string][]netip.Addr) (map[string][]Interface, error) {

@@ -1,0 +1,79 @@
+package networking
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/internal/controller/growth"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+)
+
+// onlyReads is the client of a cache.
+type onlyReads struct {
+	client.Client
+	cache *growth.Cluster
+}
+
+func (c onlyReads) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return c.cache.Get(ctx, key, o, opts...)
+}
+
+func (c onlyReads) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	return c.cache.List(ctx, list, opts...)
+}
+
+// manyBindings is a reconciler and bindings with networking of which it knows nothing.
+func manyBindings(t *testing.T, n int) (*Reconciler, []client.Object) {
+	t.Helper()
+	var all []client.Object
+	for i := range n {
+		all = append(all, &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: fmt.Sprintf("app-%04d", i)},
+			Spec: v1beta1.TargetGroupBindingSpec{Networking: &v1beta1.TargetGroupBindingNetworking{}}})
+	}
+	c := growth.NewCluster(t, all...)
+	return &Reconciler{Options: Options{Client: onlyReads{cache: c}}, Table: sgsync.NewTable(), requests: map[string]*request{}}, all
+}
+
+func nameOf(o client.Object) string {
+	return stack.ID{Namespace: o.GetNamespace(), Name: o.GetName()}.String()
+}
+
+// TestStartCostsTheSameForEachBinding shows that the question whether all bindings are known, which each of them asks at a start, costs no look at all of them.
+func TestStartCostsTheSameForEachBinding(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of a start for each binding, by bindings", func(n int) float64 {
+		r, all := manyBindings(t, n)
+		return growth.Bytes(func() {
+			r.Table, r.suspects, r.arrivals = sgsync.NewTable(), nil, r.arrivals+1
+			for _, o := range all {
+				if r.allKnown(t.Context()) {
+					t.Fatal("all are known before the last")
+				}
+				r.Table.Extend(nameOf(o), nil, nil)
+			}
+			if !r.allKnown(t.Context()) {
+				t.Fatal("not all are known in the end")
+			}
+		}) / float64(n)
+	})
+}
+
+// TestQuestionWhetherAllAreKnownCostsNoList shows that a group of rules that is looked at pays for no binding once all are known.
+func TestQuestionWhetherAllAreKnownCostsNoList(t *testing.T) { // not parallel: it counts bytes
+	growth.AtMost(t, growth.Constant, "bytes of a look at a group of rules, by bindings", func(n int) float64 {
+		r, all := manyBindings(t, n)
+		for _, o := range all {
+			r.Table.Extend(nameOf(o), nil, nil)
+		}
+		return growth.Bytes(func() {
+			if !r.allKnown(t.Context()) {
+				t.Fatal("not all are known")
+			}
+		})
+	})
+}
