@@ -202,7 +202,7 @@ fuzz: ## run every fuzz test for FUZZTIME (default 30s) each
 
 .PHONY: random-edits
 random-edits: ## random edits, restarts and faults in one process, from LBC_EDITS_SEEDS (default 100) seeds from LBC_EDITS_FIRST (default 1) on, each compared with a fresh start
-	@LBC_EDITS_SEEDS=$${LBC_EDITS_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller
+	@LBC_EDITS_SEEDS=$${LBC_EDITS_SEEDS:-100} $(GO) test -count=1 -timeout 60m -run TestRandomEditsRestartsAndFaultsEndWhereAFreshStartDoes ./internal/controller/lab/chaos
 
 .PHONY: soak
 soak: build-controller ## the binary under random edits, rollouts, node deaths, kills, upgrades and faults while clients send requests; SEED (default random) repeats one, TIME (default 3m) is how long

@@ -48,7 +48,9 @@ func sources(t *testing.T, keep func(path string) bool) string {
 	return b.String()
 }
 
-func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
+func isTest(path string) bool {
+	return strings.HasSuffix(path, "_test.go") || strings.Contains(path, "internal/controller/lab/")
+}
 
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()

@@ -169,7 +169,7 @@ func TestRoomsImportOnlyLowerFloors(t *testing.T) {
 		lines[room] += linesOf(t, name)
 		for _, imp := range p.Imports {
 			own, isOwn := strings.CutPrefix(imp, module)
-			if isOwn && (strings.HasPrefix(own, "awssim") || strings.HasPrefix(own, "cmd/")) {
+			if isOwn && !isHarness(name) && (strings.HasPrefix(own, "awssim") || strings.HasPrefix(own, "cmd/")) {
 				t.Errorf("%s imports %s: the controller does not know the simulator", name, own)
 			}
 			if to, inside := roomOf(own); isOwn && inside && to != room && floor[to] >= h {
@@ -180,6 +180,23 @@ func TestRoomsImportOnlyLowerFloors(t *testing.T) {
 	for room := range floor {
 		if lines[room] < leastLines {
 			t.Errorf("internal/%s has %d lines: too few for a room", room, lines[room])
+		}
+	}
+}
+
+// isHarness reports whether a package is the harness of tests of whole controllers, or has such tests.
+func isHarness(name string) bool {
+	const harness = "internal/controller/lab"
+	return name == harness || strings.HasPrefix(name, harness+"/")
+}
+
+func TestOnlyTestsReachTheHarness(t *testing.T) {
+	t.Parallel()
+	for name, p := range list(t) {
+		for _, dep := range p.Deps {
+			if own, isOwn := strings.CutPrefix(dep, module); isOwn && isHarness(own) && !isHarness(name) {
+				t.Errorf("%s reaches %s, which is for tests only", name, own)
+			}
 		}
 	}
 }
@@ -270,7 +287,7 @@ func TestSimulatorLooksUpNoMethods(t *testing.T) {
 func TestNoPackageImportsTheClientset(t *testing.T) {
 	t.Parallel()
 	for name, p := range list(t) {
-		if slices.Contains(p.Imports, "k8s.io/client-go/kubernetes") {
+		if !isHarness(name) && slices.Contains(p.Imports, "k8s.io/client-go/kubernetes") {
 			t.Errorf("%s imports k8s.io/client-go/kubernetes: import the typed clients of the groups that it calls", name)
 		}
 	}

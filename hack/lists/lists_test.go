@@ -93,7 +93,8 @@ func TestEachListOfAllObjectsHasAReason(t *testing.T) {
 	found := map[string]bool{}
 	for _, room := range rooms {
 		err := filepath.WalkDir(root+room, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			isTest := strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path), root+"internal/controller/lab/")
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || isTest {
 				return err
 			}
 			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)

@@ -135,6 +135,9 @@ var (
 // what its packages report, and those have the detector.
 var withoutRace = []string{"cmd/lbc"}
 
+// withRace are directories below which every package is run with the race detector: they have the tests of whole controllers.
+var withRace = []string{"internal/controller/lab/"}
+
 // divide tells the packages for the race detector from the others. The detector makes tests several times slower and finds nothing
 // where nothing is concurrent.
 func divide(packages []pack, long bool) (concurrent, others []string) {
@@ -155,6 +158,9 @@ func isConcurrent(dir string, long bool) bool {
 	all := slices.Concat(code, tests)
 	if long {
 		return matches(shares, all)
+	}
+	if slices.ContainsFunc(withRace, func(d string) bool { return strings.Contains(filepath.ToSlash(dir)+"/", "/"+d) && len(tests) > 0 }) {
+		return true
 	}
 	excluded := slices.ContainsFunc(withoutRace, func(d string) bool { return strings.HasSuffix(dir, "/"+d) })
 	return !excluded && matches(shares, code) && matches(starts, all)

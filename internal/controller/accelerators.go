@@ -14,18 +14,18 @@ import (
 )
 
 // setUpAccelerators sets up the controller of GlobalAccelerators, if they are served. The API server need not serve the kind yet.
-func (w *wiring) setUpAccelerators(context.Context) error {
-	c := w.config
+func (w *Wiring) setUpAccelerators(context.Context) error {
+	c := w.Config
 	if !c.ServesAccelerators() {
 		return nil
 	}
 	declared := declare.Config{
 		Cluster: c.ClusterName, Region: c.Region, DefaultTags: c.DefaultTags, ObjectTagsWin: c.Gates.Enabled(config.EnableDefaultTagsLowPriority), ExternalTags: c.ExternalManagedTags,
 	}
-	from := account.New(w.clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.now)
+	from := account.New(w.Clients, declared, cmp.Or(c.DriftInterval, c.SyncPeriod), w.Now)
 	from.KnownOwner, from.Refusals = w.knownOwner, w.refusals
-	r := accelerator.New(from, declared, w.now)
-	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.metrics
+	r := accelerator.New(from, declared, w.Now)
+	r.Client, r.Live, r.Definitions, r.Metrics = w.mgr.GetClient(), w.mgr.GetAPIReader(), w.definitions, w.Metrics
 	r.Holds, r.Account.Held = w.holds, w.acceleratorHeld
 	r.Waiting, r.OnPlan, r.Restored = w.board, w.history.accelerated, w.checkpoints.Await
 	r.Reporter = w.reporter(accelerator.Name)
@@ -34,13 +34,13 @@ func (w *wiring) setUpAccelerators(context.Context) error {
 }
 
 // acceleratorHeld reports whether an administrator holds an accelerator.
-func (w *wiring) acceleratorHeld(key stack.Key) bool {
+func (w *Wiring) acceleratorHeld(key stack.Key) bool {
 	return w.holds.Of(diag.Object{Kind: string(objects.GlobalAccelerator), Namespace: key.ID.Namespace, Name: key.ID.Name}) != nil
 }
 
 // knownOwner is the stack of a load balancer that the inventory shows.
-func (w *wiring) knownOwner(arn string) (stack.Key, bool) {
-	o, known := w.inventory.KnownOwner(arn)
+func (w *Wiring) knownOwner(arn string) (stack.Key, bool) {
+	o, known := w.Inventory.KnownOwner(arn)
 	return o.Stack, known && o.Stack != (stack.Key{})
 }
 

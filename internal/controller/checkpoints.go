@@ -17,22 +17,23 @@ import (
 
 // newCheckpoints returns the writer of checkpoints in the namespace of the Lease; nil = they are switched off, or the namespace is not
 // known. The manager's client reads ConfigMaps from the API server.
-func (w *wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.Writer {
-	log := w.log.WithName("checkpoint")
-	if !w.config.Checkpoints {
+func (w *Wiring) newCheckpoints(restore func(checkpoint.Restored)) *checkpoint.Writer {
+	log := w.Log.WithName("checkpoint")
+	if !w.Config.Checkpoints {
 		return nil
 	}
-	namespace, err := ownNamespace(w.config.LeaderElectionNamespace)
+	namespace, err := ownNamespace(w.Config.LeaderElectionNamespace)
 	if err != nil {
 		log.Info("no checkpoints are written, so a restart reads each load balancer from AWS: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
 		return nil
 	}
-	config := checkpointConfig(w.config, namespace, w.now, log)
+	config := CheckpointConfig(w.Config, namespace, w.Now, log)
 	config.Fenced = w.fenced
 	return checkpoint.NewWriter(checkpoint.New(w.ownObjects(), config), restore, log)
 }
 
-func checkpointConfig(c *config.Config, namespace string, now func() time.Time, log logr.Logger) checkpoint.Config {
+// CheckpointConfig is the configuration of the store of checkpoints.
+func CheckpointConfig(c *config.Config, namespace string, now func() time.Time, log logr.Logger) checkpoint.Config {
 	holder, err := os.Hostname()
 	if err != nil {
 		holder = "unknown"
@@ -43,13 +44,13 @@ func checkpointConfig(c *config.Config, namespace string, now func() time.Time, 
 	}
 }
 
-// longestAge is the age up to which restored state of AWS is used; older state is read again at once.
-const longestAge = 24 * time.Hour
+// LongestAge is the age up to which restored state of AWS is used; older state is read again at once.
+const LongestAge = 24 * time.Hour
 
 // snapshots are the restored parts of stacks in AWS, unless they are too old.
 func snapshots(restored checkpoint.Restored, now time.Time) map[stack.Key]inventory.Snapshot {
 	out := map[stack.Key]inventory.Snapshot{}
-	if age := now.Sub(restored.At); age > longestAge {
+	if age := now.Sub(restored.At); age > LongestAge {
 		return out
 	}
 	for id, text := range restored.Entries {
@@ -61,19 +62,19 @@ func snapshots(restored checkpoint.Restored, now time.Time) map[stack.Key]invent
 	return out
 }
 
-// assume has an inventory begin with what earlier processes knew. What was foreign counts only after a leader that ended in order: the stack of
+// Assume has an inventory begin with what earlier processes knew. What was foreign counts only after a leader that ended in order: the stack of
 // what others have tagged for this cluster since would not be found for an hour.
-func assume(inv *inventory.Inventory, restored checkpoint.Restored, now time.Time) {
+func Assume(inv *inventory.Inventory, restored checkpoint.Restored, now time.Time) {
 	inv.Assume(snapshots(restored, now), restored.At)
 	var foreign inventory.Foreigners
 	text, ok := restored.Entries[checkpoint.ID{Kind: checkpoint.Foreign, Name: checkpoint.ForeignName}]
-	if ok && restored.Complete && now.Sub(restored.At) <= longestAge && json.Unmarshal(text, &foreign) == nil {
+	if ok && restored.Complete && now.Sub(restored.At) <= LongestAge && json.Unmarshal(text, &foreign) == nil {
 		inv.AssumeForeign(foreign, restored.At)
 	}
 }
 
-// foreignOf returns what an inventory leaves to the next process of what is foreign; nil = nothing is.
-func foreignOf(inv *inventory.Inventory) func() any {
+// ForeignOf returns what an inventory leaves to the next process of what is foreign; nil = nothing is.
+func ForeignOf(inv *inventory.Inventory) func() any {
 	return func() any {
 		if foreign := inv.Foreign(); len(foreign) > 0 {
 			return foreign
@@ -82,8 +83,8 @@ func foreignOf(inv *inventory.Inventory) func() any {
 	}
 }
 
-// keepRefusals has what AWS refuses kept for the next process.
-func keepRefusals(w *checkpoint.Writer, m *refusal.Memory) {
+// KeepRefusals has what AWS refuses kept for the next process.
+func KeepRefusals(w *checkpoint.Writer, m *refusal.Memory) {
 	m.Keep = func(key stack.Key, all []refusal.Kept) {
 		if name := checkpoint.RefusalsName(key.String()); len(all) > 0 {
 			w.Put(checkpoint.Memory, name, all)
@@ -93,8 +94,8 @@ func keepRefusals(w *checkpoint.Writer, m *refusal.Memory) {
 	}
 }
 
-// restoreRefusals takes over what AWS refused to earlier processes.
-func restoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
+// RestoreRefusals takes over what AWS refused to earlier processes.
+func RestoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
 	for id, text := range restored.Entries {
 		name, ok := checkpoint.RefusalsOf(id.Name)
 		if !ok || id.Kind != checkpoint.Memory {
@@ -107,8 +108,8 @@ func restoreRefusals(m *refusal.Memory, restored checkpoint.Restored) {
 	}
 }
 
-// asValues returns registered targets as values of checkpoints.
-func asValues(registered map[string][]registrar.Target) map[string]any {
+// AsValues returns registered targets as values of checkpoints.
+func AsValues(registered map[string][]registrar.Target) map[string]any {
 	out := make(map[string]any, len(registered))
 	for arn, ts := range registered {
 		out[arn] = ts
@@ -116,10 +117,10 @@ func asValues(registered map[string][]registrar.Target) map[string]any {
 	return out
 }
 
-// registrations are the targets that were registered when the last process ended, if its checkpoints are complete and not too old.
-func registrations(restored checkpoint.Restored, now time.Time) map[string][]registrar.Target {
+// Registrations are the targets that were registered when the last process ended, if its checkpoints are complete and not too old.
+func Registrations(restored checkpoint.Restored, now time.Time) map[string][]registrar.Target {
 	out := map[string][]registrar.Target{}
-	if !restored.Complete || now.Sub(restored.At) > longestAge {
+	if !restored.Complete || now.Sub(restored.At) > LongestAge {
 		return out
 	}
 	for id, text := range restored.Entries {
@@ -132,7 +133,7 @@ func registrations(restored checkpoint.Restored, now time.Time) map[string][]reg
 }
 
 // restoreLate enters what of checkpoints is of use after passes have begun without them.
-func (w *wiring) restoreLate(restored checkpoint.Restored) {
+func (w *Wiring) restoreLate(restored checkpoint.Restored) {
 	w.preceding.Restore(restored)
-	w.history.restore(restored)
+	w.history.Restore(restored)
 }

@@ -13,17 +13,17 @@ import (
 )
 
 // setUpConsole makes the web console, if a flag names an address for it. Without the flag nothing is kept of passes and events.
-func (w *wiring) setUpConsole(ctx context.Context) error {
-	if w.config.ConsoleAddr == "" {
+func (w *Wiring) setUpConsole(ctx context.Context) error {
+	if w.Config.ConsoleAddr == "" {
 		return nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.config.ConsoleAddr)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", w.Config.ConsoleAddr)
 	if err != nil {
-		return fmt.Errorf("--console-bind-addr=%s: %w", w.config.ConsoleAddr, err)
+		return fmt.Errorf("--console-bind-addr=%s: %w", w.Config.ConsoleAddr, err)
 	}
-	w.log.Info("serving the web console", "url", "http://"+l.Addr().String())
+	w.Log.Info("serving the web console", "url", "http://"+l.Addr().String())
 	w.console = consolesource.New(consolesource.Options{
-		Config: w.config, Objects: w.cached, Names: consolesource.NamesFrom(w.mgr.GetClient()), Health: w.clients.ELBV2, Standby: w.standby, Now: w.now,
+		Config: w.Config, Objects: w.cached, Names: consolesource.NamesFrom(w.mgr.GetClient()), Health: w.Clients.ELBV2, Standby: w.standby, Now: w.Now,
 	})
 	w.starts(consoleServer{l, console.Handler(w.console)})
 	return nil
@@ -47,7 +47,7 @@ func (consoleServer) NeedLeaderElection() bool { return false }
 const leaseTimeout = 2 * time.Second
 
 // standby is a note that this replica does not lead, and which one does; empty = it leads.
-func (w *wiring) standby(ctx context.Context) string {
+func (w *Wiring) standby(ctx context.Context) string {
 	select {
 	case <-w.mgr.Elected():
 		return ""
@@ -61,7 +61,7 @@ func (w *wiring) standby(ctx context.Context) string {
 	}
 	r, _, err := w.start.lease.Get(ctx)
 	if err != nil || r.HolderIdentity == "" {
-		return note + ". Which one leads is not known: see the Lease " + w.config.LeaderElectionID + "."
+		return note + ". Which one leads is not known: see the Lease " + w.Config.LeaderElectionID + "."
 	}
 	return note + ": " + leaderName(r.HolderIdentity) + " leads. Forward a port to that pod."
 }

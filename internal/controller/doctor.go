@@ -11,8 +11,8 @@ import (
 )
 
 // setUpDoctor sets up the checks that the leader makes once a minute. Without its namespace there is no object with their report, and metrics only.
-func (w *wiring) setUpDoctor() {
-	c, log := w.config, w.log.WithName("doctor")
+func (w *Wiring) setUpDoctor() {
+	c, log := w.Config, w.Log.WithName("doctor")
 	d := &leaderdoctor.Doctor{
 		Version:  c.Version,
 		Settings: doctor.Settings{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Accelerators: c.ServesAccelerators()},
@@ -24,11 +24,11 @@ func (w *wiring) setUpDoctor() {
 			err := w.mgr.GetClient().List(ctx, &list, client.UnsafeDisableDeepCopy)
 			return list.Items, err
 		},
-		Certificates: w.inventory.CertificateUses, Events: w.events, Now: w.now, Log: log,
+		Certificates: w.Inventory.CertificateUses, Events: w.events, Now: w.Now, Log: log,
 	}
 	if namespace, err := ownNamespace(c.LeaderElectionNamespace); err == nil {
 		d.Writer = &leaderdoctor.Writer{Client: w.ownObjects(), Namespace: namespace, Log: log}
 	}
-	w.metrics.CollectChecks(d.Counts)
+	w.Metrics.CollectChecks(d.Counts)
 	w.starts(d)
 }

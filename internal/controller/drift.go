@@ -40,10 +40,10 @@ const (
 	longestRound = 12 * time.Hour
 )
 
-// driftDetector checks in the background whether resources were changed outside the controller: one stack or target group after the
+// DriftDetector checks in the background whether resources were changed outside the controller: one stack or target group after the
 // other, each at most once per interval, with one read per readPause on average. Restored state comes first, then edited stacks, then the
 // others. What it has read of a stack is diffed by an ordinary pass of low priority, which makes no call if nothing has changed.
-type driftDetector struct {
+type DriftDetector struct {
 	interval    time.Duration
 	now         func() time.Time
 	jitter      func() float64 // 0.5 to 1.5
@@ -86,14 +86,14 @@ type driftUnit struct {
 }
 
 // Start runs until ctx ends. It implements manager.Runnable and runs on the leader only.
-func (s *driftDetector) Start(ctx context.Context) error {
+func (s *DriftDetector) Start(ctx context.Context) error {
 	queue.Every(queue.Background(ctx, awsclient.DriftSweep), checkPause, nil, s.tick)
 	s.ended.Wait()
 	return nil
 }
 
-// schedule schedules a check of a stack that was edited.
-func (s *driftDetector) schedule(key stack.Key) {
+// Schedule schedules a check of a stack that was edited.
+func (s *DriftDetector) Schedule(key stack.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, waits := s.edited[key]; !waits {
@@ -105,7 +105,7 @@ func (s *driftDetector) schedule(key stack.Key) {
 }
 
 // dueEdit removes the edited stack whose check has been due the longest, if any is due.
-func (s *driftDetector) dueEdit(now time.Time) (key stack.Key, ok bool) {
+func (s *DriftDetector) dueEdit(now time.Time) (key stack.Key, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, at := range s.edited {
@@ -118,7 +118,7 @@ func (s *driftDetector) dueEdit(now time.Time) (key stack.Key, ok bool) {
 }
 
 // tick makes one check, if one is due.
-func (s *driftDetector) tick(ctx context.Context) {
+func (s *DriftDetector) tick(ctx context.Context) {
 	now := s.now()
 	if s.begun.IsZero() {
 		s.begun = now
@@ -146,7 +146,7 @@ func (s *driftDetector) tick(ctx context.Context) {
 }
 
 // checkBeside checks a target group in the scope of a role beside the other checks, which do not wait for a role that hangs. A namespace has one such check under way.
-func (s *driftDetector) checkBeside(ctx context.Context, x driftUnit) {
+func (s *DriftDetector) checkBeside(ctx context.Context, x driftUnit) {
 	namespace := x.binding.Namespace
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +166,7 @@ func (s *driftDetector) checkBeside(ctx context.Context, x driftUnit) {
 }
 
 // readTags reads some tags again, if that is due and any are old or come from a checkpoint.
-func (s *driftDetector) readTags(ctx context.Context, now time.Time) (read bool) {
+func (s *DriftDetector) readTags(ctx context.Context, now time.Time) (read bool) {
 	if now.Sub(s.begun) < verificationDelay || now.Sub(s.tagsRead) < tagsPause {
 		return false
 	}
@@ -179,11 +179,11 @@ func (s *driftDetector) readTags(ctx context.Context, now time.Time) (read bool)
 }
 
 // choose finds the next unit to check: an edited stack, then one with restored state, then the unit whose last check is the oldest.
-func (s *driftDetector) choose(ctx context.Context, now time.Time) (driftUnit, bool) {
+func (s *DriftDetector) choose(ctx context.Context, now time.Time) (driftUnit, bool) {
 	if s.checked == nil {
 		s.checked = map[driftUnit]time.Time{}
 	}
-	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= relistDelay+verificationDelay && !s.editIsDue(now) {
+	if s.exists != nil && now.Sub(s.turnsAt) < turnsLast && now.Sub(s.begun) >= RelistDelay+verificationDelay && !s.editIsDue(now) {
 		return s.nextTurn(ctx, now)
 	}
 	present, reads := map[driftUnit]bool{}, 0
@@ -225,7 +225,7 @@ const (
 )
 
 // takeTurns finds the next checks: of stacks with restored state, then of units whose last check is the oldest.
-func (s *driftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
+func (s *DriftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
 	s.turns, s.turnsAt = s.turns[:0], now
 	if now.Sub(s.begun) >= verificationDelay {
 		for _, key := range s.assumed() {
@@ -248,7 +248,7 @@ func (s *driftDetector) takeTurns(now time.Time, present map[driftUnit]bool) {
 }
 
 // nextTurn is the next check, if it is due. Without a look at all units, it leaves out those that have gone.
-func (s *driftDetector) nextTurn(ctx context.Context, now time.Time) (driftUnit, bool) {
+func (s *DriftDetector) nextTurn(ctx context.Context, now time.Time) (driftUnit, bool) {
 	for len(s.turns) > 0 && !now.Before(s.turns[0].at) {
 		next := s.turns[0]
 		s.turns = s.turns[1:]
@@ -261,7 +261,7 @@ func (s *driftDetector) nextTurn(ctx context.Context, now time.Time) (driftUnit,
 }
 
 // editIsDue reports whether a stack that was edited is to be checked.
-func (s *driftDetector) editIsDue(now time.Time) bool {
+func (s *DriftDetector) editIsDue(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, at := range s.edited {
@@ -274,9 +274,9 @@ func (s *driftDetector) editIsDue(now time.Time) bool {
 
 // inherited is a target group of a former leader that did not end in order, unless all were checked: a call of it may have arrived after this leader had read the
 // targets of the group. Each is checked once, in place of the check that a target group has within relistDelay of any start.
-func (s *driftDetector) inherited(now time.Time, present map[driftUnit]bool) (x driftUnit, ok bool) {
+func (s *DriftDetector) inherited(now time.Time, present map[driftUnit]bool) (x driftUnit, ok bool) {
 	since := now.Sub(s.begun)
-	if since < lateDelay || since >= relistDelay || s.crashed == nil || !s.crashed() {
+	if since < lateDelay || since >= RelistDelay || s.crashed == nil || !s.crashed() {
 		return x, false
 	}
 	if s.prompt == nil {
@@ -294,13 +294,13 @@ func (s *driftDetector) inherited(now time.Time, present map[driftUnit]bool) (x 
 // firstChecked is the time that counts as the last check of a new unit, which was read when it was created or found. The times are
 // spread, so that not all checks are due at once. Target groups that exist soon after the start are checked within relistDelay, because a
 // call of the former leader may have arrived after this one had read their targets.
-func (s *driftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
+func (s *DriftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 	spread := s.jitter() - 0.5
 	at := now.Add(time.Duration(float64(s.interval) * (spread - 0.5)))
-	if x.group == (registrar.Group{}) || now.Sub(s.begun) >= relistDelay {
+	if x.group == (registrar.Group{}) || now.Sub(s.begun) >= RelistDelay {
 		return at
 	}
-	due := s.begun.Add(verificationDelay + time.Duration(float64(relistDelay-verificationDelay)*spread))
+	due := s.begun.Add(verificationDelay + time.Duration(float64(RelistDelay-verificationDelay)*spread))
 	if second := due.Add(-s.interval); second.Before(at) {
 		return second
 	}
@@ -308,7 +308,7 @@ func (s *driftDetector) firstChecked(x driftUnit, now time.Time) time.Time {
 }
 
 // logSlowRound logs once if a round of checks starts to take longer than longestRound.
-func (s *driftDetector) logSlowRound(round time.Duration) {
+func (s *DriftDetector) logSlowRound(round time.Duration) {
 	if slow := round > longestRound; slow != s.slow {
 		s.slow = slow
 		if slow {
@@ -317,7 +317,7 @@ func (s *driftDetector) logSlowRound(round time.Duration) {
 	}
 }
 
-func (s *driftDetector) check(ctx context.Context, x driftUnit) {
+func (s *DriftDetector) check(ctx context.Context, x driftUnit) {
 	if x.group == (registrar.Group{}) {
 		read, err := s.reread(ctx, x.stack)
 		if err != nil && ctx.Err() == nil {
@@ -344,28 +344,28 @@ func (s *driftDetector) check(ctx context.Context, x driftUnit) {
 }
 
 // setUpDriftDetector sets up the search for drift, unless it is off.
-func (w *wiring) setUpDriftDetector() {
-	if w.config.DriftInterval == 0 {
+func (w *Wiring) setUpDriftDetector() {
+	if w.Config.DriftInterval == 0 {
 		return
 	}
-	detector := w.newDriftDetector(w.owners, w.bindings, func(key stack.Key) {
-		for _, s := range w.owners {
+	detector := w.NewDriftDetector(w.Owners, w.bindings, func(key stack.Key) {
+		for _, s := range w.Owners {
 			if s.Front.Owner() == key.Owner {
 				s.NoteCheck(key)
 			}
 		}
 		w.wake(queue.Drift, key)
 	})
-	for _, s := range w.owners {
-		s.ScheduleReview = detector.schedule
+	for _, s := range w.Owners {
+		s.ScheduleReview = detector.Schedule
 	}
 	w.starts(detector)
 }
 
-// newDriftDetector connects a detector to the controllers.
-func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *bindingpass.Reconciler, wake func(key stack.Key)) *driftDetector {
-	return &driftDetector{
-		interval: w.config.DriftInterval, now: w.now, log: w.log.WithName("drift"),
+// NewDriftDetector connects a detector to the controllers.
+func (w *Wiring) NewDriftDetector(all []*stacks.Reconciler, b *bindingpass.Reconciler, wake func(key stack.Key)) *DriftDetector {
+	return &DriftDetector{
+		interval: w.Config.DriftInterval, now: w.Now, log: w.Log.WithName("drift"),
 		jitter: func() float64 { return 0.5 + rand.Float64() }, //nolint:gosec // spreads load
 		stacks: func() []stack.Key {
 			var keys []stack.Key
@@ -375,14 +375,14 @@ func (w *wiring) newDriftDetector(all []*stacks.Reconciler, b *bindingpass.Recon
 			return keys
 		},
 		targets:     b.TargetGroups,
-		reread:      w.inventory.Reread,
-		cost:        w.inventory.RereadCost,
-		assumed:     w.inventory.Assumed,
+		reread:      w.Inventory.Reread,
+		cost:        w.Inventory.RereadCost,
+		assumed:     w.Inventory.Assumed,
 		recheck:     b.Registry.Recheck,
-		tags:        w.inventory.RereadTags,
+		tags:        w.Inventory.RereadTags,
 		wake:        wake,
 		wakeBinding: func(n types.NamespacedName) { b.Waker.Wake(queue.Drift, reconcile.Request{NamespacedName: n}) },
-		found:       func() { w.metrics.CountDrift(metrics.BindingControllerLabel) },
+		found:       func() { w.Metrics.CountDrift(metrics.BindingControllerLabel) },
 		record:      w.lbStatus.SetHealth,
 		crashed:     w.crashed.Load,
 		exists: func(ctx context.Context, x driftUnit) bool {

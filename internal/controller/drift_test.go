@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/controller/growth"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
@@ -25,7 +26,7 @@ import (
 
 // scene is a detector with the units that it checks and a record of what it did, in steps of time.
 type scene struct {
-	driftDetector
+	DriftDetector
 	stackKeys  []stack.Key
 	bindings   map[types.NamespacedName]registrar.Group
 	price      int // reads of a look at a stack
@@ -40,7 +41,7 @@ type scene struct {
 func newScene(interval time.Duration) *scene {
 	s := &scene{bindings: map[types.NamespacedName]registrar.Group{}, price: 1}
 	now := time.Unix(0, 0)
-	s.driftDetector = driftDetector{
+	s.DriftDetector = DriftDetector{
 		tags:     func(context.Context) (bool, error) { return false, nil },
 		interval: interval, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return s.stackKeys },
@@ -86,7 +87,7 @@ func keyNamed(name string) stack.Key {
 func TestTheSweepLooksAtEverythingOncePerInterval(t *testing.T) {
 	t.Parallel()
 	s := newScene(time.Hour)
-	s.run(t.Context(), relistDelay) // of a leader that has long been one
+	s.run(t.Context(), RelistDelay) // of a leader that has long been one
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
 	s.bindings[types.NamespacedName{Namespace: "shop", Name: "x"}] = registrar.Group{ARN: "arn:x"}
 	s.run(t.Context(), 59*time.Minute)
@@ -122,7 +123,7 @@ func TestTargetsOfAnEarlierLeaderAreLookedAtOnceBetweenAMinuteAndTenAfterTheStar
 	if len(s.looks) != 0 {
 		t.Errorf("looked at %v beside the start", s.looks)
 	}
-	s.run(t.Context(), relistDelay/2)
+	s.run(t.Context(), RelistDelay/2)
 	if len(s.looks) < 10 || len(s.looks) > 40 {
 		t.Errorf("%d of 50 looks in half the time: they are not spread", len(s.looks))
 	}
@@ -263,8 +264,8 @@ func TestAnEditBringsTheLookForward(t *testing.T) {
 	s := newScene(12 * time.Hour)
 	s.stackKeys = []stack.Key{keyNamed("a"), keyNamed("b")}
 	s.run(t.Context(), time.Minute)
-	s.schedule(keyNamed("b"))
-	s.schedule(keyNamed("b"))
+	s.Schedule(keyNamed("b"))
+	s.Schedule(keyNamed("b"))
 	s.run(t.Context(), time.Minute)
 	if d := cmp.Diff([]string{"b"}, s.looks); d != "" {
 		t.Error(d)
@@ -342,7 +343,7 @@ func TestTagsAreReadAgainOnceInTenSecondsFromAMinuteAfterTheStart(t *testing.T) 
 	t.Parallel()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var asked, rereads int
-	s := &driftDetector{
+	s := &DriftDetector{
 		interval: time.Minute, now: func() time.Time { return now }, jitter: func() float64 { return 1 }, log: logr.Discard(),
 		stacks:  func() []stack.Key { return []stack.Key{implicit("web")} },
 		targets: func(context.Context) map[types.NamespacedName]registrar.Group { return nil },
@@ -356,6 +357,45 @@ func TestTagsAreReadAgainOnceInTenSecondsFromAMinuteAfterTheStart(t *testing.T) 
 	}
 	if asked != 54 || rereads != 9 {
 		t.Errorf("in ten minutes tags are asked for %d times, and the stack is looked at %d times", asked, rereads)
+	}
+}
+
+func TestDriftDetectorKeepsItsBudgetOfCalls(t *testing.T) {
+	t.Parallel()
+	measures := map[string]func(t *testing.T, trouble bool) int{
+		"drift sweep": func(t *testing.T, trouble bool) int {
+			s := newScene(time.Minute)
+			for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"} {
+				s.stackKeys = append(s.stackKeys, keyNamed(name))
+			}
+			s.price, s.fails = 20, trouble
+			s.run(t.Context(), budgeted)
+			return len(s.looks) * s.price
+		},
+		"foreign tags": func(t *testing.T, trouble bool) int {
+			s, calls := newScene(time.Hour), 0
+			s.tags = func(context.Context) (bool, error) {
+				if calls++; trouble {
+					return false, errors.New("throttled")
+				}
+				return true, nil
+			}
+			s.run(t.Context(), budgeted)
+			return calls
+		},
+	}
+	measured := 0
+	for _, row := range backoff.Budgets {
+		if measure := measures[row.Loop]; measure != nil {
+			measured++
+			t.Run(row.Loop, func(t *testing.T) {
+				t.Parallel()
+				keepsBudget(t, row, measure)
+			})
+		}
+	}
+	if measured != len(measures) {
+		t.Errorf("%d of %d loops have a budget", measured, len(measures))
 	}
 }
 

@@ -29,9 +29,9 @@ const (
 	driftAgain = time.Hour
 )
 
-// history records what the leader did lately, for lbc timeline. It makes no calls: the record is kept in the checkpoints, which only administrators may read, since
+// History records what the leader did lately, for lbc timeline. It makes no calls: the record is kept in the checkpoints, which only administrators may read, since
 // that of a group names objects of all its namespaces. A nil history records nothing.
-type history struct {
+type History struct {
 	ring *timeline.Ring
 	pod  string
 
@@ -41,12 +41,13 @@ type history struct {
 	leads bool        // what earlier processes recorded was restored
 }
 
-func newHistory(now func() time.Time, pod string) *history {
-	return &history{ring: &timeline.Ring{Now: now}, pod: pod, from: now().Add(-editsBefore)}
+// NewHistory begins the record of a process in a pod.
+func NewHistory(now func() time.Time, pod string) *History {
+	return &History{ring: &timeline.Ring{Now: now}, pod: pod, from: now().Add(-editsBefore)}
 }
 
-// keptIn has the record kept in checkpoints. Without them nothing is recorded.
-func (h *history) keptIn(c *checkpoint.Writer) {
+// KeptIn has the record kept in checkpoints. Without them nothing is recorded.
+func (h *History) KeptIn(c *checkpoint.Writer) {
 	switch {
 	case h == nil:
 		return
@@ -66,8 +67,8 @@ func (h *history) keptIn(c *checkpoint.Writer) {
 	}
 }
 
-// restore takes what earlier processes recorded, and records that this process leads.
-func (h *history) restore(restored checkpoint.Restored) {
+// Restore takes what earlier processes recorded, and records that this process leads.
+func (h *History) Restore(restored checkpoint.Restored) {
 	if h == nil {
 		return
 	}
@@ -99,8 +100,8 @@ func (h *history) restore(restored checkpoint.Restored) {
 	}
 }
 
-// called takes a call of AWS that has ended.
-func (h *history) called(ctx context.Context, c awsclient.Call) {
+// Called takes a call of AWS that has ended.
+func (h *History) Called(ctx context.Context, c awsclient.Call) {
 	if h == nil || c.Attempts == 0 || awsclient.IsRead(c.Operation) {
 		return
 	}
@@ -128,8 +129,8 @@ func (h *history) called(ctx context.Context, c awsclient.Call) {
 	h.ring.Add(s.Unit, e, weight)
 }
 
-// passed takes what a pass over a stack came to.
-func (h *history) passed(p stacks.Passed) {
+// Passed takes what a pass over a stack came to.
+func (h *History) Passed(p stacks.Passed) {
 	if h == nil {
 		return
 	}
@@ -159,7 +160,7 @@ func (h *history) passed(p stacks.Passed) {
 }
 
 // accelerated takes the plan of a GlobalAccelerator that was carried out.
-func (h *history) accelerated(o metav1.Object, began time.Time, p *plan.Plan, r account.Result) {
+func (h *History) accelerated(o metav1.Object, began time.Time, p *plan.Plan, r account.Result) {
 	if h == nil {
 		return
 	}
@@ -187,7 +188,7 @@ func weightOf(done int) timeline.Weight {
 }
 
 // edited records the last edit of an object, once.
-func (h *history) edited(unit string, o metav1.Object) {
+func (h *History) edited(unit string, o metav1.Object) {
 	h.mu.Lock()
 	from := h.from
 	h.mu.Unlock()
@@ -199,7 +200,7 @@ func (h *history) edited(unit string, o metav1.Object) {
 }
 
 // held takes the holds of administrators that are in force now.
-func (h *history) held(now []hold.Kept) {
+func (h *History) held(now []hold.Kept) {
 	if h == nil {
 		return
 	}

@@ -36,13 +36,13 @@ const (
 )
 
 // setUpHolds sets up what administrators hold, which each replica watches from its start on.
-func (w *wiring) setUpHolds() {
-	w.holds = hold.NewBook(w.now)
-	w.metrics.Count("lbc_held_stacks", w.holds.Held)
-	w.holdReporter = reporting.NewReporter(w.recorder("hold"), w.now)
-	namespace, err := ownNamespace(w.config.LeaderElectionNamespace)
+func (w *Wiring) setUpHolds() {
+	w.holds = hold.NewBook(w.Now)
+	w.Metrics.Count("lbc_held_stacks", w.holds.Held)
+	w.holdReporter = reporting.NewReporter(w.recorder("hold"), w.Now)
+	namespace, err := ownNamespace(w.Config.LeaderElectionNamespace)
 	if err != nil {
-		w.log.Info("lbc hold has no effect: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
+		w.Log.Info("lbc hold has no effect: the controller's namespace is not known; set --leader-election-namespace", "cause", err.Error())
 		w.holds.Set(nil)
 		return
 	}
@@ -50,14 +50,14 @@ func (w *wiring) setUpHolds() {
 		book: w.holds, client: w.start.api, api: w.start.api.CoreV1().ConfigMaps(namespace), changed: w.holdsChanged,
 		unread: func(p []hold.Problem) { w.reportHolds(namespace, p) },
 		denied: func(err error) {
-			w.log.Info("holds of administrators cannot be read, and lbc hold has no effect; grant get, list and watch of the ConfigMap to the controller's service account",
+			w.Log.Info("holds of administrators cannot be read, and lbc hold has no effect; grant get, list and watch of the ConfigMap to the controller's service account",
 				"configmap", namespace+"/"+hold.ConfigMap, "cause", err.Error())
 		},
 	})
 }
 
 // holdsChanged queues everything whose hold changed, and keeps the holds for the next process.
-func (w *wiring) holdsChanged() {
+func (w *Wiring) holdsChanged() {
 	keys := w.holds.Changed()
 	w.keepHolds()
 	w.history.held(w.holds.InForce())
@@ -74,11 +74,11 @@ func (w *wiring) holdsChanged() {
 	for _, q := range w.rules {
 		q.RetryFailed(waiting.Spacing)
 	}
-	w.log.Info("holds of administrators have changed", "in force", len(w.holds.InForce()), "load balancers", len(keys))
+	w.Log.Info("holds of administrators have changed", "in force", len(w.holds.InForce()), "load balancers", len(keys))
 }
 
 // wakeBindings queues all bindings.
-func (w *wiring) wakeBindings() {
+func (w *Wiring) wakeBindings() {
 	var list v1beta1.TargetGroupBindingList
 	if w.bindings == nil || w.mgr.GetClient().List(context.Background(), &list, client.UnsafeDisableDeepCopy) != nil {
 		return
@@ -89,7 +89,7 @@ func (w *wiring) wakeBindings() {
 }
 
 // leads reports whether this process leads. Another one reports nothing and keeps nothing.
-func (w *wiring) leads() bool {
+func (w *Wiring) leads() bool {
 	select {
 	case <-w.mgr.Elected():
 		return true
@@ -99,7 +99,7 @@ func (w *wiring) leads() bool {
 }
 
 // keepHolds keeps the holds in force for the next process.
-func (w *wiring) keepHolds() {
+func (w *Wiring) keepHolds() {
 	if w.checkpoints == nil || !w.leads() {
 		return
 	}
@@ -119,7 +119,7 @@ func restoreHolds(b *hold.Book, restored checkpoint.Restored) {
 }
 
 // reportHolds reports entries of the ConfigMap that cannot be read.
-func (w *wiring) reportHolds(namespace string, problems []hold.Problem) {
+func (w *Wiring) reportHolds(namespace string, problems []hold.Problem) {
 	if !w.leads() {
 		return
 	}

@@ -101,7 +101,7 @@ func TestUnreadableHoldIsReportedByLeader(t *testing.T) {
 	var events []string
 	record := func(o diag.Object, e reporting.Event) { events = append(events, o.String()+" "+e.Type+": "+e.Message) }
 	m := elector{elected: make(chan struct{})}
-	w := &wiring{mgr: m, holdReporter: reporting.NewReporter(record, time.Now)}
+	w := &Wiring{mgr: m, holdReporter: reporting.NewReporter(record, time.Now)}
 	b := hold.NewBook(time.Now)
 	report := func() { w.reportHolds("kube-system", b.Set(map[string]string{"all": "soon"})) }
 	if report(); len(events) > 0 {

@@ -14,8 +14,8 @@ type labelled struct {
 }
 
 // ownObjects is the client for ConfigMaps and Secrets of the controller.
-func (w *wiring) ownObjects() client.Client {
-	return labelled{w.mgr.GetClient(), w.config.ObjectLabels}
+func (w *Wiring) ownObjects() client.Client {
+	return labelled{w.mgr.GetClient(), w.Config.ObjectLabels}
 }
 
 // Create implements client.Writer.

@@ -72,15 +72,15 @@ func throttles(t config.Throttle) []awsclient.Throttle {
 	return out
 }
 
-// wiring has the parts from which the others are built.
-type wiring struct {
-	config  *config.Config
+// Wiring has the parts from which the others are built.
+type Wiring struct {
+	Config  *config.Config
 	mgr     ctrl.Manager
-	scopes  *awsclient.Scopes
-	clients awsclient.Clients // of the own scope, as the inventory is
-	metrics *metrics.Metrics
-	log     logr.Logger
-	now     func() time.Time
+	Scopes  *awsclient.Scopes
+	Clients awsclient.Clients // of the own scope, as the inventory is
+	Metrics *metrics.Metrics
+	Log     logr.Logger
+	Now     func() time.Time
 
 	start       *start
 	definitions *optionalkinds.Definitions // of kinds that a cluster may lack
@@ -90,23 +90,23 @@ type wiring struct {
 	changed     []func(objects.Change)     // are called when an object changes of which there are no events
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
-	inventory    *inventory.Inventory
+	Inventory    *inventory.Inventory
 	console      *consolesource.Source // nil = there is no console
-	history      *history              // of the leader
+	history      *History              // of the leader
 	brake        *brake.Brake          // of deletions, by all owners together
 	orphans      *orphans.Collector
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
 	writers      *namesake.Writers         // of LoadBalancer objects
 	fencedAt     atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
 	crashed      atomic.Bool               // the former leader did not end in order
-	writer       *stacks.BindingWriter
+	Writer       *stacks.BindingWriter
 	backend      *stacks.BackendGroup
 	elsewhere    *bindingpass.OtherNamespaces // nil = the caches show all namespaces
 	checkpoints  *checkpoint.Writer
 	refusals     *refusal.Memory // what AWS refuses of stacks, bindings and accelerators
 	preceding    *bindingpass.Preceding
 	lbStatus     *lbstatus.Writer
-	owners       []*stacks.Reconciler
+	Owners       []*stacks.Reconciler
 	accelerators *accelerator.Reconciler // nil = GlobalAccelerators are not served
 	registry     *registrar.Registry
 	selectors    *reads.Selectors // of Services, for the webhooks of pods; nil = none are served
@@ -123,8 +123,8 @@ type wiring struct {
 }
 
 // setUp makes all parts and adds them to the manager.
-func (w *wiring) setUp(ctx context.Context) error {
-	w.events = leaderdoctor.NewEvents(w.now)
+func (w *Wiring) setUp(ctx context.Context) error {
+	w.events = leaderdoctor.NewEvents(w.Now)
 	w.setUpInventory()
 	w.setUpHolds()
 	w.setUpShared()
@@ -153,14 +153,14 @@ func (w *wiring) setUp(ctx context.Context) error {
 	w.showWaiting()
 	w.setUpDoctor()
 	w.starts(
-		&loader{inventory: w.inventory, checkpoints: w.checkpoints, stacks: w.owners, declared: w.declares, log: w.log},
-		&stacks.CertificateWatcher{Read: w.inventory.Certificates().Read, Owners: w.owners, Always: w.config.DriftInterval > 0, Now: w.now, Log: w.log.WithName("certificates")},
+		&Loader{Inventory: w.Inventory, Checkpoints: w.checkpoints, Stacks: w.Owners, Declared: w.declares, Log: w.Log},
+		&stacks.CertificateWatcher{Read: w.Inventory.Certificates().Read, Owners: w.Owners, Always: w.Config.DriftInterval > 0, Now: w.Now, Log: w.Log.WithName("certificates")},
 		&lbstatus.ProvisioningWatcher{
-			Starting: w.inventory.Provisioning, Refresh: w.inventory.RefreshStates, Now: w.now, Log: w.log.WithName("balancers"),
+			Starting: w.Inventory.Provisioning, Refresh: w.Inventory.RefreshStates, Now: w.Now, Log: w.Log.WithName("balancers"),
 			Wake: func(key stack.Key) { w.wake(queue.Normal, key) },
 		},
-		gatewayNotice{controllers: unservedControllers(w.config), reader: w.mgr.GetAPIReader(), namespace: w.config.WatchNamespace, record: w.recorder("gateway"), log: w.log.WithName("gateway")},
-		metrics.Sampler{Metrics: w.metrics, Cache: w.mgr.GetClient(), Unserved: w.unserved()},
+		gatewayNotice{controllers: unservedControllers(w.Config), reader: w.mgr.GetAPIReader(), namespace: w.Config.WatchNamespace, record: w.recorder("gateway"), log: w.Log.WithName("gateway")},
+		metrics.Sampler{Metrics: w.Metrics, Cache: w.mgr.GetClient(), Unserved: w.unserved()},
 	)
 	for _, r := range w.runnables {
 		if err := w.mgr.Add(r); err != nil {
@@ -171,21 +171,21 @@ func (w *wiring) setUp(ctx context.Context) error {
 }
 
 // declared are the stacks over which passes are made.
-func (w *wiring) declared() (all []stack.Key) {
-	for _, s := range w.owners {
+func (w *Wiring) declared() (all []stack.Key) {
+	for _, s := range w.Owners {
 		all = append(all, s.Index.Units()...)
 	}
 	return all
 }
 
 // declares reports whether there are any.
-func (w *wiring) declares() bool { return len(w.declared()) > 0 }
+func (w *Wiring) declares() bool { return len(w.declared()) > 0 }
 
-// aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
+// Aside reports whether a denied call is an answer and no lack. A role for TargetGroupBindings alone may neither list load balancers nor read
 // whose a target group is. A policy with a condition on tags denies calls about what this process has just deleted.
-func (w *wiring) aside(c awsclient.Call) bool {
-	if w.inventory != nil && c.Err != nil {
-		if _, resource := awsclient.Denial(c.Err.Error()); resource != "" && w.inventory.Gone(resource) {
+func (w *Wiring) Aside(c awsclient.Call) bool {
+	if w.Inventory != nil && c.Err != nil {
+		if _, resource := awsclient.Denial(c.Err.Error()); resource != "" && w.Inventory.Gone(resource) {
 			return true
 		}
 	}
@@ -194,83 +194,83 @@ func (w *wiring) aside(c awsclient.Call) bool {
 }
 
 // starts lists what the manager starts.
-func (w *wiring) starts(rs ...manager.Runnable) { w.runnables = append(w.runnables, rs...) }
+func (w *Wiring) starts(rs ...manager.Runnable) { w.runnables = append(w.runnables, rs...) }
 
 // setUpInventory makes the cache of AWS.
-func (w *wiring) setUpInventory() {
-	scope := inventoryscope.Of(w.config)
-	scope.Now = w.now
-	scope.CertificatesChanged = w.certificatesChanged
+func (w *Wiring) setUpInventory() {
+	scope := inventoryscope.Of(w.Config)
+	scope.Now = w.Now
+	scope.CertificatesChanged = w.CertificatesChanged
 	scope.Freed = func(keys []stack.Key) {
 		for _, key := range keys {
 			w.wake(queue.Normal, key)
 		}
 	}
-	scope.Progress = func(read, of int) { w.log.Info("reading the tags of the account", "read", read, "of", of) }
-	w.refusals = refusal.New(w.now, buildinfo.Read(w.config.Version).String())
+	scope.Progress = func(read, of int) { w.Log.Info("reading the tags of the account", "read", read, "of", of) }
+	w.refusals = refusal.New(w.Now, buildinfo.Read(w.Config.Version).String())
 	scope.Refusals = w.refusals
-	w.inventory = inventory.New(w.clients, scope)
-	if w.config.ImportsCertificates() {
-		w.metrics.Count("lbc_certificate_imports_last_year", w.inventory.Certificates().ImportsLastYear)
+	w.Inventory = inventory.New(w.Clients, scope)
+	if w.Config.ImportsCertificates() {
+		w.Metrics.Count("lbc_certificate_imports_last_year", w.Inventory.Certificates().ImportsLastYear)
 	}
 }
 
 // setUpShared makes what the controllers of stacks and bindings share.
-func (w *wiring) setUpShared() {
-	c := w.config
+func (w *Wiring) setUpShared() {
+	c := w.Config
 	w.setUpTwins()
-	w.brake = brake.New(c.DeletionBrake, w.now)
-	w.metrics.Count("lbc_deletions_held", w.brake.Held)
-	w.writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.now)
+	w.brake = brake.New(c.DeletionBrake, w.Now)
+	w.Metrics.Count("lbc_deletions_held", w.brake.Held)
+	w.Writer = stacks.NewBindingWriter(w.mgr.GetClient(), w.Now)
 	run := func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) }
-	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.inventory, run, c.ClusterName, w.log.WithName("backend-sg"))
+	w.backend = stacks.NewBackendGroup(w.mgr.GetClient(), w.Inventory, run, c.ClusterName, w.Log.WithName("backend-sg"))
 	w.backend.Shared = w.shared.Known
 	w.backend.Unserved, w.backend.DefaultTags, w.backend.ExternalTags = w.unserved(), c.DefaultTags, c.ExternalManagedTags
-	w.backend.Failed = func(o stack.Owner) { w.metrics.CountFailure(owner.Of(o).Controller, metrics.SharedGroupNotReleased) }
+	w.backend.Failed = func(o stack.Owner) { w.Metrics.CountFailure(owner.Of(o).Controller, metrics.SharedGroupNotReleased) }
 	if w.backend.Restricted = c.WatchNamespace != ""; w.backend.Restricted {
-		w.log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
+		w.Log.Info("the controller sees one namespace only: security group rules that bindings of other namespaces may need are not revoked, and the shared backend security group is not deleted",
 			"watch-namespace", c.WatchNamespace)
-		w.elsewhere = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("elsewhere"))
+		w.elsewhere = bindingpass.NewOtherNamespaces(w.mgr.GetAPIReader(), c.WatchNamespace, w.Now, w.Log.WithName("elsewhere"))
 		w.starts(w.elsewhere)
 	}
 	w.preceding = &bindingpass.Preceding{}
 	w.checkpoints = w.newCheckpoints(w.restore)
-	w.history.keptIn(w.checkpoints)
-	keepRefusals(w.checkpoints, w.refusals)
+	w.history.KeptIn(w.checkpoints)
+	KeepRefusals(w.checkpoints, w.refusals)
 	if w.preceding.Checkpoints = w.checkpoints; w.checkpoints != nil {
 		w.checkpoints.Late = w.restoreLate
 		w.start.versions.OnBack(w.checkpoints.Store.Rewrite) // else the next process believes those of the snapshot
 		w.starts(w.checkpoints)
 	}
-	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.now, w.log.WithName("status"))
+	w.lbStatus = lbstatus.NewWriter(w.mgr.GetClient(), w.mgr.GetAPIReader(), c.WatchNamespace, w.Now, w.Log.WithName("status"))
 	w.lbStatus.Cluster, w.lbStatus.Writers = c.ClusterName, w.writers
 	w.lbStatus.Labels, w.lbStatus.Reporter = settings.ObjectLabels(c), w.reporter("loadBalancer")
 	w.lbStatus.OnInstalled = func() {
-		for _, s := range w.owners {
+		for _, s := range w.Owners {
 			s.Waker.Wake(queue.Drift, s.Index.Units()...)
 		}
 	}
-	w.lbStatus.BecameReady = w.metrics.ObserveReady
-	w.metrics.CollectLoadBalancers(w.lbStatus.LoadBalancers, w.inventory.QuotaUse)
+	w.lbStatus.BecameReady = w.Metrics.ObserveReady
+	w.Metrics.CollectLoadBalancers(w.lbStatus.LoadBalancers, w.Inventory.QuotaUse)
 	w.starts(w.backend, w.lbStatus)
 }
 
 // unserved are the owners whose objects are not read: a cluster may not serve their kind, nor permit to list it.
-func (w *wiring) unserved() []stack.Owner {
-	if w.config.ServesGateways() {
+func (w *Wiring) unserved() []stack.Owner {
+	if w.Config.ServesGateways() {
 		return nil
 	}
 	return []stack.Owner{stack.GatewayALB, stack.GatewayNLB}
 }
 
 // restore enters the content of checkpoints where a new leader begins with it.
-func (w *wiring) restore(restored checkpoint.Restored) {
+func (w *Wiring) restore(restored checkpoint.Restored) {
 	w.crashed.Store(!restored.Complete && !restored.At.IsZero())
 	restoreHolds(w.holds, restored)
-	restoreRefusals(w.refusals, restored)
-	assume(w.inventory, restored, w.now())
-	w.registry.Assume(w.scopes.Own(), w.elsewhere.Own(registrations(restored, w.now())))
-	for _, s := range w.owners {
+	RestoreRefusals(w.refusals, restored)
+	Assume(w.Inventory, restored, w.Now())
+	w.registry.Assume(w.Scopes.Own(), w.elsewhere.Own(Registrations(restored, w.Now())))
+	for _, s := range w.Owners {
 		s.Restore(restored)
 	}
 	w.restoreLate(restored)
@@ -278,28 +278,28 @@ func (w *wiring) restore(restored checkpoint.Restored) {
 }
 
 // wake queues a stack.
-func (w *wiring) wake(priority int, key stack.Key) {
-	for _, s := range w.owners {
+func (w *Wiring) wake(priority int, key stack.Key) {
+	for _, s := range w.Owners {
 		if s.Front.Owner() == key.Owner {
 			s.Waker.Wake(priority, key)
 		}
 	}
 }
 
-// certificatesChanged queues the stacks of all owners that asked for a host that one of the names covers.
-func (w *wiring) certificatesChanged(names []string) {
-	for _, s := range w.owners {
+// CertificatesChanged queues the stacks of all owners that asked for a host that one of the names covers.
+func (w *Wiring) CertificatesChanged(names []string) {
+	for _, s := range w.Owners {
 		s.CertificatesChanged(names)
 	}
 }
 
 // deps are what plans and operations of the own scope work with.
-func (w *wiring) deps() apply.Deps {
-	return apply.Deps{Clients: w.clients, Inventory: w.inventory, Bindings: w.writer, Now: w.now, Hold: w.holds.Guard}
+func (w *Wiring) deps() apply.Deps {
+	return apply.Deps{Clients: w.Clients, Inventory: w.Inventory, Bindings: w.Writer, Now: w.Now, Hold: w.holds.Guard}
 }
 
 // setUpInformers starts every informer with the process and not with leadership, so that the caches of a replica that takes over are filled.
-func (w *wiring) setUpInformers(ctx context.Context) error {
+func (w *Wiring) setUpInformers(ctx context.Context) error {
 	for _, o := range watched() {
 		if _, err := w.mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("%T: %w", o, err)
@@ -317,7 +317,7 @@ func (w *wiring) setUpInformers(ctx context.Context) error {
 }
 
 // setUpChecks adds the checks of /readyz: a replica is ready once its caches have synced.
-func (w *wiring) setUpChecks(context.Context) error {
+func (w *Wiring) setUpChecks(context.Context) error {
 	w.start.probes.Add("caches", func(r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
@@ -327,12 +327,12 @@ func (w *wiring) setUpChecks(context.Context) error {
 		return nil
 	})
 	w.definitions.OnLook(w.checkDefinitions)
-	w.definitions.OnChange(w.definitionChanged)
+	w.definitions.OnChange(w.DefinitionChanged)
 	return nil
 }
 
 // recorder records events under the component names of the existing controller.
-func (w *wiring) recorder(component string) reporting.Record {
+func (w *Wiring) recorder(component string) reporting.Record {
 	var r record.EventRecorder = w.mgr.GetEventRecorderFor(component) //nolint:staticcheck // users filter by reason and component of the core/v1 events
 	apiVersions := map[string]string{}
 	for kind, k := range readable.Kinds {
@@ -340,7 +340,7 @@ func (w *wiring) recorder(component string) reporting.Record {
 			apiVersions[string(kind)] = gvk.GroupVersion().String()
 		}
 	}
-	log := w.log.WithName(component)
+	log := w.Log.WithName(component)
 	return func(o diag.Object, e reporting.Event) {
 		if w.start.lease.lapsed() {
 			return // refused writes of a process that was suspended are no news for users

@@ -26,10 +26,10 @@ import (
 const syncWait = time.Second
 
 // setUpOrphans sets up the looks for what no object claims, unless objects of other namespaces are not seen: then it finds nothing.
-func (w *wiring) setUpOrphans() {
-	c := w.config
+func (w *Wiring) setUpOrphans() {
+	c := w.Config
 	w.orphans = &orphans.Collector{
-		Account: w.inventory, Certificates: w.inventory.Certificates().KnownOwned,
+		Account: w.Inventory, Certificates: w.Inventory.Certificates().KnownOwned,
 		Cached: func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetClient()) },
 		Live:   func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetAPIReader()) },
 		Synced: func(ctx context.Context) bool {
@@ -39,29 +39,29 @@ func (w *wiring) setUpOrphans() {
 		},
 		Declared: w.declared,
 		Serves: func(of stack.Owner) bool {
-			return slices.ContainsFunc(w.owners, func(s *stacks.Reconciler) bool { return s.Front.Owner() == of })
+			return slices.ContainsFunc(w.Owners, func(s *stacks.Reconciler) bool { return s.Front.Owner() == of })
 		},
-		Bindings: w.writer.List,
+		Bindings: w.Writer.List,
 		Run:      func(ctx context.Context, p plan.Plan) apply.Result { return apply.Run(ctx, p, w.deps()) },
 		Cluster:  c.ClusterName, VPC: c.VPC, Options: settings.PlanOptions(c), After: c.DeleteOrphansAfter, Brake: w.brake,
-		Subject: w.subjectOf, Record: w.recorder("orphans"), Checkpoints: w.checkpoints, Now: w.now, Log: w.log.WithName("orphans"),
+		Subject: w.subjectOf, Record: w.recorder("orphans"), Checkpoints: w.checkpoints, Now: w.Now, Log: w.Log.WithName("orphans"),
 		Shared: w.shared, Targets: w.targetsOf,
 	}
-	w.metrics.Count("lbc_orphans", w.orphans.Count)
+	w.Metrics.Count("lbc_orphans", w.orphans.Count)
 	if c.WatchNamespace == "" {
 		w.starts(w.orphans)
 	}
 }
 
 // reader reads the objects of the kinds that are watched. A kind that is not read is not served for the reader, so that nothing is concluded about its stacks.
-func (w *wiring) reader(ctx context.Context, from client.Reader) *reads.CacheReader {
+func (w *Wiring) reader(ctx context.Context, from client.Reader) *reads.CacheReader {
 	r := reads.NewCacheReader(ctx, from, nil)
 	r.Definitions = w.definitions
 	return r
 }
 
 // subjectOf is the object of events about a stack without objects: a class that this controller serves, or the namespace.
-func (w *wiring) subjectOf(ctx context.Context, key stack.Key) (diag.Object, bool) {
+func (w *Wiring) subjectOf(ctx context.Context, key stack.Key) (diag.Object, bool) {
 	v := objects.New(w.reader(ctx, w.mgr.GetClient()))
 	switch objects.Kind(owner.Of(key.Owner).Kind) {
 	case objects.Ingress:
@@ -71,7 +71,7 @@ func (w *wiring) subjectOf(ctx context.Context, key stack.Key) (diag.Object, boo
 			}
 		}
 	case objects.Gateway:
-		g := w.config.Gateways
+		g := w.Config.Gateways
 		for _, class := range objects.List[*gatewayv1.GatewayClass](v, objects.GatewayClass, "") {
 			if slices.Contains([]string{g.ALB, g.NLB, g.Auto}, string(class.Spec.ControllerName)) {
 				return owner.Object(class), true

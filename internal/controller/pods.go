@@ -17,10 +17,10 @@ import (
 
 // setUpPods has the pods watched of each namespace that needs them, on every replica, so that those of one that takes over are there. What needs pods
 // and is seen by none of these events awaits them where it reads them: see docs/decisions/0024-pods-where-needed.md.
-func (w *wiring) setUpPods(ctx context.Context) error {
-	n := podNeeds{w.mgr.GetCache(), w.config.WatchNamespace}
+func (w *Wiring) setUpPods(ctx context.Context) error {
+	n := podNeeds{w.mgr.GetCache(), w.Config.WatchNamespace}
 	w.pods.Kept = n.keep
-	if w.config.OpenGatesAfter > 0 { // gates that name no binding are opened as well then
+	if w.Config.OpenGatesAfter > 0 { // gates that name no binding are opened as well then
 		w.pods.NeedAll()
 		return nil
 	}

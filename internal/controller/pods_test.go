@@ -2,32 +2,23 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
-	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
-	"github.com/k8s-lbc/lbc/awssim/account"
-	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache/podserver"
-	"github.com/k8s-lbc/lbc/internal/controller/reads"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/kube/readable"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
@@ -71,54 +62,6 @@ func TestPodsAreWatchedWhereAGateOrTheTargetsOfABindingNeedThem(t *testing.T) {
 		if got := n.keep(t.Context(), "shop", tc.pods); got != tc.wantKept {
 			t.Errorf("%s: kept: %v", name, got)
 		}
-	}
-}
-
-func TestTheEndOfABindingWaitsForThePodsWhoseGatesItOpens(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-	l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
-	l.settle()
-	key := client.ObjectKey{Namespace: "shop", Name: "bound"}
-	l.restart() // which has seen no pod yet
-	var unlisted error
-	l.bound.Pods = &bindingpass.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
-	asked := false
-	l.bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) {
-		asked = true
-		return nil, nil
-	}
-	o := &v1beta1.TargetGroupBinding{}
-	l.must(l.client.Get(t.Context(), key, o))
-	l.must(l.client.Delete(t.Context(), o))
-	unlisted = errors.New("the pods have not been listed yet")
-	if _, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: key}); err == nil || asked {
-		t.Errorf("%v; gates are opened before the pods are there: %v", err, asked)
-	}
-	unlisted = nil
-	l.settle()
-	if err := l.client.Get(t.Context(), key, o); !asked || !apierrors.IsNotFound(err) {
-		t.Errorf("asked for its pods: %v; the binding: %v", asked, err)
-	}
-}
-
-// TestAPassBeforeTheFirstListOfPodsWritesNoEvent has a list that takes a while, as that of tens of thousands of pods does, and one that does not come.
-func TestAPassBeforeTheFirstListOfPodsWritesNoEvent(t *testing.T) {
-	t.Parallel()
-	l := newLab(t, account.Profile{}, labService("web"), labNode("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
-	l.create(append(labPods("a", "10.0.128.50"), labBinding(l.targetGroup(elbtypes.TargetTypeEnumIp), v1beta1.TargetTypeIP))...)
-	l.settle()
-	from := len(l.events)
-	unlisted := fmt.Errorf("the pods of namespace shop have not been listed yet: %w", reads.ErrListing)
-	l.bound.Pods = &bindingpass.Pods{Watches: func(string) bool { return false }, Await: func(context.Context, string) error { return unlisted }}
-	r, err := l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "bound"}})
-	if err != nil || r.RequeueAfter == 0 || r.RequeueAfter > 5*time.Second || len(l.events) > from {
-		t.Errorf("%v, %v, events %q", r, err, l.events[from:])
-	}
-	unlisted = errors.New("the pods of namespace shop have not been listed yet: context deadline exceeded")
-	_, err = l.bound.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "bound"}})
-	if err == nil || !strings.Contains(strings.Join(l.events, "\n"), "have not been listed yet") {
-		t.Errorf("%v, events %q", err, l.events)
 	}
 }
 

@@ -10,14 +10,14 @@ import (
 )
 
 // reporter makes a reporter whose events have a component.
-func (w *wiring) reporter(component string) *reporting.Reporter {
-	r := reporting.NewReporter(w.recorder(component), w.now)
+func (w *Wiring) reporter(component string) *reporting.Reporter {
+	r := reporting.NewReporter(w.recorder(component), w.Now)
 	r.Ends = w.namespaceEnds
 	return r
 }
 
 // namespaceEnds reports whether a namespace is being deleted.
-func (w *wiring) namespaceEnds(name string) bool {
+func (w *Wiring) namespaceEnds(name string) bool {
 	ns := &corev1.Namespace{}
 	return name != "" && w.mgr.GetClient().Get(context.Background(), client.ObjectKey{Name: name}, ns) == nil && ns.DeletionTimestamp != nil
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.
-func (w *wiring) account(in awsclient.Scope) (registrar.Account, error) {
-	if in == w.scopes.Own() {
-		return registrar.Account{ELBV2: w.clients.ELBV2, Write: w.deps().Write, Fresh: w.inventory.Fresh, Gone: w.inventory.Gone}, nil
+// Account is what the registry of targets calls in a scope. Nothing else is written in the scope of another role, whose target groups others have made.
+func (w *Wiring) Account(in awsclient.Scope) (registrar.Account, error) {
+	if in == w.Scopes.Own() {
+		return registrar.Account{ELBV2: w.Clients.ELBV2, Write: w.deps().Write, Fresh: w.Inventory.Fresh, Gone: w.Inventory.Gone}, nil
 	}
 	clients, err := w.ofRole(in)
 	deps := w.deps()
@@ -23,37 +23,37 @@ func (w *wiring) account(in awsclient.Scope) (registrar.Account, error) {
 	return registrar.Account{ELBV2: clients.ELBV2, Write: deps.Write, Fresh: func(string) bool { return false }}, err
 }
 
-// assumed is Elastic Load Balancing in the scope of a role.
-func (w *wiring) assumed(in awsclient.Scope) (awsclient.ELBV2, error) {
+// Assumed is Elastic Load Balancing in the scope of a role.
+func (w *Wiring) Assumed(in awsclient.Scope) (awsclient.ELBV2, error) {
 	clients, err := w.ofRole(in)
 	return clients.ELBV2, err
 }
 
-// computeIn is EC2 in the scope of a role.
-func (w *wiring) computeIn(in awsclient.Scope) (awsclient.EC2, error) {
+// ComputeIn is EC2 in the scope of a role.
+func (w *Wiring) ComputeIn(in awsclient.Scope) (awsclient.EC2, error) {
 	clients, err := w.ofRole(in)
 	return clients.EC2, err
 }
 
 // ofRole are the clients in the scope of a role. The first use of one while no list limits them is in the log: the administrator of the controller may not be aware
 // that bindings use roles.
-func (w *wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
+func (w *Wiring) ofRole(in awsclient.Scope) (awsclient.Clients, error) {
 	w.rolesNoted.Do(func() {
-		if w.config.Roles().Unlimited() {
-			w.log.Info("notice: a TargetGroupBinding names a role of another account, and those of every namespace may name every role that the controller may assume; --assumable-roles limits that", "role", in.Role)
+		if w.Config.Roles().Unlimited() {
+			w.Log.Info("notice: a TargetGroupBinding names a role of another account, and those of every namespace may name every role that the controller may assume; --assumable-roles limits that", "role", in.Role)
 		}
 	})
-	return w.scopes.Clients(in)
+	return w.Scopes.Clients(in)
 }
 
 // roleCame queues the bindings of a role that can be assumed again.
-func (w *wiring) roleCame(in awsclient.Scope) {
+func (w *Wiring) roleCame(in awsclient.Scope) {
 	var list v1beta1.TargetGroupBindingList
 	if w.bindings == nil || w.mgr.GetClient().List(context.Background(), &list, client.UnsafeDisableDeepCopy) != nil {
 		return
 	}
 	for i := range list.Items {
-		if o := &list.Items[i]; w.scopes.Own().As(o.Spec.IamRoleArnToAssume, o.Spec.AssumeRoleExternalId) == in {
+		if o := &list.Items[i]; w.Scopes.Own().As(o.Spec.IamRoleArnToAssume, o.Spec.AssumeRoleExternalId) == in {
 			w.bindings.Waker.Wake(queue.Normal, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
 		}
 	}

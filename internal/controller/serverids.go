@@ -45,9 +45,9 @@ type serverIDs struct {
 }
 
 // newServerIDs makes one that counts in a namespace.
-func newServerIDs(w *wiring, namespace string) *serverIDs {
+func newServerIDs(w *Wiring, namespace string) *serverIDs {
 	return &serverIDs{reader: w.mgr.GetAPIReader(), writer: w.ownObjects(), at: types.NamespacedName{Namespace: namespace, Name: workersConfigMap},
-		now: w.now, random: rand.IntN, log: w.log.WithName("webhook")}
+		now: w.Now, random: rand.IntN, log: w.Log.WithName("webhook")}
 }
 
 // workersNamespace is the namespace of the ConfigMap: that of the controller, and where it is not known that of existing installations.

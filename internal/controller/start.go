@@ -122,20 +122,20 @@ func (s *start) run(ctx context.Context, c *config.Config, rc *rest.Config, log 
 	}
 	s.events.of = mgr
 	limits := awsclient.LimiterOptions{Attempts: c.MaxRetries, Throttle: throttles(c.Throttle), Observe: s.observe, Sending: s.sending, Attempt: s.attempted, MayWrite: lease.mayWrite}
-	w := wiring{config: c, mgr: mgr, metrics: m, log: log, now: time.Now, definitions: definitions, restricted: restricted, pods: pods, uncopied: shared, start: s}
-	w.history = newHistory(w.now, startup.OwnPod().Name)
-	limits.Trace = w.history.called
+	w := Wiring{Config: c, mgr: mgr, Metrics: m, Log: log, Now: time.Now, definitions: definitions, restricted: restricted, pods: pods, uncopied: shared, start: s}
+	w.history = NewHistory(w.Now, startup.OwnPod().Name)
+	limits.Trace = w.history.Called
 	if s.tracer != nil {
 		limits.Trace = func(ctx context.Context, call awsclient.Call) {
-			w.history.called(ctx, call)
+			w.history.Called(ctx, call)
 			tracing.RecordCall(ctx, call)
 		}
 	}
-	w.scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
-	w.board = waiting.NewBoard(w.now)
+	w.Scopes = awsclient.NewScopes(connection, awsclient.ScopesOptions{Limiter: limits, Cluster: c.ClusterName, Came: w.roleCame})
+	w.board = waiting.NewBoard(w.Now)
 	w.board.Degraded = s.conditions.Holds
-	s.calls.Aside, s.calls.Needed, s.calls.Denied, s.calls.Recovered = w.aside, w.denialsWait, m.SetDenied, w.recovered
-	if w.clients, err = w.scopes.Clients(w.scopes.Own()); err != nil {
+	s.calls.Aside, s.calls.Needed, s.calls.Denied, s.calls.Recovered = w.Aside, w.denialsWait, m.SetDenied, w.recovered
+	if w.Clients, err = w.Scopes.Clients(w.Scopes.Own()); err != nil {
 		return err
 	}
 	if err := w.setUp(ctx); err != nil {
@@ -350,7 +350,7 @@ func (s *start) schemas(c *config.Config, log logr.Logger) *startup.Schemas {
 }
 
 // checkDefinitions shows which required definitions are missing.
-func (w *wiring) checkDefinitions() {
+func (w *Wiring) checkDefinitions() {
 	missing := w.definitions.Missing(objects.IngressClassParams, objects.TargetGroupBinding)
 	if len(missing) == 0 {
 		w.start.conditions.Heal(impairment.Definitions)

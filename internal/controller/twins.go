@@ -20,8 +20,8 @@ const (
 )
 
 // setUpTwins sets up what finds another cluster of the same name, and a second controller in this one.
-func (w *wiring) setUpTwins() {
-	namespace, _ := ownNamespace(w.config.LeaderElectionNamespace) // not known outside of a cluster: then its name is enough
+func (w *Wiring) setUpTwins() {
+	namespace, _ := ownNamespace(w.Config.LeaderElectionNamespace) // not known outside of a cluster: then its name is enough
 	condition := func(reason impairment.Reason, remedy string) func(string) {
 		return func(text string) {
 			if text == "" {
@@ -33,14 +33,14 @@ func (w *wiring) setUpTwins() {
 	}
 	w.shared = &namesake.Shared{OnChange: condition(impairment.SharedClusterName, impairment.NameClusters)}
 	w.writers = &namesake.Writers{
-		Own:      namesake.Election{Enabled: w.config.LeaderElection, Namespace: namespace, Name: w.config.LeaderElectionID}.String(),
+		Own:      namesake.Election{Enabled: w.Config.LeaderElection, Namespace: namespace, Name: w.Config.LeaderElectionID}.String(),
 		OnChange: condition(impairment.SecondController, impairment.KeepOneController),
 	}
-	w.starts(twinWatch{writers: w.writers, fencedAt: &w.fencedAt, now: w.now})
+	w.starts(twinWatch{writers: w.writers, fencedAt: &w.fencedAt, now: w.Now})
 }
 
 // fenced takes note that another process has begun to write the checkpoints of this one.
-func (w *wiring) fenced() { now := w.now(); w.fencedAt.Store(&now) }
+func (w *Wiring) fenced() { now := w.Now(); w.fencedAt.Store(&now) }
 
 // twinWatch ends conditions that hold no longer, and reports a process that goes on long after another one has taken its place.
 type twinWatch struct {
@@ -64,12 +64,12 @@ func (t twinWatch) review(context.Context) {
 }
 
 // compared takes what a check of a target group found.
-func (w *wiring) compared(of registrar.Group, deregistered []string, others []registrar.Health) {
+func (w *Wiring) compared(of registrar.Group, deregistered []string, others []registrar.Health) {
 	switch {
-	case w.config.WatchNamespace != "": // the pods of other namespaces are not seen
+	case w.Config.WatchNamespace != "": // the pods of other namespaces are not seen
 	case len(others) == 0:
 		w.shared.Gone(of.ARN)
-	case len(deregistered) > 0 && of.Scope == w.scopes.Own():
+	case len(deregistered) > 0 && of.Scope == w.Scopes.Own():
 		ctx, cancel := context.WithTimeout(context.Background(), syncWait)
 		defer cancel()
 		own, err := w.ownTargets(ctx)
@@ -91,15 +91,15 @@ func (w *wiring) compared(of registrar.Group, deregistered []string, others []re
 }
 
 // ownTargets distinguishes pods and nodes of this cluster from other targets. Pods are read from the API server, of which the caches have those of some namespaces only.
-func (w *wiring) ownTargets(ctx context.Context) (*localtargets.Own, error) {
+func (w *Wiring) ownTargets(ctx context.Context) (*localtargets.Own, error) {
 	return localtargets.Cluster{Objects: w.mgr.GetClient(), Pods: w.mgr.GetAPIReader()}.Own(ctx)
 }
 
 // targetsOf are the targets of a target group.
-func (w *wiring) targetsOf(ctx context.Context, arn string) ([]namesake.Target, error) {
+func (w *Wiring) targetsOf(ctx context.Context, arn string) ([]namesake.Target, error) {
 	own, err := w.ownTargets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return own.Targets(ctx, w.clients.ELBV2, arn)
+	return own.Targets(ctx, w.Clients.ELBV2, arn)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // recovered has what failed for a reason that has ended tried again, with the rules of security groups. It does not wait.
-func (w *wiring) recovered(r impairment.Reason) {
+func (w *Wiring) recovered(r impairment.Reason) {
 	go func() {
 		w.board.Recovered(r)
 		for _, q := range w.rules {
@@ -24,14 +24,14 @@ func (w *wiring) recovered(r impairment.Reason) {
 }
 
 // denialsWait reports whether something waits because AWS denied a call.
-func (w *wiring) denialsWait() bool { return w.board.Failing()[diag.Denied] > 0 }
+func (w *Wiring) denialsWait() bool { return w.board.Failing()[diag.Denied] > 0 }
 
 // showWaiting shows in metrics what waits, and has what fails for a common cause tried again.
-func (w *wiring) showWaiting() {
+func (w *Wiring) showWaiting() {
 	on := func(what waiting.What) metrics.Waiting {
 		return func() (int, time.Duration) { return w.board.Waiting(what) }
 	}
-	w.metrics.CollectWaiting(map[string]metrics.Waiting{
+	w.Metrics.CollectWaiting(map[string]metrics.Waiting{
 		string(waiting.Stacks): on(waiting.Stacks), string(waiting.Deletions): on(waiting.Deletions),
 		"targets": func() (int, time.Duration) {
 			n, oldest := w.registry.Waiting()
@@ -39,17 +39,17 @@ func (w *wiring) showWaiting() {
 			return n + changed, max(oldest, first)
 		},
 	})
-	w.metrics.CollectFailing(func() map[string]int {
+	w.Metrics.CollectFailing(func() map[string]int {
 		out := map[string]int{}
 		for class, n := range w.board.Failing() {
 			out[string(class)] = n
 		}
 		return out
 	})
-	w.metrics.CollectDeletions(w.board.Reasons)
-	w.metrics.CollectTime("lbc_listener_certificate_not_after_seconds", w.inventory.FirstCertificateEnd)
+	w.Metrics.CollectDeletions(w.board.Reasons)
+	w.Metrics.CollectTime("lbc_listener_certificate_not_after_seconds", w.Inventory.FirstCertificateEnd)
 	if w.webhookEnd != nil {
-		w.metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", w.webhookEnd)
+		w.Metrics.CollectTime("lbc_webhook_certificate_not_after_seconds", w.webhookEnd)
 	}
 	w.starts(manager.RunnableFunc(func(ctx context.Context) error {
 		queue.Every(ctx, waiting.ProbeInterval, nil, func(context.Context) { w.board.ProbeFor() })

@@ -54,13 +54,13 @@ import (
 
 // add adds the controller of a kind of owner to the manager. It watches the owner's objects, the bindings of its stacks, the kinds of objects
 // that its front end reads besides, and more sources.
-func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, more ...source.TypedSource[stack.Key]) error {
+func (w *Wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, more ...source.TypedSource[stack.Key]) error {
 	m, kind := &stacks.OwnerEvents{Reconciler: s, Classes: reads.NewIndex[types.NamespacedName]()}, owner.Of(s.Front.Owner())
 	m.Prefetch = func(ctx context.Context) {
-		w.inventory.Certificates().Prefetch(awsclient.WithCause(ctx, awsclient.CertificateSet), kind.Owner)
+		w.Inventory.Certificates().Prefetch(awsclient.WithCause(ctx, awsclient.CertificateSet), kind.Owner)
 	}
-	if rereadAtResync(w.config) {
-		m.Reread = w.inventory.Invalidate
+	if rereadAtResync(w.Config) {
+		m.Reread = w.Inventory.Invalidate
 	}
 	c := queue.NewController(queue.Options[stack.Key]{
 		Name: kind.Controller, Reconciler: s, Workers: workers, Retries: s.Retries, Log: w.mgr.GetLogger(),
@@ -74,7 +74,7 @@ func (w *wiring) add(s *stacks.Reconciler, workers int, reading []objects.Kind, 
 		watch(k, m.Read(k))
 	}
 	watch(objects.Kind(kind.Kind), m.Owner())
-	watch(objects.TargetGroupBinding, s.WakeOwner(w.writer.NoteDeleted))
+	watch(objects.TargetGroupBinding, s.WakeOwner(w.Writer.NoteDeleted))
 	more = append(more, queue.Kind(w.mgr.GetCache(), client.Object(&discoveryv1.EndpointSlice{}), m.Endpoints()))
 	for _, x := range append(more, s.Waker.Source()) {
 		c.Watch(x)
@@ -89,51 +89,51 @@ func rereadAtResync(c *config.Config) bool {
 }
 
 // stacks makes the controller of the stacks of a front end.
-func (w *wiring) stacks(f front.Loader) *stacks.Reconciler {
+func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
 	s := &stacks.Reconciler{
-		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.inventory, Clients: w.clients,
-		Bindings: w.writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
-		Reporter: w.reporter(owner.Of(f.Owner()).Controller), Metrics: w.metrics, Index: reads.NewIndex[stack.Key](),
-		Compile: settings.Compile(w.config), Options: settings.PlanOptions(w.config), DriftPolicy: settings.DriftPolicy(w.config), ReplacementPolicy: settings.ReplacementPolicy(w.config), Now: w.now, Stabilize: w.config.StabilizationInterval, AddressWhenActive: w.config.PublishAddress == config.WhenActive,
-		AnnotatePlan: f.Owner() == stack.Ingress && w.config.Gates.Enabled(config.IngressPlanAnnotation),
-		Retries:      stacks.NewRetries(w.now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board, Holds: w.holds,
+		Front: f, Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Inventory: w.Inventory, Clients: w.Clients,
+		Bindings: w.Writer, Backend: w.backend, Status: w.lbStatus, Checkpoints: w.checkpoints,
+		Reporter: w.reporter(owner.Of(f.Owner()).Controller), Metrics: w.Metrics, Index: reads.NewIndex[stack.Key](),
+		Compile: settings.Compile(w.Config), Options: settings.PlanOptions(w.Config), DriftPolicy: settings.DriftPolicy(w.Config), ReplacementPolicy: settings.ReplacementPolicy(w.Config), Now: w.Now, Stabilize: w.Config.StabilizationInterval, AddressWhenActive: w.Config.PublishAddress == config.WhenActive,
+		AnnotatePlan: f.Owner() == stack.Ingress && w.Config.Gates.Enabled(config.IngressPlanAnnotation),
+		Retries:      stacks.NewRetries(w.Now), Brake: w.brake, Traces: tracing.NewPasses[stack.Key](w.start.tracer), Waiting: w.board, Holds: w.holds,
 		Expected: func(arn string) apply.Expected {
-			return w.registry.Expected(registrar.Group{Scope: w.scopes.Own(), ARN: arn})
+			return w.registry.Expected(registrar.Group{Scope: w.Scopes.Own(), ARN: arn})
 		},
 	}
-	s.Pods = servicepods.New(w.mgr.GetClient(), w.mgr.GetAPIReader(), w.now)
+	s.Pods = servicepods.New(w.mgr.GetClient(), w.mgr.GetAPIReader(), w.Now)
 	s.Recorded = func(ctx context.Context, binding stack.ID) (keys []string, known bool, err error) {
 		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}
-	s.OnPassed = w.history.passed
+	s.OnPassed = w.history.Passed
 	if w.console != nil {
 		s.OnPassed = func(p stacks.Passed) {
-			w.history.passed(p)
+			w.history.Passed(p)
 			w.console.Passed(p)
 		}
 	}
-	w.owners = append(w.owners, s)
+	w.Owners = append(w.Owners, s)
 	return s
 }
 
 // readSecrets makes the readers of the Secrets and ConfigMaps that stacks of an owner read.
-func (w *wiring) readSecrets(s *stacks.Reconciler) error {
+func (w *Wiring) readSecrets(s *stacks.Reconciler) error {
 	core := w.start.api // a client of each group of the API for every owner would be memory for nothing
 	metadataOnly, err := metadataclient.NewForConfigAndClient(metadataclient.ConfigFor(w.mgr.GetConfig()), w.mgr.GetHTTPClient())
 	if err != nil {
 		return fmt.Errorf("connecting for the metadata of Secrets: %w", err)
 	}
-	s.Secrets = secret.New(core, secret.Metadata(metadataOnly, "secrets"), s.Index, w.now, w.log.WithName("secrets"))
+	s.Secrets = secret.New(core, secret.Metadata(metadataOnly, "secrets"), s.Index, w.Now, w.Log.WithName("secrets"))
 	w.starts(manager.RunnableFunc(s.Secrets.Run))
 	if owner.Of(s.Front.Owner()).OwnsTrustStores {
-		s.ConfigMaps = secret.NewConfigMaps(core, secret.Metadata(metadataOnly, "configmaps"), s.Index, w.now, w.log.WithName("configmaps"))
+		s.ConfigMaps = secret.NewConfigMaps(core, secret.Metadata(metadataOnly, "configmaps"), s.Index, w.Now, w.Log.WithName("configmaps"))
 		w.starts(manager.RunnableFunc(s.ConfigMaps.Run))
 	}
 	return nil
 }
 
-func (w *wiring) setUpIngress(context.Context) error {
-	c, f := w.config, settings.Ingress(w.config)
+func (w *Wiring) setUpIngress(context.Context) error {
+	c, f := w.Config, settings.Ingress(w.Config)
 	s := w.stacks(f)
 	w.findHidden(s)
 	if err := w.readSecrets(s); err != nil {
@@ -143,42 +143,42 @@ func (w *wiring) setUpIngress(context.Context) error {
 	return w.add(s, c.IngressWorkers, reading, source.TypedFunc[stack.Key](s.Secrets.Start))
 }
 
-func (w *wiring) setUpService(context.Context) error {
-	s := w.stacks(settings.Service(w.config))
+func (w *Wiring) setUpService(context.Context) error {
+	s := w.stacks(settings.Service(w.Config))
 	w.findHidden(s)
-	return w.add(s, w.config.ServiceWorkers, w.referenceReading())
+	return w.add(s, w.Config.ServiceWorkers, w.referenceReading())
 }
 
 // referenceReading are the kinds that decide about target groups of other namespaces, which objects of a front end name.
-func (w *wiring) referenceReading() []objects.Kind {
-	if !settings.References(w.config).Grants {
+func (w *Wiring) referenceReading() []objects.Kind {
+	if !settings.References(w.Config).Grants {
 		return nil
 	}
 	return []objects.Kind{objects.ReferenceGrant}
 }
 
 // findHidden has the members of groups found that the caches do not show.
-func (w *wiring) findHidden(s *stacks.Reconciler) {
-	if w.config.WatchNamespace == "" {
+func (w *Wiring) findHidden(s *stacks.Reconciler) {
+	if w.Config.WatchNamespace == "" {
 		return
 	}
-	s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), s.Front, w.config.WatchNamespace, w.now)
-	s.Hidden.Log, s.Hidden.OnChange = w.log.WithName("hidden"), s.WakeGroups
+	s.Hidden = stacks.NewHiddenMembers(w.mgr.GetAPIReader(), w.mgr.GetClient(), s.Front, w.Config.WatchNamespace, w.Now)
+	s.Hidden.Log, s.Hidden.OnChange = w.Log.WithName("hidden"), s.WakeGroups
 	w.starts(s.Hidden)
 }
 
-// gatewayReading are the kinds that passes over Gateways read besides Gateways, Secrets and ConfigMaps.
-var gatewayReading = append([]objects.Kind{
+// GatewayReading are the kinds that passes over Gateways read besides Gateways, Secrets and ConfigMaps.
+var GatewayReading = append([]objects.Kind{
 	objects.GatewayClass, objects.ListenerSet, objects.ReferenceGrant, objects.LoadBalancerConfiguration, objects.TargetGroupConfiguration,
 	objects.ListenerRuleConfiguration, objects.Namespace, objects.Service,
 }, objects.RouteKinds...)
 
-// definitionChanged queues the stacks whose passes read a kind, or write it, when its definition appears or goes.
-func (w *wiring) definitionChanged(kind objects.Kind) {
+// DefinitionChanged queues the stacks whose passes read a kind, or write it, when its definition appears or goes.
+func (w *Wiring) DefinitionChanged(kind objects.Kind) {
 	if w.accelerators != nil && acceleratorsRead(kind) {
 		w.accelerators.WakeAll()
 	}
-	for _, s := range w.owners {
+	for _, s := range w.Owners {
 		of := objects.Kind(owner.Of(s.Front.Owner()).Kind)
 		if of == objects.Gateway || kind == objects.TargetGroupBinding || kind == objects.ReferenceGrant || kind == objects.IngressClassParams && of == objects.Ingress {
 			s.Waker.Wake(queue.Normal, s.Index.Units()...)
@@ -187,14 +187,14 @@ func (w *wiring) definitionChanged(kind objects.Kind) {
 }
 
 // setUpGateways sets up the controllers of Gateways, of either family whose gate is on, and of what they rely on.
-func (w *wiring) setUpGateways(context.Context) error {
-	c := w.config
+func (w *Wiring) setUpGateways(context.Context) error {
+	c := w.Config
 	if !c.ServesGateways() {
 		return nil
 	}
-	statuses := gatewaystatus.NewStatuses(w.mgr.GetClient(), w.now, w.log.WithName("gateway-status"))
+	statuses := gatewaystatus.NewStatuses(w.mgr.GetClient(), w.Now, w.Log.WithName("gateway-status"))
 	w.starts(statuses, &gatewaystatus.Release{Config: settings.GatewayConfig(c), Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(), Namespace: c.WatchNamespace,
-		Ending: w.definitions.Ending, Log: w.log.WithName("definitions")})
+		Ending: w.definitions.Ending, Log: w.Log.WithName("definitions")})
 	var secrets *secret.Reader // of one of the families
 	for _, of := range []struct {
 		gate    config.Gate
@@ -213,7 +213,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 		if s.ConfigMaps != nil {
 			starts = append(starts, source.TypedFunc[stack.Key](s.ConfigMaps.Start))
 		}
-		if err := w.add(s, of.workers, gatewayReading, starts...); err != nil {
+		if err := w.add(s, of.workers, GatewayReading, starts...); err != nil {
 			return err
 		}
 		secrets = cmp.Or(secrets, s.Secrets)
@@ -236,7 +236,7 @@ func (w *wiring) setUpGateways(context.Context) error {
 }
 
 // watchRestricted has objects of namespaces that the caches do not show read again at intervals.
-func (w *wiring) watchRestricted(context.Context) error {
+func (w *Wiring) watchRestricted(context.Context) error {
 	if w.restricted == nil {
 		return nil
 	}
@@ -253,37 +253,37 @@ func (w *wiring) watchRestricted(context.Context) error {
 }
 
 // setUpBindings sets up the controller of bindings.
-func (w *wiring) setUpBindings(ctx context.Context) error {
-	c, report := w.config, w.recorder("targetGroupBinding")
+func (w *Wiring) setUpBindings(ctx context.Context) error {
+	c, report := w.Config, w.recorder("targetGroupBinding")
 	if err := w.mgr.GetFieldIndexer().IndexField(ctx, &v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf); err != nil {
 		return err
 	}
-	registry := registrar.NewRegistry(w.account)
-	registry.Brake = brake.New(c.DeregistrationBrake, w.now)
-	w.metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
-	registry.Lag, registry.BecameHealthy = w.metrics.ObserveTargetLag, w.metrics.ObserveTargetHealthy
+	registry := registrar.NewRegistry(w.Account)
+	registry.Brake = brake.New(c.DeregistrationBrake, w.Now)
+	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
+	registry.Lag, registry.BecameHealthy = w.Metrics.ObserveTargetLag, w.Metrics.ObserveTargetHealthy
 	registry.TracksNodes = c.NodeDrainCondition
 	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	w.registry = registry
 	if w.checkpoints != nil {
-		w.checkpoints.Registered = func() map[string]any { return asValues(w.elsewhere.Labelled(registry.Registered(w.scopes.Own()))) }
-		w.checkpoints.Foreign = foreignOf(w.inventory)
+		w.checkpoints.Registered = func() map[string]any { return AsValues(w.elsewhere.Labelled(registry.Registered(w.Scopes.Own()))) }
+		w.checkpoints.Foreign = ForeignOf(w.Inventory)
 	}
-	counts := bindingpass.NewCounts(w.mgr.GetClient(), w.now, w.log.WithName("bindings"))
+	counts := bindingpass.NewCounts(w.mgr.GetClient(), w.Now, w.Log.WithName("bindings"))
 	registry.Seen = func(arn string, health []registrar.Health) { counts.Seen(ctx, arn, health) }
 	seen := func(arn string, health []registrar.Health) {
 		w.lbStatus.SetHealth(arn, health)
 		counts.Seen(ctx, arn, health)
 	}
-	health := targethealth.NewWatch(registry, report, seen, w.now)
-	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.now, w.log.WithName("readiness"))
-	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.metrics.ObserveGate, c.BindingRequeue
+	health := targethealth.NewWatch(registry, report, seen, w.Now)
+	gates := targethealth.NewGates(w.mgr.GetClient(), w.uncopied, bindingpass.PodsByGate, w.Now, w.Log.WithName("readiness"))
+	gates.Health, gates.Counted, gates.Opened, gates.LongestPause = registry.Health, seen, w.Metrics.ObserveGate, c.BindingRequeue
 	gates.OpenAfter = c.OpenGatesAfter
 	gates.Report = func(d diag.Diagnostic) { report(d.Object, reporting.EventOf(d)) }
 	groups := networking.New(networking.Options{
-		Client: w.mgr.GetClient(), Shared: w.uncopied, Inventory: w.inventory, Interfaces: network.NewInterfaces(w.clients.EC2, w.now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
+		Client: w.mgr.GetClient(), Shared: w.uncopied, Inventory: w.Inventory, Interfaces: network.NewInterfaces(w.Clients.EC2, w.Now), VPC: c.VPC, RulesPerGroup: c.RulesPerSecurityGroup,
 		Chooser: sgsync.Chooser{Cluster: c.ClusterName, Group: c.NodeSecurityGroup, ExtraTags: c.TargetENISecurityTags},
-		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.now, Log: w.log.WithName("rules"),
+		Write:   w.deps().Write, Pause: c.BindingRequeue, Gather: queue.Coalesce, Delay: networking.Delay, Now: w.Now, Log: w.Log.WithName("rules"),
 		Unseen: func(ctx context.Context) bool { return w.elsewhere.MayNeedRules(ctx) || w.shared.Known() },
 	})
 	w.rules = groups.Queues()
@@ -291,51 +291,51 @@ func (w *wiring) setUpBindings(ctx context.Context) error {
 		w.elsewhere.OnChange = groups.Review
 	}
 	b := &bindingpass.Reconciler{
-		Now:    w.now,
-		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.clients.ELBV2, Scope: w.scopes.Own(), Inventory: w.inventory,
-		Assumed: w.assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.clients.EC2, w.computeIn, w.now).There,
-		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.now),
-		Reporter: w.reporter("targetGroupBinding"), Metrics: w.metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
-		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: bindingpass.NewChangeTimes(w.now), RereadAtResync: rereadAtResync(c),
+		Now:    w.Now,
+		Client: w.mgr.GetClient(), Shared: w.uncopied, APIReader: w.mgr.GetAPIReader(), ELBV2: w.Clients.ELBV2, Scope: w.Scopes.Own(), Inventory: w.Inventory,
+		Assumed: w.Assumed, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), Podless: c.AddressesWithoutPods(), Preceding: w.preceding, ZoneThere: network.NewZoneNames(w.Clients.EC2, w.ComputeIn, w.Now).There,
+		Registry: registry, Networking: groups, Counts: counts, OtherNamespaces: w.elsewhere, Drains: networking.NewDrains(registry, groups, w.Now),
+		Reporter: w.reporter("targetGroupBinding"), Metrics: w.Metrics, Health: health, Gates: gates, FailOpen: c.Gates.Enabled(config.EndpointsFailOpen), ExcludedNodes: c.ExcludedNodes,
+		QUICVariable: c.QUICVariable, MaxTargets: c.MaxTargetsPerGroup, RequeueAfter: c.BindingRequeue, Changes: bindingpass.NewChangeTimes(w.Now), RereadAtResync: rereadAtResync(c),
 		Pods:              &bindingpass.Pods{Await: w.pods.Await, Watches: w.pods.Watches},
 		RegisteredTargets: &bindingpass.ConfigMaps{Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects()},
-		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, w.now, rand.Float64),
-		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.writer.Deleted, TargetGroupDeleted: w.inventory.Gone, OnGone: w.backend.Check,
+		Failures:          backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, w.Now, rand.Float64),
+		Begin:             w.checkpoints.BeginTargets, DeletedByStack: w.Writer.Deleted, TargetGroupDeleted: w.Inventory.Gone, OnGone: w.backend.Check,
 		OnTargetGroupLost: func(key stack.Key, arn string) {
-			if w.inventory.NotFound(key, arn) {
+			if w.Inventory.NotFound(key, arn) {
 				w.wake(queue.Normal, key)
 			}
 		},
-		Writes: objectwriter.New(w.mgr.GetClient(), w.now, w.log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board, Holds: w.holds,
+		Writes: objectwriter.New(w.mgr.GetClient(), w.Now, w.Log.WithName("bindings")), Traces: tracing.NewPasses[reconcile.Request](w.start.tracer), Waiting: w.board, Holds: w.holds,
 	}
 	times := podtargets.NewTimes(podtargets.FromFlags(c))
 	b.DrainSeconds = func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64 {
 		return times.Seconds(w.cached(ctx), o)
 	}
 	b.Dropped = func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool { return times.Dropped(w.cached(ctx), o) }
-	for _, s := range w.owners {
+	for _, s := range w.Owners {
 		s.Loading = times.Changed
 	}
 	b.Contested, registry.Compared = w.shared.Of, w.compared
-	for _, s := range w.owners {
+	for _, s := range w.Owners {
 		s.Contested = w.shared.Of
 	}
 	w.bindings, registry.Progress = b, b.CallEnded
-	groups.Limits = bindings.Limits{Allowed: c.AllowedNetworking(), Planned: w.writer.Planned, HealthPort: b.HealthPort}
-	w.writer.Planned.Changed = groups.Replace
+	groups.Limits = bindings.Limits{Allowed: c.AllowedNetworking(), Planned: w.Writer.Planned, HealthPort: b.HealthPort}
+	w.Writer.Planned.Changed = groups.Replace
 	w.wakeAfterCalls(b)
 	w.starts(health, gates, groups, b.Writes, counts, b.Drains)
 	if c.NodeDrainCondition {
 		b.DrainTime = func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration {
 			return times.DrainTime(w.cached(ctx), o)
 		}
-		w.starts(&nodedrain.Writer{Client: w.mgr.GetClient(), Targets: registry, Groups: b.TargetGroups, Now: w.now, Log: w.log.WithName("nodes")})
+		w.starts(&nodedrain.Writer{Client: w.mgr.GetClient(), Targets: registry, Groups: b.TargetGroups, Now: w.Now, Log: w.Log.WithName("nodes")})
 	}
 	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }
 
 // wakeAfterCalls has bindings woken by the end of what their passes wait for.
-func (w *wiring) wakeAfterCalls(b *bindingpass.Reconciler) {
+func (w *Wiring) wakeAfterCalls(b *bindingpass.Reconciler) {
 	wake := func(priority int) func(types.NamespacedName) {
 		return func(binding types.NamespacedName) { b.Waker.Wake(priority, reconcile.Request{NamespacedName: binding}) }
 	}
@@ -344,7 +344,7 @@ func (w *wiring) wakeAfterCalls(b *bindingpass.Reconciler) {
 		if p != objectwriter.Status {
 			return func() {}
 		}
-		return w.metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
+		return w.Metrics.StartStage(metrics.BindingControllerLabel, metrics.StageBindingStatus)
 	}
 	b.Gates.Lost = func(binding types.NamespacedName, of registrar.Group) {
 		b.Registry.Invalidate(of)

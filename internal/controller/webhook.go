@@ -28,21 +28,21 @@ import (
 
 // setUpWebhooks serves the admission webhooks on every replica, leader or not, if there is a serving certificate: in a Secret that the
 // leader maintains, or in files. Without one nothing is denied at admission, and mistakes are reported by events only.
-func (w *wiring) setUpWebhooks(ctx context.Context) error {
-	c := w.config.Webhooks
-	o := serverOptions(w.config)
-	log := w.log.WithName("webhook")
+func (w *Wiring) setUpWebhooks(ctx context.Context) error {
+	c := w.Config.Webhooks
+	o := serverOptions(w.Config)
+	log := w.Log.WithName("webhook")
 	switch {
 	case c.CertSecret != "":
-		namespace, err := ownNamespace(w.config.LeaderElectionNamespace)
+		namespace, err := ownNamespace(w.Config.LeaderElectionNamespace)
 		if err != nil {
 			return err
 		}
 		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
-		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Now: w.now, Log: log, Report: w.certificateReported}
+		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Now: w.Now, Log: log, Report: w.certificateReported}
 		renewer := &webhook.Renewer{
 			Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects(), Secret: secret, Configurations: c.Configurations,
-			Lifetime: c.CertLifetime, Now: w.now, Log: log,
+			Lifetime: c.CertLifetime, Now: w.Now, Log: log,
 		}
 		w.starts(source, renewer)
 		o.Certificate, w.webhookEnd = source.Certificate, source.End
@@ -94,7 +94,7 @@ func checkWebhookFlags(c *config.Config) error {
 }
 
 // certificateReported shows why the webhooks have no serving certificate; nil = they have one.
-func (w *wiring) certificateReported(err error) {
+func (w *Wiring) certificateReported(err error) {
 	if err == nil {
 		w.start.conditions.Heal(impairment.WebhookCertificate)
 		return
@@ -130,14 +130,14 @@ func (s awaitedServer) Start(ctx context.Context) error {
 // certificatePause is the pause between looks for the files of the certificate.
 const certificatePause = 2 * time.Second
 
-func (w *wiring) webhookOptions() webhook.Options {
-	c := w.config
+func (w *Wiring) webhookOptions() webhook.Options {
+	c := w.Config
 	o := webhook.Options{
 		Ingress: admission.IngressConfig{
 			Config: settings.Ingress(c).Config, ForbidClassAnnotation: c.Webhooks.DisableClassAnnotation, ForbidGroupName: c.Webhooks.DisableGroupAnnotation,
 		},
 		Binding: admission.BindingConfig{VPC: c.VPC, Roles: c.Roles(), Bindable: c.AllowedTargetGroups(c.BindableTargetGroups), External: func(arn string) bool {
-			owner, known := w.inventory.KnownOwner(arn)
+			owner, known := w.Inventory.KnownOwner(arn)
 			return known && owner.External()
 		}},
 		Region: c.Region, Accelerators: c.ServesAccelerators(),
@@ -149,10 +149,10 @@ func (w *wiring) webhookOptions() webhook.Options {
 		},
 		ReadinessGates: c.EnableReadinessGates,
 		Targets:        podtargets.FromFlags(c).Of,
-		Sleeps:         (&sleepAction{read: serverVersion(w.start.api.discovery.RESTClient()), now: w.now, log: w.log.WithName("webhook")}).Served,
+		Sleeps:         (&sleepAction{read: serverVersion(w.start.api.discovery.RESTClient()), now: w.Now, log: w.Log.WithName("webhook")}).Served,
 		ServerID:       newServerIDs(w, workersNamespace(c)).Next, ServerIDVariable: c.QUICVariable,
-		Refused: w.metrics.CountRefusal,
-		Log:     w.log.WithName("webhook"),
+		Refused: w.Metrics.CountRefusal,
+		Log:     w.Log.WithName("webhook"),
 	}
 	if c.Gates.Enabled(config.EnableServiceController) {
 		o.LoadBalancerClass = c.LoadBalancerClass
@@ -164,7 +164,7 @@ func (w *wiring) webhookOptions() webhook.Options {
 }
 
 // cached is a view of the caches.
-func (w *wiring) cached(ctx context.Context) *objects.View {
+func (w *Wiring) cached(ctx context.Context) *objects.View {
 	r := reads.NewCacheReader(ctx, w.mgr.GetClient(), nil)
 	r.Definitions, r.Selectors = w.definitions, w.selectors
 	return objects.New(r)

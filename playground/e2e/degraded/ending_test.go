@@ -54,7 +54,7 @@ func saysWhy(t *testing.T, c *harness.Cluster, kind, ns, code string) {
 // TestNamespaceThatDoesNotEndSaysWhy shows that a namespace that cannot end names the cause and ends after the cure.
 // One has a protected Ingress, one a Service whose load balancer AWS does not let be deleted.
 func TestNamespaceThatDoesNotEndSaysWhy(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/controller show each part")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/controller/lab show each part")
 	c := playground(t)
 	p := c.StartProcess(t, keys(newCloud(t, c)), region, vpc, alone)
 	eventually(t, c, p.Health+"/readyz", 200, "ok")
@@ -100,7 +100,7 @@ spec: {policyName: require-team, validationActions: [Deny]}
 // TestPolicyThatRefusesIsNamedAndLabelsMeetIt shows that a policy which refuses TargetGroupBindings and
 // LoadBalancer objects is named in events and by lbc doctor, and that labels of objects meet it.
 func TestPolicyThatRefusesIsNamedAndLabelsMeetIt(t *testing.T) {
-	longtest.Long(t, "it is a playground of its own; the tests of internal/controller show each part")
+	longtest.Long(t, "it is a playground of its own; the tests of internal/controller/lab show each part")
 	c := playground(t)
 	aws := newCloud(t, c)
 	p := c.StartProcess(t, keys(aws), region, vpc, alone)

@@ -78,7 +78,7 @@ var reports = []report{
 // TestReportedInputsAreToldAsTheyShould shows that users hear of each input on the right object, with
 // cause and remedy, in events, lint and plan.
 func TestReportedInputsAreToldAsTheyShould(t *testing.T) {
-	longtest.Long(t, "it plays all inputs; pure tests and tests of internal/controller show each kind")
+	longtest.Long(t, "it plays all inputs; pure tests and tests of internal/controller/lab show each kind")
 	c := harness.Start(t, harness.Options{})
 	a := c.Simulator.Account
 	a.Lock()

@@ -54,7 +54,7 @@ func TestWhatTheAPIServerRefusesByTheSchemaIsAProblem(t *testing.T) {
 func TestWhatTheAPIServerStoresIsNoProblem(t *testing.T) {
 	t.Parallel()
 	all := definitions(t)
-	files, err := filepath.Glob("../../../controller/testdata/gateway/*.in.yaml")
+	files, err := filepath.Glob("../../../controller/lab/gateways/testdata/gateway/*.in.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

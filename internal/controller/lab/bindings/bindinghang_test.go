@@ -1,0 +1,40 @@
+package bindings
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// TestACallThatHangsDelaysNoOtherChangeOfItsBinding has a pass end while its registration hangs, and the next pass deregister.
+func TestACallThatHangsDelaysNoOtherChangeOfItsBinding(t *testing.T) {
+	t.Parallel()
+	for _, hangs := range []string{"RegisterTargets", "DeregisterTargets"} {
+		t.Run(hangs, func(t *testing.T) {
+			t.Parallel()
+			l, b := lab.BoundLab(t)
+			progress := make(chan stack.ID, 100)
+			l.Bound.Registry.Async, l.Bound.Registry.Progress = true, func(id stack.ID) { progress <- id }
+			_, err := l.Sim.Gate.AddFault(gate.Fault{ID: "hangs", Action: hangs, Latency: 24 * time.Hour})
+			l.Must(err)
+			slice := &discoveryv1.EndpointSlice{}
+			l.Get(slice, "web-a")
+			l.Readdress(slice, "10.0.128.51")
+			l.Must(l.Client.Update(t.Context(), slice))
+			if r := binding(l); r.RequeueAfter != 0 {
+				t.Errorf("%+v: the end of the calls brings the binding back", r)
+			}
+			<-progress                                                                                                               // the call that does not hang has ended
+			want := map[string][]string{"RegisterTargets": {}, "DeregisterTargets": {"10.0.128.50:8080", "10.0.128.51:8080"}}[hangs] // of the first, only the deregistration
+			if got := l.Targets(b.Spec.TargetGroupARN); len(got) != len(want) || len(want) > 0 && !slices.Equal(got, want) {
+				t.Errorf("registered %v, want %v", got, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,218 @@
+package bindings
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+)
+
+func TestTargetsBeforeABindingStay(t *testing.T) {
+	t.Parallel()
+	for name, restarts := range map[string]bool{"in one process": false, "over restarts": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+			if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "["+string(diag.TargetsKept)+"]") {
+				t.Error("no event tells of it:", told)
+			}
+			if restarts {
+				l.Restart()
+			}
+			for _, o := range lab.Pods("a", "10.0.128.50") {
+				l.Must(l.Client.Delete(t.Context(), o))
+			}
+			l.Create(lab.Pods("a", "10.0.128.51")...)
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80", "10.0.128.51:8080")
+			if restarts {
+				l.Restart()
+			}
+			b := l.AllBindings()[0]
+			l.Must(l.Client.Delete(t.Context(), &b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
+}
+
+// A binding that goes before it served has registered nothing.
+func TestBindingThatNeverServedDeregistersNothing(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	b := lab.Binding(arn, v1beta1.TargetTypeIP)
+	b.Spec.ServiceRef.Name = "gone"
+	l.Create(b)
+	l.Settle()
+	l.Must(l.Client.Delete(t.Context(), b))
+	l.Settle()
+	l.WantTargets(arn, "10.0.1.77:80")
+}
+
+// Under the existing controller a binding had all targets of its group for its own: what is left of a pod goes.
+func TestTargetsOfAnUpgradedBindingGo(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	b := lab.Binding(arn, v1beta1.TargetTypeIP)
+	b.Status.ObservedGeneration = aws.Int64(1)
+	l.Create(b)
+	l.Settle()
+	l.WantTargets(arn, "10.0.128.50:8080")
+}
+
+func TestBindableTargetGroups(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string][]string{"none": {"10.0.1.77:80"}, "blog=*": {"10.0.1.77:80"}, "shop=*": {"10.0.1.77:80", "10.0.128.50:8080"}} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t, "--bindable-target-groups="+flag)
+			b := lab.Binding(arn, v1beta1.TargetTypeIP)
+			l.Create(b)
+			l.Settle()
+			l.WantTargets(arn, want...)
+			refused := strings.Contains(strings.Join(l.Events, "\n"), "["+string(diag.TargetGroupNotAllowed)+"]")
+			if refused != (len(want) == 1) {
+				t.Errorf("refused: %t, %v", refused, l.Events)
+			}
+			l.Must(l.Client.Delete(t.Context(), b))
+			l.Settle()
+			l.WantTargets(arn, "10.0.1.77:80")
+		})
+	}
+}
+
+// A new binding waits until it is known whose its target group is. One that has served goes on.
+func TestTargetsWhileOwnersAreNotKnown(t *testing.T) {
+	t.Parallel()
+	for name, served := range map[string]bool{"new": false, "served": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, arn := lab.PrecedingLab(t)
+			b := lab.Binding(arn, v1beta1.TargetTypeIP)
+			if served {
+				l.Create(b)
+				l.Settle()
+				l.Crash()
+				l.Restart()
+				l.Create(lab.Pods("b", "10.0.128.51")...)
+			}
+			_, err := l.Sim.Gate.AddFault(gate.Fault{Service: "elasticloadbalancing", Action: "DescribeTags", Code: "InternalFailure", Status: 500})
+			l.Must(err)
+			want := []string{"10.0.1.77:80"}
+			if served {
+				want = append(want, "10.0.128.50:8080", "10.0.128.51:8080")
+			} else {
+				l.Create(b)
+			}
+			l.Pass(time.Minute, l.Beside())
+			l.WantTargets(arn, want...)
+			l.Sim.Gate.ClearFaults()
+			l.Settle()
+			if !served {
+				want = append(want, "10.0.128.50:8080")
+			}
+			l.WantTargets(arn, want...)
+		})
+	}
+}
+
+// A process that could not read checkpoints at its start reads them later, and a binding that is deleted meanwhile waits for them.
+func TestDeletedBindingsWaitForLateCheckpoints(t *testing.T) {
+	t.Parallel()
+	l, arn := lab.PrecedingLab(t)
+	l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+	l.Settle()
+	l.Crash()
+	b := l.AllBindings()[0]
+	l.Must(l.Client.Delete(t.Context(), &b))
+	away, plain := true, l.Client
+	whole, _ := plain.(client.WithWatch)
+	l.Client = interceptor.NewClient(whole, interceptor.Funcs{Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+		if _, is := o.(*corev1.ConfigMap); is && away {
+			return lab.ErrAway
+		}
+		return c.Get(ctx, key, o, opts...)
+	}})
+	l.Restart()
+	l.Client = plain
+	l.Pass(10*time.Second, nil)
+	l.WantTargets(arn, "10.0.1.77:80", "10.0.128.50:8080")
+	away = false
+	l.Pass(time.Minute, l.Beside())
+	l.WantTargets(arn, "10.0.1.77:80")
+	if left := l.AllBindings(); len(left) > 0 {
+		t.Error("the binding is still there")
+	}
+}
+
+// tagTargetGroup has somebody in AWS tag a target group.
+func tagTargetGroup(l *lab.Lab, arn string, tags map[string]string) {
+	l.Helper()
+	in := &elbv2.AddTagsInput{ResourceArns: []string{arn}}
+	for k, v := range tags {
+		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(k), Value: aws.String(v)})
+	}
+	_, err := l.Sim.Balancing.AddTags(l.Context(), in)
+	l.Must(err)
+}
+
+func TestContestedTargetGroupIsNotBound(t *testing.T) {
+	t.Parallel()
+	tags := map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web", "ingress.k8s.aws/resource": "blog/web-app:80",
+		"service.k8s.aws/stack": "evil/web", "service.k8s.aws/resource": "evil/web:80"}
+	for _, listed := range []bool{false, true} {
+		for claimed, want := range map[string][]string{"blog": {"10.0.1.77:80"}, "shop": {"10.0.128.50:8080"}} {
+			l, arn := lab.PrecedingLab(t)
+			tags["ingress.k8s.aws/stack"], tags["ingress.k8s.aws/resource"] = claimed+"/web", claimed+"/web-app:80"
+			if listed {
+				l.Must(l.Inventory.Load(t.Context()))
+			}
+			tagTargetGroup(l, arn, tags)
+			if listed {
+				l.Restart()
+			}
+			l.Create(lab.Binding(arn, v1beta1.TargetTypeIP))
+			l.Settle()
+			if got := l.Targets(arn); !slices.Equal(got, want) {
+				t.Errorf("claimed by %s, listed %t: targets %v, want %v", claimed, listed, got, want)
+			}
+			if told := strings.Join(l.Events, "\n"); strings.Contains(told, "["+string(diag.TargetGroupNotAllowed)+"]") != (claimed != "shop") {
+				t.Errorf("claimed by %s, listed %t: told\n%s", claimed, listed, told)
+			}
+		}
+	}
+}
+
+// The target group is made after the listing, by another process, for a load balancer of another namespace.
+func TestTargetGroupYoungerThanListingIsNotBound(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, account.Profile{}, lab.Service("web"), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.Must(l.Inventory.Load(t.Context()))
+	arn := l.TargetGroup(elbtypes.TargetTypeEnumIp)
+	tagTargetGroup(l, arn, map[string]string{"elbv2.k8s.aws/cluster": "demo-cluster", "ingress.k8s.aws/stack": "blog/web", "ingress.k8s.aws/resource": "blog/web-app:80"})
+	b := lab.Binding(arn, v1beta1.TargetTypeIP)
+	b.Labels = map[string]string{"ingress.k8s.aws/stack-namespace": "blog", "ingress.k8s.aws/stack-name": "web"}
+	l.Create(append(lab.Pods("a", "10.0.128.50"), b)...)
+	l.Settle()
+	if got := l.Targets(arn); len(got) > 0 {
+		t.Errorf("targets %v", got)
+	}
+	l.ToldOnce("belongs to the load balancer of")
+}

@@ -1,0 +1,43 @@
+package consent
+
+import (
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion deletes two Ingresses, the targets of one of which are contested.
+func TestALoadBalancerThatAnotherClusterUsesStaysUntilTheObjectAllowsItsDeletion(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("s0"), lab.Service("s1"), lab.Ingress("shared", nil, "s0"), lab.Ingress("alone", nil, "s1"))
+	keys := []stack.Key{lab.Key("shared"), lab.Key("alone")}
+	l.Settle(keys...)
+	if l.Balancers() != 2 {
+		t.Fatalf("%d load balancers\n%s", l.Balancers(), strings.Join(l.Events, "\n"))
+	}
+	observed := l.Inventory.Listed(keys[0])
+	contested := observed.TargetGroups[0].ARN
+	l.Ingresses.Contested = func(arn string) bool { return arn == contested }
+	for _, name := range []string{"shared", "alone"} {
+		l.Must(l.Client.Delete(t.Context(), lab.Ingress(name, nil, "s0")))
+	}
+	l.Settle(keys...)
+	told := strings.Join(l.Events, "\n")
+	if l.Balancers() != 1 || !strings.Contains(told, "["+string(diag.DeletionsHeld)+"]") || !strings.Contains(told, "has the same --cluster-name and registers targets in it") {
+		t.Fatalf("%d load balancers\n%s", l.Balancers(), told)
+	}
+	ing := &networkingv1.Ingress{}
+	l.Get(ing, "shared")
+	ing.Annotations["alb.ingress.kubernetes.io/allow-deletion"] = "true"
+	l.Must(l.Client.Update(t.Context(), ing))
+	l.Settle(keys...)
+	if l.Balancers() != 0 {
+		t.Errorf("%d load balancers after consent\n%s", l.Balancers(), strings.Join(l.Events, "\n"))
+	}
+}

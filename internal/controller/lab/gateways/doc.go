@@ -1,0 +1,2 @@
+// Package gateways has tests of Gateways, their routes and configurations.
+package gateways

@@ -1,0 +1,2 @@
+// Package ingresses has tests of load balancers of Ingresses and Services.
+package ingresses

@@ -1,0 +1,72 @@
+package ingresses
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/front/ingress"
+)
+
+// TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControllerHasIt takes the class from an Ingress that named it while there is no
+// default class, by field or by annotation, and restarts.
+func TestAnIngressThatNamesItsClassNoMoreKeepsItsLoadBalancerUntilAnotherControllerHasIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		group  string
+		legacy bool
+	}{
+		"of its own, by field":      {},
+		"of its own, by annotation": {legacy: true},
+		"of a group":                {group: "front"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			class := lab.Class()
+			annotations, key := map[string]string{}, lab.Key("web")
+			if c.group != "" {
+				annotations["group.name"], key = c.group, lab.FrontKey
+			}
+			web := lab.Ingress("web", annotations, "websvc")
+			if c.legacy {
+				web.Spec.IngressClassName = nil
+				web.Annotations[ingress.LegacyClassAnnotation] = "alb"
+			}
+			l := lab.New(t, account.Profile{}, class, lab.Service("websvc"), web)
+			l.Settle(key)
+			serving := l.Left()
+			if l.Balancers() != 1 {
+				t.Fatal("nothing serves")
+			}
+			mark := l.Mark()
+			l.Edit("web", func(i *networkingv1.Ingress) {
+				i.Spec.IngressClassName = nil
+				delete(i.Annotations, ingress.LegacyClassAnnotation)
+			})
+			l.Settle(key)
+			l.Restart()
+			l.Settle(key)
+			if w := l.Writes(mark); len(w) > 0 || !slices.Equal(l.Left(), serving) {
+				t.Errorf("without a class written %v, %v is left of %v", w, l.Left(), serving)
+			}
+			if !l.Told("web", "its load balancer keeps its former rules") {
+				t.Errorf("no event tells it:\n%s", strings.Join(l.Events, "\n"))
+			}
+			l.Edit("web", func(i *networkingv1.Ingress) { i.Spec.IngressClassName = &[]string{"alb"}[0] })
+			l.Settle(key)
+			if w := l.Writes(mark); len(w) > 0 {
+				t.Errorf("with the class again written %v", w)
+			}
+			l.Create(lab.TheirClass("theirs"))
+			l.Reclass("web")
+			l.Settle(key)
+			if l.Balancers() != 0 {
+				t.Errorf("of an Ingress of another controller %v is left", l.Left())
+			}
+		})
+	}
+}

@@ -1,0 +1,83 @@
+package ingresses
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+func TestNodeLabelsOfNoNodeAreTold(t *testing.T) {
+	t.Parallel()
+	svc := lab.Service("web")
+	svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeNodePort, 30080
+	ing := lab.Ingress("web", map[string]string{"target-type": "instance", "target-node-labels": "pool=web"}, "web")
+	l := lab.New(t, account.Profile{}, lab.Class(), svc, ing, lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1"))
+	l.Settle(lab.Key("web"))
+	binding := l.AllBindings()[0].Name
+	for _, o := range []string{"Ingress shop/web", "Service shop/web", "TargetGroupBinding shop/" + binding} {
+		if !l.Saw(o, "Note", "[NoTargets]", "no node has the labels pool=web") {
+			t.Errorf("%s does not hear of it:\n%s", o, strings.Join(l.Events, "\n"))
+		}
+	}
+}
+
+// TestDefaultCertificateStaysWithoutMemory has an Ingress that names a certificate, and one that comes before it by its name and has two found
+// ones.
+func TestDefaultCertificateStaysWithoutMemory(t *testing.T) {
+	t.Parallel()
+	const certificate = "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-000000000001"
+	secured := func(name, host string, annotations map[string]string) *networkingv1.Ingress {
+		i := lab.Secure(name, host)
+		i.Annotations["alb.ingress.kubernetes.io/group.name"] = "certified"
+		for k, v := range annotations {
+			i.Annotations["alb.ingress.kubernetes.io/"+k] = v
+		}
+		return i
+	}
+	l := lab.New(t, account.Profile{}, lab.Class(), lab.Service("web"), secured("named", "named.example.com", map[string]string{"certificate-arn": certificate}))
+	key := stack.Key{Owner: stack.Ingress, ID: stack.ID{Name: "certified"}}
+	l.Certify("twice.new.dev")
+	l.Certify("*.new.dev")
+	l.Settle(key)
+	l.Create(secured("found", "twice.new.dev", nil))
+	l.Settle(key)
+	if got := l.Sim.Resources().LoadBalancers[0].Listeners[0].Certificates; len(got) != 3 || got[0] != certificate {
+		t.Fatalf("certificates %v", got)
+	}
+	if !l.Saw("Ingress shop/found", "[SeveralCertificates]", "twice.new.dev") {
+		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
+	}
+	mark := l.Mark()
+	l.Restart()
+	l.Settle(key)
+	if got := l.Writes(mark); len(got) > 0 {
+		t.Errorf("a start without checkpoints writes %v", got)
+	}
+}
+
+func TestRouteShowsItsHostWithoutCertificate(t *testing.T) {
+	t.Parallel()
+	l := lab.NewGateway(t, lab.GatewayClasses+`
+Gateway shop/web {spec: {gatewayClassName: alb, listeners: [{name: http, port: 80, protocol: HTTP}, {name: https, port: 443, protocol: HTTPS}]}}
+Service shop/web {spec: {ports: [{port: 80, targetPort: 8080}]}}
+HTTPRoute shop/web {spec: {parentRefs: [{name: web}], hostnames: [web.example.com], rules: [{backendRefs: [{name: web, port: 80}]}]}}
+HTTPRoute shop/late {spec: {parentRefs: [{name: web}], hostnames: [late.new.dev], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
+	l.SettleWeb()
+	if !l.Saw("HTTPRoute shop/late", "[CertificateNotFound]", "late.new.dev") || !l.Saw("Gateway shop/web", "[HostWithoutCertificate]", "HTTPRoute shop/late") ||
+		l.Saw("Gateway shop/web", "FailedBuildModel") || l.Saw("HTTPRoute shop/web", "late.new.dev") {
+		t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
+	}
+	l.WantParents(lab.HTTPRoute("late"), "web: Accepted, PartiallyInvalid True UnsupportedValue, ResolvedRefs")
+	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
+	l.Certify("late.new.dev")
+	l.Clock.Advance(10 * time.Minute)
+	l.SettleWeb()
+	l.WantParents(lab.HTTPRoute("late"), "web: Accepted, ResolvedRefs")
+}

@@ -1,0 +1,552 @@
+// Package lab is the harness of tests of whole controllers: a simulated account of AWS, a fake API server, and consecutive processes of the
+// controllers. There are no watches: Lab.Settle makes the passes. The packages below have the tests, by subject.
+// For tests only: the controller links nothing of it.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	clienttesting "k8s.io/client-go/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/clock"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+	"github.com/k8s-lbc/lbc/awssim/iam"
+	"github.com/k8s-lbc/lbc/internal/aws/apply"
+	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory"
+	"github.com/k8s-lbc/lbc/internal/aws/inventory/network"
+	"github.com/k8s-lbc/lbc/internal/aws/refusal"
+	"github.com/k8s-lbc/lbc/internal/controller"
+	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
+	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
+	"github.com/k8s-lbc/lbc/internal/controller/config"
+	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
+	"github.com/k8s-lbc/lbc/internal/controller/metrics"
+	"github.com/k8s-lbc/lbc/internal/controller/networking"
+	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
+	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
+	"github.com/k8s-lbc/lbc/internal/controller/secret"
+	"github.com/k8s-lbc/lbc/internal/controller/servicepods"
+	"github.com/k8s-lbc/lbc/internal/controller/settings"
+	"github.com/k8s-lbc/lbc/internal/controller/settings/inventoryscope"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/targethealth"
+	"github.com/k8s-lbc/lbc/internal/controller/tracing"
+	"github.com/k8s-lbc/lbc/internal/front"
+	"github.com/k8s-lbc/lbc/internal/front/gateway/attachment"
+	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
+	"github.com/k8s-lbc/lbc/internal/kube/readable"
+	"github.com/k8s-lbc/lbc/internal/lib/backoff"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/plan"
+	"github.com/k8s-lbc/lbc/internal/plan/brake"
+	"github.com/k8s-lbc/lbc/internal/plan/hold"
+	"github.com/k8s-lbc/lbc/internal/targets/bindings"
+	"github.com/k8s-lbc/lbc/internal/targets/registrar"
+	"github.com/k8s-lbc/lbc/internal/targets/sgsync"
+)
+
+// Lab is a simulated account, a fake API server, and consecutive processes of the controllers. There are no watches: settle makes the
+// passes.
+type Lab struct {
+	*testing.T
+	Sim    *awssim.Simulator
+	Clock  *clock.Stepped
+	Client client.Client
+
+	Config        *config.Config
+	Inventory     *inventory.Inventory
+	refusals      *refusal.Memory
+	Version       string // of the code of the next process
+	Ingresses     *stacks.Reconciler
+	Services      *stacks.Reconciler
+	Gateways      map[stack.Owner]*stacks.Reconciler
+	Statuses      *gatewaystatus.Statuses
+	Bound         *bindingpass.Reconciler
+	preceding     *bindingpass.Preceding
+	Elsewhere     *bindingpass.OtherNamespaces // of the next process; nil = its caches show all namespaces
+	Restricted    *reads.Restricted            // nil = the caches show all namespaces
+	Moment        time.Duration                // how long stale answers are waited for, from the next process on; 0 = until they come
+	Checkpointed  bool                         // checkpoints are written from the next process on
+	Checkpointer  *checkpoint.Writer
+	KeepsHistory  bool                // what is done is recorded from the next process on
+	History       *controller.History // nil = nothing is
+	Holds         *hold.Book          // of the next process; nil = nothing is held
+	Assumed       map[string][]registrar.Target
+	Core          kubernetes.Interface // has the Secrets that are read; nil = none are
+	Woken         []stack.Key
+	BindingsWoken []types.NamespacedName // bindings with changed results of their rules
+	Events        []string
+	Remote        *awsclient.Clients // of the next process; nil = the simulator's services in this process
+	Tracer        *tracing.Tracer    // of the next process; nil = no traces
+	Scopes        *awsclient.Scopes  // of the next process; nil = there is one account
+	Logger        logr.Logger        // of what the next process calls in other accounts
+
+	Mutex sync.Mutex // of woken, BindingsWoken and events, where processes run in goroutines
+
+	// before, if it is set, is called before each call to AWS, by many goroutines at once; its error is the call's.
+	before atomic.Pointer[func(context.Context) error]
+	// calls, if it is set when the lab is made, is called as well, with the action and its input.
+	Calls func(ctx context.Context, service, action string, in any) error
+}
+
+// New makes a lab of a simulated account with objects.
+func New(t *testing.T, profile account.Profile, objects ...client.Object) *Lab {
+	t.Helper()
+	return NewObserved(t, profile, nil, objects...)
+}
+
+// NewObserved makes a lab that calls a function with each call to AWS.
+func NewObserved(t *testing.T, profile account.Profile, calls func(ctx context.Context, service, action string, in any) error, objects ...client.Object) *Lab {
+	t.Helper()
+	l := &Lab{T: t, Calls: calls, Clock: clock.NewStepped(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))}
+	sim, err := awssim.New(awssim.Options{Clock: l.Clock, Profile: profile, Authorize: func(ctx context.Context, service, action, caller string, in any) error {
+		if l.Sim == nil {
+			return nil
+		}
+		if before := l.before.Load(); before != nil {
+			if err := (*before)(ctx); err != nil {
+				return err
+			}
+		}
+		if l.Calls != nil {
+			if err := l.Calls(ctx, service, action, in); err != nil {
+				return err
+			}
+		}
+		return iam.Authorizer(l.Sim.Account)(ctx, service, action, caller, in)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	scheme, err := readable.Scheme()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Sim = sim
+	tracker := clienttesting.NewObjectTracker(scheme, serializer.NewCodecFactory(scheme).UniversalDecoder()) // the default one tracks managed fields, which takes most of the time of short tests
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjectTracker(tracker).WithObjects(objects...).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByTargetGroup, bindingpass.TargetGroupOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, stacks.ByStack, stacks.StackOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByService, bindingpass.ServiceOf).
+		WithIndex(&v1beta1.TargetGroupBinding{}, bindingpass.ByNodeSelector, bindingpass.NodeSelectorOf).
+		WithIndex(&discoveryv1.EndpointSlice{}, bindingpass.SlicesByService, bindingpass.ServiceOfSlice).
+		WithStatusSubresource(&networkingv1.Ingress{}, &corev1.Service{}, &v1beta1.TargetGroupBinding{})
+	for _, k := range readable.Kinds {
+		if k.Optional || k.Grouped {
+			b.WithStatusSubresource(k.Object).WithIndex(k.Object, readable.References, readable.ReferenceValues)
+		}
+	}
+	l.Client = b.Build()
+	l.Config, err = config.Parse([]string{"--cluster-name=demo-cluster", "--aws-vpc-id=vpc-0a1de000000000001", "--aws-region=us-west-2", "--ingress-class=alb", "--existing-load-balancers=shop=*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Restart()
+	return l
+}
+
+// Clients are the clients of AWS of the next process.
+func (l *Lab) Clients() awsclient.Clients {
+	if l.Remote != nil {
+		return *l.Remote
+	}
+	return awsclient.Clients{ELBV2: l.Sim.Balancing, EC2: l.Sim.Compute, ACM: l.Sim.Trust, STS: l.Sim.Identity,
+		WAFv2: l.Sim.Firewall, Shield: l.Sim.Shield, Route53: l.Sim.Names, S3: l.Sim.Storage}
+}
+
+// NewRegistry makes a registry of one account.
+func NewRegistry(elb registrar.Describer, write apply.Writer, inv *inventory.Inventory) *registrar.Registry {
+	return registrar.NewRegistry(func(awsclient.Scope) (registrar.Account, error) {
+		return registrar.Account{ELBV2: elb, Write: write, Fresh: inv.Fresh, Gone: inv.Gone}, nil
+	})
+}
+
+// Restart begins a new process, with checkpoints as its only state, if they are written.
+func (l *Lab) Restart() {
+	scope := inventoryscope.Of(l.Config)
+	scope.Now, scope.AddOnTimeout, scope.Moment = l.Clock.Now, time.Minute, l.Moment
+	scope.Freed = func(keys []stack.Key) {
+		l.Mutex.Lock()
+		defer l.Mutex.Unlock()
+		l.Woken = append(l.Woken, keys...)
+	}
+	scope.CertificatesChanged = func(names []string) {
+		(&controller.Wiring{Owners: []*stacks.Reconciler{l.Ingresses, l.Services}}).CertificatesChanged(names)
+	}
+	l.refusals = refusal.New(l.Clock.Now, l.Version)
+	scope.Refusals = l.refusals
+	clients := l.Clients()
+	inv := inventory.New(clients, scope) // calls of an earlier process may still be under way
+	l.Inventory = inv
+	b := stacks.NewBindingWriter(l.Client, l.Clock.Now)
+	run := func(ctx context.Context, p plan.Plan) apply.Result {
+		return apply.Run(ctx, p, apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now, Hold: l.Holds.Guard})
+	}
+	record := func(o diag.Object, e reporting.Event) {
+		l.Mutex.Lock()
+		defer l.Mutex.Unlock()
+		l.Events = append(l.Events, fmt.Sprintf("%s %s: %s", o, e.Reason, e.Message))
+	}
+	m := metrics.New(prometheus.NewRegistry())
+	if l.History = nil; l.KeepsHistory {
+		l.History = controller.NewHistory(l.Clock.Now, "lbc-0")
+	}
+	backend := stacks.NewBackendGroup(l.Client, l.Inventory, run, l.Config.ClusterName, logr.Discard())
+	begin := func(loader front.Loader) *stacks.Reconciler {
+		return &stacks.Reconciler{
+			Front: loader, Client: l.Client, Inventory: l.Inventory, Clients: clients, Bindings: b, Backend: backend,
+			Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Index: reads.NewIndex[stack.Key](), Compile: settings.Compile(l.Config),
+			Now: l.Clock.Now, Brake: brake.New(l.Config.DeletionBrake, l.Clock.Now), Retries: stacks.NewRetries(l.Clock.Now), Traces: tracing.NewPasses[stack.Key](l.Tracer),
+			AddressWhenActive: l.Config.PublishAddress == config.WhenActive, Pods: servicepods.New(l.Client, l.Client, l.Clock.Now), Holds: l.Holds, OnPassed: l.onPassed(),
+		}
+	}
+	l.Ingresses, l.Services = begin(settings.Ingress(l.Config)), begin(settings.Service(l.Config))
+	l.Statuses, l.Gateways = gatewaystatus.NewStatuses(l.Client, l.Clock.Now, logr.Discard()), map[stack.Owner]*stacks.Reconciler{}
+	for _, f := range []attachment.Family{attachment.Application, attachment.Network} {
+		s := begin(settings.Gateway(l.Config, f))
+		s.Decided, s.Forgotten = l.Statuses.Set, l.Statuses.Forget
+		l.Gateways[s.Front.Owner()] = s
+	}
+	if l.Elsewhere != nil {
+		l.Ingresses.Hidden = stacks.NewHiddenMembers(l.Elsewhere.Live, l.Client, settings.Ingress(l.Config), l.Elsewhere.Namespace, l.Clock.Now)
+		l.Ingresses.Hidden.Proceed()
+	}
+	if l.Core != nil {
+		l.Ingresses.Secrets = secret.New(l.Core, nil, l.Ingresses.Index, l.Clock.Now, logr.Discard())
+		for _, s := range l.Gateways {
+			s.Secrets = secret.New(l.Core, nil, s.Index, l.Clock.Now, logr.Discard())
+			s.ConfigMaps = secret.NewConfigMaps(l.Core, nil, s.Index, l.Clock.Now, logr.Discard())
+		}
+	}
+	l.Checkpointer, l.Assumed, l.preceding = nil, nil, &bindingpass.Preceding{}
+	if l.Checkpointed {
+		l.Checkpointer = checkpoint.NewWriter(checkpoint.New(l.Client, controller.CheckpointConfig(l.Config, "kube-system", l.Clock.Now, logr.Discard())), l.restore, logr.Discard())
+		l.preceding.Checkpoints, l.Checkpointer.Late = l.Checkpointer, l.preceding.Restore
+		l.History.KeptIn(l.Checkpointer)
+		controller.KeepRefusals(l.Checkpointer, l.refusals)
+		l.Checkpointer.Restore(l.Context())
+		l.Ingresses.Checkpoints, l.Services.Checkpoints = l.Checkpointer, l.Checkpointer
+		for _, s := range l.Gateways {
+			s.Checkpoints = l.Checkpointer
+		}
+	}
+	write := apply.Deps{Clients: clients, Inventory: inv, Bindings: b, Now: l.Clock.Now, Hold: l.Holds.Guard}.Write
+	registry := NewRegistry(clients.ELBV2, write, l.Inventory)
+	accounts := &controller.Wiring{Config: l.Config, Log: l.Logger, Scopes: l.Scopes, Clients: clients, Inventory: inv, Writer: b, Now: l.Clock.Now}
+	if l.Scopes != nil {
+		registry = registrar.NewRegistry(accounts.Account)
+	}
+	expected := func(arn string) apply.Expected { return registry.Expected(registrar.Group{ARN: arn}) }
+	l.Ingresses.Expected, l.Services.Expected = expected, expected
+	for _, s := range l.Gateways {
+		s.Expected = expected
+	}
+	registry.Assume(awsclient.Scope{}, l.Elsewhere.Own(l.Assumed))
+	if l.Checkpointer != nil {
+		l.Checkpointer.Registered = func() map[string]any {
+			return controller.AsValues(l.Elsewhere.Labelled(registry.Registered(awsclient.Scope{})))
+		}
+		l.Checkpointer.Foreign = controller.ForeignOf(inv)
+	}
+	registry.Clock, registry.Lag = l.Clock, m.ObserveTargetLag
+	registry.Brake = brake.New(l.Config.DeregistrationBrake, l.Clock.Now)
+	groups := networking.New(networking.Options{
+		Client: l.Client, Inventory: l.Inventory, Interfaces: network.NewInterfaces(clients.EC2, l.Clock.Now), VPC: l.Config.VPC,
+		Chooser: sgsync.Chooser{Cluster: l.Config.ClusterName}, Write: write, Pause: l.Config.BindingRequeue, Unseen: l.Elsewhere.MayNeedRules, Now: l.Clock.Now, Log: logr.Discard(),
+	})
+	backend.Restricted = l.Elsewhere != nil
+	groups.Wake = func(b types.NamespacedName) {
+		l.Mutex.Lock()
+		defer l.Mutex.Unlock()
+		l.BindingsWoken = append(l.BindingsWoken, b)
+	}
+	l.Bound = &bindingpass.Reconciler{
+		Now:    l.Clock.Now,
+		Holds:  l.Holds,
+		Traces: tracing.NewPasses[reconcile.Request](l.Tracer),
+		Begin:  func(context.Context) (func(), error) { return func() {}, nil },
+		Client: l.Client, ELBV2: clients.ELBV2, Inventory: l.Inventory,
+		Preceding: l.preceding, Bindable: l.Config.AllowedTargetGroups(l.Config.BindableTargetGroups), Podless: l.Config.AddressesWithoutPods(),
+		Registry: registry, Networking: groups, OtherNamespaces: l.Elsewhere,
+		Reporter: reporting.NewReporter(record, l.Clock.Now), Metrics: m, Changes: bindingpass.NewChangeTimes(l.Clock.Now), RequeueAfter: l.Config.BindingRequeue, QUICVariable: serverid.DefaultVariable,
+		Health:            targethealth.NewWatch(registry, record, func(string, []registrar.Health) {}, l.Clock.Now),
+		Gates:             targethealth.NewGates(l.Client, nil, bindingpass.PodsByGate, l.Clock.Now, logr.Discard()),
+		RegisteredTargets: &bindingpass.ConfigMaps{Reader: l.Client, Writer: l.Client}, Failures: backoff.NewFailures[types.NamespacedName](bindingpass.TransientFailure, l.Clock.Now, nil), DeletedByStack: b.Deleted, TargetGroupDeleted: l.Inventory.Gone, OnGone: backend.Check,
+		OnTargetGroupLost: func(key stack.Key, arn string) {
+			if l.Inventory.NotFound(key, arn) {
+				l.Mutex.Lock()
+				defer l.Mutex.Unlock()
+				l.Woken = append(l.Woken, key)
+			}
+		},
+	}
+	if l.Scopes != nil {
+		l.Bound.Scope, l.Bound.Assumed, l.Bound.Roles = l.Scopes.Own(), accounts.Assumed, l.Config.Roles()
+		l.Bound.ZoneThere = network.NewZoneNames(clients.EC2, accounts.ComputeIn, l.Clock.Now).There
+	}
+	groups.Limits = bindings.Limits{Allowed: l.Config.AllowedNetworking(), Planned: b.Planned, HealthPort: l.Bound.HealthPort}
+	b.Planned.Changed = groups.Replace
+	l.Ingresses.Recorded, l.Services.Recorded = l.Bound.RegisteredTargets.Load, l.Bound.RegisteredTargets.Load
+	for _, s := range l.Gateways {
+		s.Recorded = l.Bound.RegisteredTargets.Load
+	}
+	l.Bound.Gates.Pods = func(context.Context, types.NamespacedName) ([]*corev1.Pod, error) { return nil, nil }
+	l.Bound.Writes = objectwriter.New(l.Client, l.Clock.Now, logr.Discard())
+	l.Bound.Writes.Wake = groups.Wake
+	l.Bound.Drains = networking.NewDrains(registry, groups, l.Clock.Now)
+}
+
+func (l *Lab) restore(restored checkpoint.Restored) {
+	controller.RestoreRefusals(l.refusals, restored)
+	controller.Assume(l.Inventory, restored, l.Clock.Now())
+	l.Assumed = controller.Registrations(restored, l.Clock.Now())
+	l.preceding.Restore(restored)
+	l.Ingresses.Restore(restored)
+	for _, s := range l.Gateways {
+		s.Restore(restored)
+	}
+	l.Services.Restore(restored)
+	l.History.Restore(restored)
+}
+
+// BeforeCall sets the function that is called before each call to AWS; nil = none. Reads of earlier processes may be under way.
+func (l *Lab) BeforeCall(f func(context.Context) error) {
+	if f == nil {
+		l.before.Store(nil)
+		return
+	}
+	l.before.Store(&f)
+}
+
+// Of is the controller of a stack.
+func (l *Lab) Of(key stack.Key) *stacks.Reconciler {
+	if s := l.Gateways[key.Owner]; s != nil {
+		return s
+	}
+	if key.Owner == stack.Service {
+		return l.Services
+	}
+	return l.Ingresses
+}
+
+// queues are those that run beside passes.
+func (l *Lab) queues() []*queue.Keyed {
+	return slices.Concat(l.Bound.Networking.Queues(), []*queue.Keyed{l.Bound.Writes.Queue}, l.Statuses.Queues())
+}
+
+// End ends a process as a signal does; crash ends it after its last regular write.
+func (l *Lab) End() { l.Checkpointer.End(l.Context()) }
+
+// Crash ends a process after its last regular write.
+func (l *Lab) Crash() { l.Must(l.Checkpointer.Store.Flush(l.Context())) }
+
+// Round makes one pass over every stack and every binding. wait is their shortest requeue time, 0 = none is requeued.
+func (l *Lab) Round(keys ...stack.Key) (wait time.Duration, err error) {
+	l.Helper()
+	note := func(r reconcile.Result, e error) {
+		if errors.Is(e, queue.ErrRequeue) {
+			r.RequeueAfter, e = queue.Coalesce, nil
+		}
+		if r.RequeueAfter > 0 && (wait == 0 || r.RequeueAfter < wait) {
+			wait = r.RequeueAfter
+		}
+		err = errors.Join(err, e)
+	}
+	if h := l.Ingresses.Hidden; h != nil {
+		h.Poll(l.Context())
+	}
+	for _, key := range append(slices.Clone(l.Woken), keys...) {
+		note(l.Of(key).Reconcile(l.Context(), key))
+	}
+	l.Woken = nil
+	l.LookAround(note)
+	if e := l.Bound.OtherNamespaces; e != nil {
+		e.Poll(l.Context())
+	}
+	for _, b := range l.AllBindings() {
+		note(l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)}))
+	}
+	for range 5 {
+		l.RunQueues(l.Context())
+		bindingsWoken := l.BindingsWoken
+		l.BindingsWoken = nil
+		for _, b := range bindingsWoken {
+			note(l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: b}))
+		}
+	}
+	for _, k := range l.queues() {
+		_, pause, _ := k.Next()
+		note(reconcile.Result{RequeueAfter: pause}, nil)
+	}
+	return wait, err
+}
+
+// RunQueues runs the due keys of security group rules and of statuses.
+func (l *Lab) RunQueues(ctx context.Context) {
+	for {
+		did := false
+		for _, k := range l.queues() {
+			for key, _, ok := k.Next(); ok; key, _, ok = k.Next() {
+				k.Run(ctx, key)
+				did = true
+			}
+		}
+		if !did {
+			return
+		}
+	}
+}
+
+// AllBindings are the TargetGroupBindings of the API server.
+func (l *Lab) AllBindings() []v1beta1.TargetGroupBinding {
+	l.Helper()
+	var list v1beta1.TargetGroupBindingList
+	if err := l.Client.List(l.Context(), &list); err != nil {
+		l.Fatal(err)
+	}
+	return list.Items
+}
+
+// Settle makes rounds until nothing is written any more, advancing the clock to the requeue times.
+func (l *Lab) Settle(keys ...stack.Key) {
+	l.Helper()
+	var last error
+	for range 60 {
+		mark := l.Mark()
+		wait, err := l.Round(keys...)
+		if last = err; err == nil && (wait == 0 || wait >= 15*time.Second) && len(l.Writes(mark)) == 0 && len(l.Woken) == 0 {
+			return
+		}
+		l.Clock.Advance(max(wait, time.Millisecond))
+	}
+	l.Fatalf("does not settle: %v\n%s", last, strings.Join(l.Events, "\n"))
+}
+
+// Mark is the number of the last call to AWS.
+func (l *Lab) Mark() uint64 {
+	if calls := l.Sim.Gate.Calls(gate.Filter{Limit: 1}); len(calls) > 0 {
+		return calls[0].Number
+	}
+	return 0
+}
+
+// Writes are the calls since a mark that change something.
+func (l *Lab) Writes(mark uint64) []string {
+	var out []string
+	for _, c := range l.Sim.Gate.Calls(gate.Filter{After: mark}) {
+		if !awsclient.IsRead(c.Action) {
+			out = append(out, c.Action)
+		}
+	}
+	return out
+}
+
+// Left lists the resources of load balancers in the account.
+func (l *Lab) Left() []string {
+	var out []string
+	r := l.Sim.Resources()
+	for _, lb := range r.LoadBalancers {
+		out = append(out, "load balancer "+lb.Name)
+	}
+	for _, tg := range r.TargetGroups {
+		out = append(out, "target group "+tg.Name)
+	}
+	for _, g := range r.SecurityGroups {
+		if strings.HasPrefix(g.Name, "k8s-") {
+			out = append(out, "security group "+g.Name)
+		}
+	}
+	out = append(out, l.Owned()...)
+	slices.Sort(out)
+	return out
+}
+
+// Get reads an object of namespace shop and reports whether there is one.
+func (l *Lab) Get(o client.Object, name string) bool {
+	l.Helper()
+	err := l.Client.Get(l.Context(), types.NamespacedName{Namespace: "shop", Name: name}, o)
+	if client.IgnoreNotFound(err) != nil {
+		l.Fatal(err)
+	}
+	return err == nil
+}
+
+// Must fails the test on an error.
+func (l *Lab) Must(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+// Key is the key of the stack of an Ingress of namespace shop without a group.
+func Key(name string) stack.Key {
+	return stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: name}}
+}
+
+// Class is an IngressClass of ours.
+func Class() client.Object {
+	return &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "alb"}, Spec: networkingv1.IngressClassSpec{Controller: "ingress.k8s.aws/alb"}}
+}
+
+// Service is a Service whose pods listen on 8080.
+func Service(name string, families ...corev1.IPFamily) *corev1.Service {
+	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name)}}
+	s.Spec.IPFamilies = families
+	s.Spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80, Protocol: corev1.ProtocolTCP}}
+	s.Spec.Ports[0].TargetPort.IntVal = 8080
+	return s
+}
+
+// Ingress is a public Ingress for ip targets with a path to each Service.
+func Ingress(name string, annotations map[string]string, services ...string) *networkingv1.Ingress {
+	class, prefix := "alb", networkingv1.PathTypePrefix
+	i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-" + name), Annotations: map[string]string{
+		"alb.ingress.kubernetes.io/scheme": "internet-facing", "alb.ingress.kubernetes.io/target-type": "ip",
+	}}}
+	for k, v := range annotations {
+		i.Annotations["alb.ingress.kubernetes.io/"+k] = v
+	}
+	i.Spec.IngressClassName = &class
+	rule := networkingv1.IngressRule{}
+	rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
+	for _, s := range services {
+		rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: "/" + s, PathType: &prefix, Backend: networkingv1.IngressBackend{
+			Service: &networkingv1.IngressServiceBackend{Name: s, Port: networkingv1.ServiceBackendPort{Number: 80}},
+		}})
+	}
+	i.Spec.Rules = []networkingv1.IngressRule{rule}
+	return i
+}

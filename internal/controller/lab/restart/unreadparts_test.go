@@ -1,0 +1,148 @@
+package restart
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/internal/controller/lab"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+)
+
+// unreadLab has a group whose members name a certificate and have one found by host, with named security groups and subnets; an Ingress with a
+// range of clients; and a network load balancer. hangs is the operation that does not answer in time.
+func unreadLab(t *testing.T) (l *lab.Lab, hangs *atomic.Pointer[string]) {
+	t.Helper()
+	hangs = &atomic.Pointer[string]{}
+	objects := []client.Object{lab.Class(), lab.Node("a", "aws:///us-west-2a/i-0a1de0000000000a1")}
+	for n := range 2 {
+		s := lab.Service(fmt.Sprintf("s%d", n))
+		objects = append(append(objects, s), lab.ChaosEndpoints(s.Name, "a", lab.SoakAddress(n, 0))...)
+	}
+	objects = append(append(objects, lab.CrashBalancer("net")), lab.ChaosEndpoints("net", "a", lab.SoakAddress(2, 0))...)
+	l = lab.NewObserved(t, account.Instant(), func(_ context.Context, service, action string, _ any) error {
+		if at := hangs.Load(); at != nil && *at == service+":"+action {
+			return context.DeadlineExceeded
+		}
+		return nil
+	}, objects...)
+	https := func(more map[string]string) map[string]string {
+		out := map[string]string{"group.name": "front", "listen-ports": `[{"HTTP":80},{"HTTPS":443}]`}
+		maps.Copy(out, more)
+		return out
+	}
+	a := lab.Ingress("a", https(map[string]string{"certificate-arn": lab.ExampleCertificate, "security-groups": "demo-web", "subnets": "demo-public-a,demo-public-b"}), "s0")
+	a.Spec.Rules[0].Host = "www.example.com"
+	b := lab.Ingress("b", https(nil), "s1")
+	b.Spec.Rules[0].Host = lab.WildcardHost
+	l.Create(a, b, lab.Ingress("plain", map[string]string{"inbound-cidrs": "192.0.2.0/24"}, "s0", "s1"))
+	l.Settle(unreadKeys...)
+	return l, hangs
+}
+
+var unreadKeys = []stack.Key{lab.FrontKey, lab.Key("plain"), lab.ServiceKey("net")}
+
+// unreadEdits are edits that take nothing away but what they replace.
+var unreadEdits = map[string]func(l *lab.Lab){
+	"another certificate": func(l *lab.Lab) {
+		l.Annotate("a", "certificate-arn", l.ForeignCertificate("www.example.com"))
+	},
+	"another path": func(l *lab.Lab) {
+		l.Edit("a", func(i *networkingv1.Ingress) {
+			i.Spec.Rules[0].HTTP.Paths = append(i.Spec.Rules[0].HTTP.Paths, lab.Ingress("x", nil, "s1").Spec.Rules[0].HTTP.Paths...)
+		})
+	},
+	"another port": func(l *lab.Lab) {
+		for _, name := range []string{"a", "b"} {
+			l.Annotate(name, "listen-ports", `[{"HTTP":80},{"HTTPS":443},{"HTTPS":8443}]`)
+		}
+	},
+	"a redirect":      func(l *lab.Lab) { l.Annotate("a", "ssl-redirect", "443") },
+	"another range":   func(l *lab.Lab) { l.Annotate("plain", "inbound-cidrs", "198.51.100.0/24") },
+	"another subnet":  func(l *lab.Lab) { l.Annotate("a", "subnets", "demo-public-a,demo-public-b,demo-public-c") },
+	"another pod":     func(l *lab.Lab) { l.Scale("s0", lab.SoakAddress(0, 0), lab.SoakAddress(0, 1)) },
+	"NLB attribute":   func(l *lab.Lab) { l.Balancer("net", "attributes", "load_balancing.cross_zone.enabled=true") },
+	"a tag of a load": func(l *lab.Lab) { l.Annotate("plain", "tags", "team=shop") },
+}
+
+// TestAFailedReadTakesNothingAway has each read fail in each way while an edit is carried out: what serves before and after the edit serves
+// meanwhile, and the edit is in effect once the read works again. LBC_EVERY_FAULT tries every edit.
+func TestAFailedReadTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	lab.Unread{Lab: unreadLab, Keys: unreadKeys, Edits: unreadEdits, Of: map[string][]string{"acm:ListCertificates": {"another certificate", "a redirect"}}}.Test(t)
+}
+
+// TestADeniedListDetachesNoCertificate is the situation of the README's example: one member names its certificate, another one has its own found.
+func TestADeniedListDetachesNoCertificate(t *testing.T) {
+	t.Parallel()
+	l, _ := unreadLab(t)
+	serving := func() []string {
+		for _, lb := range l.Sim.Resources().LoadBalancers {
+			for _, li := range lb.Listeners {
+				if li.Port == 443 {
+					return li.Certificates
+				}
+			}
+		}
+		return nil
+	}
+	before := serving()
+	fault := lab.Denying("acm:ListCertificates")
+	fault.Service, fault.Action = "acm", "ListCertificates"
+	_, err := l.Sim.Gate.AddFault(fault)
+	l.Must(err)
+	l.Clock.Advance(2 * time.Minute)
+	l.Ingresses.NoteCheck(lab.FrontKey)
+	unreadEdits["another certificate"](l)
+	l.PassWith(5*time.Minute, unreadKeys...)
+	now := serving()
+	for _, c := range before {
+		if !slices.Contains(now, c) {
+			t.Errorf("%s is detached", c)
+		}
+	}
+	if len(now) != len(before)+1 {
+		t.Errorf("the listener has %v, had %v", now, before)
+	}
+	said := strings.Join(l.Events, "\n")
+	if !strings.Contains(said, "acm:ListCertificates") || !strings.Contains(said, "keeps the certificates that are attached in AWS") || strings.Contains(said, "is put back") {
+		t.Error(said)
+	}
+	l.Sim.Gate.ClearFaults()
+	l.Ingresses.NoteCheck(lab.FrontKey)
+	l.PassWith(5*time.Minute, unreadKeys...)
+	if now := serving(); slices.Contains(now, lab.ExampleCertificate) || len(now) != len(before) {
+		t.Errorf("in the end: %v", now)
+	}
+	if said := strings.Join(l.Events, "\n"); strings.Contains(said, "is put back") {
+		t.Error(said)
+	}
+}
+
+// TestACertificateThatAWSRefusesReplacesNone has a member name a certificate that does not exist.
+func TestACertificateThatAWSRefusesReplacesNone(t *testing.T) {
+	t.Parallel()
+	l, _ := unreadLab(t)
+	mark := l.Mark()
+	l.Annotate("a", "certificate-arn", "arn:aws:acm:us-west-2:123456789012:certificate/0a1de001-0000-4000-8000-00000000dead")
+	l.PassWith(5*time.Minute, unreadKeys...)
+	if writes := l.Writes(mark); slices.Contains(writes, "RemoveListenerCertificates") {
+		t.Errorf("%v", writes)
+	}
+	for _, lb := range l.Sim.Resources().LoadBalancers {
+		for _, li := range lb.Listeners {
+			if li.Port == 443 && !slices.Contains(li.Certificates, lab.ExampleCertificate) {
+				t.Errorf("certificates: %v", li.Certificates)
+			}
+		}
+	}
+}

@@ -1,0 +1,2 @@
+// Package upkeep has tests of a running controller: its budget of calls, retries, sweeps, events and traces.
+package upkeep
