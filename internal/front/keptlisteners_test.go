@@ -139,7 +139,7 @@ func TestEditsOfListenersKeepAnswers(t *testing.T) {
 	kept := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		construction := rapid.SampledFrom([]string{"standard", "compatible", "plain-hosts"}).Draw(rt, "construction")
-		class := string(rapid.SampledFrom([]string{string(gateway.ControllerALB), string(gateway.ControllerAuto)}).Draw(rt, "class"))
+		class := rapid.SampledFrom([]string{string(gateway.ControllerALB), string(gateway.ControllerAuto)}).Draw(rt, "class")
 		before := drawListeners(rt)
 		edited := make([]bool, len(before))
 		var others []keptListener
