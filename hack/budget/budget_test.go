@@ -21,7 +21,7 @@ type program struct {
 
 var programs = []program{
 	{"controller", "../..", "./cmd/controller", 1140, 51},
-	{"lbc", "../..", "./cmd/lbc", 808, 48},
+	{"lbc", "../..", "./cmd/lbc", 810, 48},
 	{"playground", "../../playground", "./cmd/playground", 2800, 118},
 }
 

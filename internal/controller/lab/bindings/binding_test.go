@@ -104,7 +104,7 @@ func TestABindingThatMayNotNameItsRoleIsReportedUnservedKeepsItsRulesAndGoes(t *
 	if l.Get(b, "bound") {
 		t.Error("it does not go")
 	}
-	l.ToldOnce("stays registered in " + b.Spec.TargetGroupARN)
+	l.ToldOnce("its targets stay registered in " + b.Spec.TargetGroupARN)
 	if got := l.Admitted(lab.NodeGroup); len(got) > 0 {
 		t.Errorf("left %v", got)
 	}

@@ -129,7 +129,7 @@ func TestDeletionDoesNotWaitForRulesThatNameItsGroup(t *testing.T) {
 	if waited := l.Clock.Now().Sub(began); waited < 5*time.Minute || waited > 9*time.Minute {
 		t.Errorf("the Ingress goes after %s", waited)
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "as a rule of security group "+*other.GroupId+" uses it") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "because a rule of security group "+*other.GroupId+" uses it") {
 		t.Errorf("no event tells of it:\n%s", told)
 	}
 }
