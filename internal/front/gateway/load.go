@@ -89,7 +89,10 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 		}
 		return l
 	}
-	l.judge(v, cfg, l.incumbent(family))
+	l.judge(v, cfg, family)
+	if stays := l.incumbent(family); stays != l.listeners.Family {
+		l.judge(v, cfg, stays)
+	}
 	switch decided := l.listeners.Family; {
 	case decided == l.Family:
 	case decided == attachment.Auto && ours: // no listener decides: what exists stays
@@ -116,20 +119,30 @@ func Load(v *objects.View, cfg Config, key stack.Key) Loaded {
 }
 
 // incumbent is the family that the listeners of a Gateway are judged by. Where they decide, the family of the load balancer that the Gateway
-// has stays as long as it has listeners of it: an edit of one listener does not replace the load balancer of the others.
+// has stays as long as it has listeners of it: an edit of one listener does not replace the load balancer of the others. ListenerSets, which may
+// be of others, count where no listener of the Gateway itself decides.
 func (l *Loaded) incumbent(family attachment.Family) attachment.Family {
 	has := l.Gateway.Finalizers
 	if family != attachment.Auto || slices.Contains(has, finalizerALB) == slices.Contains(has, finalizerNLB) {
-		return family
+		return l.listeners.Family
 	}
 	stays := attachment.Application
 	if slices.Contains(has, finalizerNLB) {
 		stays = attachment.Network
 	}
-	if slices.ContainsFunc(l.Gateway.Spec.Listeners, func(one gatewayv1.Listener) bool { return attachment.FamilyOf(one.Protocol) == stays }) {
-		return stays
+	decided := false
+	for i := range l.listeners.All { // the Gateway's first
+		one := &l.listeners.All[i]
+		if decided && i >= len(l.Gateway.Spec.Listeners) {
+			break
+		}
+		f := attachment.FamilyOf(one.Protocol)
+		if f == stays {
+			return stays
+		}
+		decided = decided || f != attachment.Auto
 	}
-	return family
+	return l.listeners.Family
 }
 
 // Finalized reports whether a Gateway may have a load balancer of a family.
