@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
+	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
@@ -37,7 +38,8 @@ func (i *Inventory) describeTargetGroups(ctx context.Context, in *elbv2.Describe
 	return out, nil
 }
 
-// find reads a load balancer, target group or security group by ARN or group id, or by name. One that does not exist is no error.
+// find reads a load balancer, target group or security group by ARN or group id, or by name. One that AWS says does not
+// exist is no error; an answer without the resource that was named by id is one.
 func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) (found awsop.Observed, err error) {
 	var ids, names []string
 	if id != "" {
@@ -58,10 +60,18 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 		}
 	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // read in other ways
 	}
-	if err != nil && vanished(err) {
-		err = nil
+	missing := err != nil && vanished(err)
+	if id == "" { // AWS answers nothing for a name that nobody has
+		if missing {
+			err = nil
+		}
+		return found, err
 	}
-	return found, err
+	exists := len(found.LoadBalancers)+len(found.TargetGroups)+len(found.SecurityGroups) > 0
+	if _, err = absence.OfRead(exists, missing, err); err != nil {
+		return found, fmt.Errorf("looking whether %s exists: %w", id, err)
+	}
+	return found, nil
 }
 
 // describeAttributes reads the attributes of a load balancer, target group or listener.

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/aws/inventory"
 	"github.com/k8s-lbc/lbc/internal/lib/absence"
 	"github.com/k8s-lbc/lbc/internal/model/facts"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
 const (
@@ -88,5 +89,24 @@ func TestWhatAListLacksIsReadByItsID(t *testing.T) {
 				t.Errorf("once it is known: %v, %v", found, err)
 			}
 		})
+	}
+}
+
+// TestTargetGroupThatAnEmptyAnswerLacksIsNotGone asks for a target group by its ARN: only AWS's error says that it does not exist.
+func TestTargetGroupThatAnEmptyAnswerLacksIsNotGone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, tg := f.balancer("web", tracking("web"))
+	web := key(stack.Ingress, "web")
+	f.empty("DescribeTargetGroups", 0)
+	if _, err := f.inv.Missed(t.Context(), web, []string{tg}); !errors.Is(err, absence.ErrUnknown) {
+		t.Errorf("an empty answer: %v", err)
+	}
+	f.sim.Gate.ClearFaults()
+	if exists, err := f.inv.Missed(t.Context(), web, []string{tg}); !exists || err != nil {
+		t.Errorf("one that exists: %t %v", exists, err)
+	}
+	if exists, err := f.inv.Missed(t.Context(), web, []string{tg[:len(tg)-1] + "x"}); exists || err != nil {
+		t.Errorf("one that does not: %t %v", exists, err)
 	}
 }
