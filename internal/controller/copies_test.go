@@ -13,8 +13,6 @@ const (
 	labOtherVPC = "vpc-0a1de000000000002"
 	labRole     = "arn:aws:iam::222222222222:role/targets"
 	labKey      = "AKIALAB0000000000001" // of the controller
-
-	labSecondRole = "arn:aws:iam::222222222222:role/second"
 )
 
 // budgeted is how long the loops run that are compared with backoff.Budgets.

@@ -177,7 +177,7 @@ func effectOf(t *testing.T, on string, annotations, ofService map[string]string)
 		DryRun  bool
 		Options string
 		Drift   string
-	}{fmt.Sprint(key), ok, c.Stack, c.Keep, fmt.Sprint(c.Needs), fmt.Sprint(c.ReplacementPolicy), c.DryRun != nil, fmt.Sprint(c.Protected), fmt.Sprint(c.Result.DriftPolicy)})
+	}{fmt.Sprint(key), ok, c.Stack, c.Keep, fmt.Sprint(c.Needs), fmt.Sprint(c.ReplacementPolicy), c.DryRun != nil, fmt.Sprint(c.Protected), fmt.Sprint(c.DriftPolicy)})
 	if err != nil {
 		t.Fatal(err)
 	}

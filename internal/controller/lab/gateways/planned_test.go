@@ -290,20 +290,20 @@ func (p *planned) edit() string {
 	switch p.random.IntN(8) {
 	case 0, 1, 2:
 		name, said := p.pick([]string{"one", "two", "solo"}), ""
-		p.Lab.Edit(name, func(i *networkingv1.Ingress) {
+		p.Edit(name, func(i *networkingv1.Ingress) {
 			said = "Ingress " + name + " " + p.set(i.Annotations, "alb.ingress.kubernetes.io/", plannedSettings)
 		})
 		return said
 	case 3:
 		name, to := p.pick([]string{"one", "two", "solo"}), p.pick([]string{"s0", "s1", "s2", "gone"})
-		p.Lab.Edit(name, func(i *networkingv1.Ingress) {
+		p.Edit(name, func(i *networkingv1.Ingress) {
 			i.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = to
 		})
 		return "Ingress " + name + " to " + to
 	case 4:
 		name := p.pick([]string{"one", "two", "solo"})
 		paths := lab.Ingress("x", nil, "s0", "s1", "s2").Spec.Rules[0].HTTP.Paths
-		p.Lab.Edit(name, func(i *networkingv1.Ingress) {
+		p.Edit(name, func(i *networkingv1.Ingress) {
 			i.Spec.Rules[0].HTTP.Paths = paths[:1+p.random.IntN(3)]
 			i.Spec.Rules[0].Host = p.pick([]string{"", "a.test", "*.b.test"})
 		})
