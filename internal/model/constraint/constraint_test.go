@@ -117,7 +117,7 @@ func TestUsualSettingsAreAdmitted(t *testing.T) {
 	for _, lb := range []stack.LoadBalancer{
 		balancer(stack.Application, func(lb *stack.LoadBalancer) { lb.IPAddressType = stack.DualstackWithoutIPv4 }), balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.IPAddressType, lb.NetworkSourceNAT = stack.Dualstack, "on" }),
 	} {
-		if text := OfLoadBalancer(lb); text != "" {
+		if text := first(LoadBalancers, lb); text != "" {
 			t.Errorf("%+v: %s", lb, text)
 		}
 	}

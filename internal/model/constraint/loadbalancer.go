@@ -70,9 +70,6 @@ var LoadBalancers = []Row[stack.LoadBalancer]{
 	{"tags", func(lb stack.LoadBalancer) string { return OfTags(lb.Tags) }, []stack.LoadBalancer{balancer(stack.Network, func(lb *stack.LoadBalancer) { lb.Tags = map[string]string{"a": "b#"} })}},
 }
 
-// OfLoadBalancer is why AWS refuses a load balancer for sure; empty if it may admit it.
-func OfLoadBalancer(lb stack.LoadBalancer) string { return first(LoadBalancers, lb) }
-
 // Forwarding is a listener of a type of load balancers with a target group that it forwards to.
 type Forwarding struct {
 	Type          stack.LoadBalancerType
