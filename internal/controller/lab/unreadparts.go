@@ -81,7 +81,7 @@ var unreadFaults = map[string]func(permission string) gate.Fault{
 	"hanging":   nil,
 }
 
-// Test serves tests of several subjects.
+// Test has each read fail in each way during edits, and fails where something is taken away by that, or stays different after it.
 func (u Unread) Test(t *testing.T) {
 	t.Helper()
 	var reads []string
