@@ -61,7 +61,7 @@ func (i *Inventory) find(ctx context.Context, kind stack.Kind, id, name string) 
 	case stack.KindListener, stack.KindRule, stack.KindBinding, stack.KindCertificate, stack.KindTrustStore: // read in other ways
 	}
 	missing := err != nil && vanished(err)
-	if id == "" { // AWS answers nothing for a name that nobody has
+	if id == "" || kind == stack.KindSecurityGroup { // answers that lack a name, or a group of a filter, are no contradiction
 		if missing {
 			err = nil
 		}
