@@ -135,7 +135,7 @@ func TestEveryFieldOfConfigurationsOfGatewaysHasAValidAndAnInvalidCase(t *testin
 		spec := c.structural.Properties["spec"]
 		fields(&spec, "spec", known[kind])
 	}
-	files, err := filepath.Glob(filepath.Join(string(root), "internal", "controller", "testdata", "gateway", "*.in.yaml"))
+	files, err := filepath.Glob(filepath.Join(string(root), "internal", "controller", "lab", "gateways", "testdata", "gateway", "*.in.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden cases: %v", err)
 	}
