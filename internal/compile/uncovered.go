@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-lbc/lbc/internal/compile/certificates"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/facts"
 	"github.com/k8s-lbc/lbc/internal/model/intent"
 )
 
@@ -55,18 +56,14 @@ func (b *build) withoutOwned(c *gathered, hosts []string) []string {
 	if len(hosts) == 0 {
 		return nil
 	}
-	names := map[string]bool{}
+	attached := map[string]facts.Certificate{}
 	for _, own := range b.f.Own {
 		if own.Issued() && slices.Contains(c.arns, own.ARN) {
-			for _, name := range own.Names {
-				names[name] = true
-			}
+			attached[own.ARN] = facts.Certificate{Domains: own.Names}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool {
-		_, parent, _ := strings.Cut(h, ".")
-		return names[h] || names["*."+parent]
-	})
+	index := facts.IndexCertificates(attached)
+	return slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return len(index.Covering(h)) > 0 })
 }
 
 // servedHosts returns the hosts that a member serves on a port.
