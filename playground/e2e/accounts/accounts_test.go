@@ -161,7 +161,7 @@ spec:
 	c.Kubectl(t, "annotate", "targetgroupbinding", "-n", namespace, "edge", "example.com/seen=true")
 	for _, call := range other.Gate.Calls(gate.Filter{After: mark}) {
 		if !harness.IsRead(call.Action) {
-			t.Errorf("the restart makes the call %s in the other account", call.Action)
+			t.Errorf("the restart makes the call %s in the other account: %+v", call.Action, call)
 		}
 	}
 	if writes := c.Writes(own); len(writes) > 0 {
