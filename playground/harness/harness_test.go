@@ -217,3 +217,19 @@ func TestALoadBalancerReachesPodsByAddressAndByNodePort(t *testing.T) {
 		})
 	}
 }
+
+// TestOutOfTime shows which failures of kubectl a busy machine explains.
+func TestOutOfTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`Error from server (Timeout): error when deleting "x.yaml": Timeout: request did not complete`:           true,
+		`Internal error occurred: failed calling webhook "w": failed to call webhook: context deadline exceeded`: true,
+		`Internal error occurred: failed calling webhook "w": failed to call webhook: dial tcp: refused`:         false,
+		`admission webhook "w" denied the request: context deadline exceeded`:                                    false,
+		`Error from server (NotFound): ingresses "x" not found`:                                                  false,
+	} {
+		if got := outOfTime(text); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,11 +15,27 @@ import (
 // Kubectl runs kubectl with all rights, fails the test if it fails, and returns what it printed.
 func (c *Cluster) Kubectl(t testing.TB, args ...string) string {
 	t.Helper()
-	out, err := c.trial.Kubectl(t.Context(), args...)
+	out, err := c.patientKubectl(t.Context(), args...)
 	if err != nil {
 		t.Fatalf("kubectl %v: %v\n%s", args, err, out)
 	}
 	return out
+}
+
+// patientKubectl runs kubectl again while an API server or a webhook ran out of time, as both do on a busy machine.
+func (c *Cluster) patientKubectl(ctx context.Context, args ...string) (string, error) {
+	for end := time.Now().Add(Timeout); ; {
+		out, err := c.trial.Kubectl(ctx, args...)
+		if err == nil || !outOfTime(out+err.Error()) || ctx.Err() != nil || time.Now().After(end) {
+			return out, err
+		}
+	}
+}
+
+// outOfTime reports whether a request ended because the API server, or a webhook that it called, took too long.
+func outOfTime(text string) bool {
+	return strings.Contains(text, "Error from server (Timeout)") ||
+		strings.Contains(text, "failed calling webhook") && strings.Contains(text, "context deadline exceeded")
 }
 
 // TryKubectl runs kubectl with all rights and returns what it printed and how it ended.

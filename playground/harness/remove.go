@@ -71,7 +71,7 @@ func (c *Cluster) awaitNamespaces(t testing.TB, objects []*unstructured.Unstruct
 // It does not wait for the namespaces themselves: Kubernetes lets 13 to 21 seconds pass before a namespace goes, for pods and
 // finalizers that are gone after one.
 func (c *Cluster) remove(ctx context.Context, path string, objects []*unstructured.Unstructured) error {
-	if out, err := c.trial.Kubectl(ctx, "delete", "-f", path, "--ignore-not-found", "--wait=false"); err != nil {
+	if out, err := c.patientKubectl(ctx, "delete", "-f", path, "--ignore-not-found", "--wait=false"); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	going := namespaces(objects)
