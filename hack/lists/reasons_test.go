@@ -21,8 +21,6 @@ var reasons = map[string]string{
 	"controller/bindingpass confirmingReader.read":   "asks the API server for the pods of a namespace at once, where the cache is behind for many of them",
 	"controller/bindingpass listBindings":            "polls namespaces that no watch shows",
 	"controller/bindingpass nodeLists.list":          "bindings of instances share the list until a node changes",
-	"controller/consolesource NamesFrom":             "a person has asked",
-	"controller/consolesource Source.Plans":          "a person has asked",
 	"controller/gatewaystatus Release.release":       "at intervals, after a class was given up",
 	"controller/lbstatus Writer.List":                "once at the start, and after a failed list",
 	"controller/metrics Sampler.count":               "counts for a scrape of the metrics, at intervals",

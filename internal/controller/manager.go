@@ -30,7 +30,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
@@ -91,9 +90,8 @@ type Wiring struct {
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	Inventory    *inventory.Inventory
-	console      *consolesource.Source // nil = there is no console
-	history      *History              // of the leader
-	brake        *brake.Brake          // of deletions, by all owners together
+	history      *History     // of the leader
+	brake        *brake.Brake // of deletions, by all owners together
 	orphans      *orphans.Collector
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
 	writers      *namesake.Writers         // of LoadBalancer objects
@@ -134,7 +132,6 @@ func (w *Wiring) setUp(ctx context.Context) error {
 	}{
 		{"the informers", w.setUpInformers},
 		{"the health checks", w.setUpChecks},
-		{"the console", w.setUpConsole},
 		{"the admission webhooks", w.setUpWebhooks},
 		{"the Ingress controller", w.setUpIngress},
 		{"the Service controller", w.setUpService},
@@ -351,9 +348,6 @@ func (w *Wiring) recorder(component string) reporting.Record {
 			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace
 		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
-		if w.console != nil {
-			w.console.Recorded(o, e)
-		}
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
 			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(impairment.Credentials) {
 				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)

@@ -106,12 +106,6 @@ func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
 		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}
 	s.OnPassed = w.history.Passed
-	if w.console != nil {
-		s.OnPassed = func(p stacks.Passed) {
-			w.history.Passed(p)
-			w.console.Passed(p)
-		}
-	}
 	w.Owners = append(w.Owners, s)
 	return s
 }

@@ -24,9 +24,10 @@ var ErrVersion = errors.New("version")
 
 // spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
 type spare struct {
-	waf       bool
-	version   bool
-	vpcTagKey string
+	waf         bool
+	version     bool
+	vpcTagKey   string
+	consoleAddr string
 }
 
 // bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
@@ -126,7 +127,7 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.MetricsCertDir, "metrics-cert-dir", "", "with --metrics-secure: directory of tls.crt and tls.key, which the controller reads again when they change; if empty, each replica uses its own self-signed certificate")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
 	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "", "address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
-	fs.StringVar(&c.ConsoleAddr, "console-bind-addr", "", "loopback address of the web console, such as 127.0.0.1:9090, for kubectl port-forward; it shows the controller's data without authentication; empty = no console")
+	fs.StringVar(&s.consoleAddr, "console-bind-addr", "", removed+"use lbc console")
 	fs.StringVar(&c.Traces.Endpoint, "otlp-traces-endpoint", "", "URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as http://otel-collector.monitoring:4318; traces of reconciles go to its path /v1/traces, or to the path in the URL; default: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces")
 	fs.Float64Var(&c.Traces.Ratio, "otlp-traces-sampling-ratio", 1, "share of reconciles to trace, from 0 to 1; 1: OTEL_TRACES_SAMPLER and its argument decide, default all")
 	bindWebhooks(fs, c)
@@ -143,6 +144,9 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
 
+// removed begins the help of flags of earlier versions that have no effect and go with the next minor version.
+const removed = "no effect, and removed in the next minor version: "
+
 // inert lists flags without effect in this version. A changed value is logged at start, and the default as well if its meaning is lost.
 var inert = []struct {
 	flag, why string
@@ -151,6 +155,7 @@ var inert = []struct {
 	{"enable-waf", "AWS ended WAF Classic on 2025-09-30, and the controller never calls it; web ACLs of WAFv2 need --enable-wafv2", true},
 	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write", false},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags", false},
+	{"console-bind-addr", "the controller serves no console any more; lbc console serves the same page. The next minor version refuses the flag", false},
 }
 
 // variableName are the names of environment variables that Kubernetes admits in pods.

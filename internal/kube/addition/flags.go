@@ -37,7 +37,7 @@ func flags() (out []Row) {
 		{"metrics-secure", "Metrics are served by plain HTTP to everybody who reaches the port."},
 		{"metrics-cert-dir", "Metrics are served by plain HTTP to everybody who reaches the port."},
 		{"pprof-bind-addr", "Profiles are not served."},
-		{"console-bind-addr", "The console is not served."},
+		{"console-bind-addr", "No effect here either."},
 		{"otlp-traces-endpoint", "Traces are not sent."},
 		{"otlp-traces-sampling-ratio", "Traces are not sent."},
 		{"webhook-bind-host", "The webhooks listen at all addresses."},
