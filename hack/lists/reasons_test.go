@@ -3,8 +3,8 @@ package lists
 // reasons are the functions that list objects without an index of the cache, and why they may.
 var reasons = map[string]string{
 	"aws/ownership/localtargets Cluster.Own":         "looks at foreign targets of a shared target group, in the background; nodes and slices have no index by address",
-	"aws/ownership/orphan Claims.groupsOfClasses":    "the collector of orphans asks at intervals, for all stacks at once",
-	"aws/ownership/orphan ClaimsOf":                  "the collector of orphans asks at intervals, for all stacks at once",
+	"aws/ownership/orphan Claims.groupsOfClasses":    "the search for another cluster of the same name asks at intervals, for all stacks at once",
+	"aws/ownership/orphan ClaimsOf":                  "the search for another cluster of the same name asks at intervals, for all stacks at once",
 	"controller gatewayNotice.list":                  "once at the start",
 	"controller holdWatcher.Start":                   "reads one ConfigMap, by its name",
 	"controller newStart":                            "once at the start, with a limit of one",
@@ -26,9 +26,7 @@ var reasons = map[string]string{
 	"controller/metrics Sampler.count":               "counts for a scrape of the metrics, at intervals",
 	"controller/networking Reconciler.allKnown":      "rules are revoked only if all bindings are known; asked only while a group waits for that",
 	"controller/networking Reconciler.anyRules":      "until the security groups were listed once",
-	"controller/nodedrain Writer.Look":               "looks at all nodes at intervals",
 	"controller/optionalkinds Cache.List":            "passes on the list of its caller",
-	"controller/orphans Collector.bindingsWithout":   "the collector of orphans asks at intervals, for all stacks at once",
 	"controller/podcache Cache.List":                 "passes on the list of its caller",
 	"controller/podcache Cache.release":              "looks at a namespace at intervals, before its watch of pods ends",
 	"controller/reads CacheReader.ListNaming":        "of the API server, which has no index; the cache has one",

@@ -34,7 +34,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
-	"github.com/k8s-lbc/lbc/internal/controller/orphans"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
@@ -90,9 +89,8 @@ type Wiring struct {
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	Inventory    *inventory.Inventory
-	history      *History     // of the leader
-	brake        *brake.Brake // of deletions, by all owners together
-	orphans      *orphans.Collector
+	history      *History                  // of the leader
+	brake        *brake.Brake              // of deletions, by all owners together
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
 	writers      *namesake.Writers         // of LoadBalancer objects
 	fencedAt     atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
@@ -146,7 +144,7 @@ func (w *Wiring) setUp(ctx context.Context) error {
 		}
 	}
 	w.setUpDriftDetector()
-	w.setUpOrphans()
+	w.watchUnclaimed()
 	w.showWaiting()
 	w.setUpDoctor()
 	w.starts(
@@ -271,7 +269,11 @@ func (w *Wiring) restore(restored checkpoint.Restored) {
 		s.Restore(restored)
 	}
 	w.restoreLate(restored)
-	w.orphans.Restore(restored)
+	for id := range restored.Entries {
+		if id.Kind == checkpoint.Orphans { // of earlier versions
+			w.checkpoints.Delete(id.Kind, id.Name)
+		}
+	}
 }
 
 // wake queues a stack.

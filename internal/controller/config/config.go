@@ -69,13 +69,11 @@ type Config struct {
 	EnableShield           bool
 	EnableReadinessGates   bool
 	OpenGatesAfter         time.Duration // 0 = never
-	NodeDrainCondition     bool
-	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
+	ExcludedNodes          bool          // the label that excludes nodes from load balancers counts for ip targets, too
 	StrictGroups           bool
 	ExistingFeaturesOnly   bool
 	DeregistrationBrake    int           // 0 = none
 	DeletionBrake          int           // 0 = none
-	DeleteOrphansAfter     time.Duration // 0 = they stay
 	DriftInterval          time.Duration // 0 = no background sweep
 	DriftPolicy            string
 	ReplacementPolicy      string

@@ -105,6 +105,8 @@ func TestWhateverStartsTheExistingControllerStartsThisOneWithANotice(t *testing.
 		{"--enable-waf=false", "--enable-waf=false has no effect: AWS ended WAF Classic on 2025-09-30", nil},
 		{"--enable-waf", "--enable-waf=true has no effect: AWS ended WAF Classic on 2025-09-30", nil},
 		{"--console-bind-addr=127.0.0.1:9090", "lbc console serves the same page", nil},
+		{"--delete-orphans-after=24h", "lbc cleanup --orphans deletes them", nil},
+		{"--enable-node-drain-condition", "writes no conditions to nodes", nil},
 		{"--aws-api-throttle=WAF Regional:^Get=1:1", "--aws-api-throttle: the entry for WAF Regional has no effect", nil},
 		{"--quic-environment-variable-name=1 ID", "AWS_LBC_QUIC_SERVER_ID is used", func(c *Config) bool { return c.QUICVariable == "AWS_LBC_QUIC_SERVER_ID" }},
 		{"--max-rules-per-security-group=-1", "AWS's default is used", func(c *Config) bool { return c.RulesPerSecurityGroup == 0 }},
