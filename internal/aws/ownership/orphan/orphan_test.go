@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -74,15 +73,6 @@ func TestWhatNoObjectClaimsIsAnOrphan(t *testing.T) {
 		})
 	}
 }
-
-func orphans(ids ...string) (out []Orphan) {
-	for _, id := range ids {
-		out = append(out, Orphan{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Resources: []Resource{{Kind: stack.KindTargetGroup, ID: id}}})
-	}
-	return out
-}
-
-var web = stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
 
 // TestALoadBalancerThatIsToStayIsNoOrphan, however long no object claims it.
 func TestALoadBalancerThatIsToStayIsNoOrphan(t *testing.T) {
