@@ -13,7 +13,6 @@ var reasons = map[string]string{
 	"controller Wiring.roleCame":                     "a role that can be assumed again concerns any binding; it is rare",
 	"controller Wiring.setUpDoctor":                  "passes on the list of its caller",
 	"controller/leaderdoctor Doctor.facts":           "looks at all objects once a minute, in the leader",
-	"controller Wiring.subjectOf":                    "there are few classes",
 	"controller Wiring.wakeBindings":                 "a hold of an administrator concerns any binding; it is rare",
 	"controller/bindingpass Reconciler.TargetGroups": "looks for drift in all target groups, at intervals",
 	"controller/bindingpass Reconciler.slicesOf":     "asks the API server only where the cache has no slice of the Service, by its label",
