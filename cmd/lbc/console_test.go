@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
@@ -164,6 +167,29 @@ func TestTheConsoleServesUntilItIsInterrupted(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+func TestConsoleShowsPlanOfLoadBalancerObject(t *testing.T) {
+	t.Parallel()
+	s := newWaitScene(t)
+	lb := s.lb("v", "v")
+	lb.Status.LastPlan = &v1alpha1.PlanStatus{Time: metav1.NewTime(told), Summary: "1 to change", Result: "Failed", Steps: []string{"update LoadBalancer shop/web (scheme)"}}
+	s.put(lb)
+	key, err := stack.ParseKey("ingress.k8s.aws:shop/web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := lastPlans(t.Context(), &source{kube: s.kube}, key)
+	if len(got) != 1 || !got[0].Time.Equal(told) || got[0].Summary != "1 to change" || got[0].Result != "Failed" || len(got[0].Steps) != 1 {
+		t.Errorf("%+v", got)
+	}
+	key.ID.Name = "other"
+	if got := lastPlans(t.Context(), &source{kube: s.kube}, key); len(got) != 0 {
+		t.Errorf("the plan of another load balancer: %+v", got)
+	}
+	if got := lastPlans(t.Context(), &source{}, key); got == nil || len(got) != 0 {
+		t.Errorf("of files: %v", got)
 	}
 }
 

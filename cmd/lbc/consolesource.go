@@ -13,10 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/k8s-lbc/lbc/api/v1alpha1"
+	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/controller/settings"
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/view/console"
 	"github.com/k8s-lbc/lbc/internal/view/console/data"
 	"github.com/k8s-lbc/lbc/internal/view/explain"
@@ -158,7 +161,7 @@ func (s *consoleSource) LoadBalancer(ctx context.Context, key string) (console.D
 		d.HealthProblem = unread.Error()
 	}
 	s.nameTargets(ctx, src, r, &d)
-	d.Events = s.events(ctx, src, r)
+	d.Events, d.Passes = s.events(ctx, src, r), lastPlans(ctx, src, r.Key)
 	return d, nil
 }
 
@@ -225,6 +228,22 @@ func (s *consoleSource) events(ctx context.Context, src *source, r offline.Resul
 	}
 	slices.SortStableFunc(out, func(a, b console.Event) int { return b.Time.Compare(a.Time) })
 	return out[:min(len(out), eventsShown)]
+}
+
+// lastPlans are those that the LoadBalancer objects of a load balancer show. What may not be read is left out.
+func lastPlans(ctx context.Context, src *source, key stack.Key) []console.Pass {
+	out := []console.Pass{}
+	var all v1alpha1.LoadBalancerList
+	if src.kube == nil || src.kube.List(ctx, &all) != nil {
+		return out
+	}
+	for i := range all.Items {
+		of, ok := reporting.KeyOf(&all.Items[i])
+		if p := all.Items[i].Status.LastPlan; ok && of == key && p != nil {
+			out = append(out, console.Pass{Time: p.Time.Time, Summary: p.Summary, Result: p.Result, Steps: append([]string{}, p.Steps...)})
+		}
+	}
+	return out
 }
 
 // Ask implements console.Source.

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/orphan"
-	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -41,7 +38,6 @@ type orphansDocument struct {
 type listedOrphan struct {
 	Stack     stack.Key         `json:"stack"`
 	Tag       string            `json:"tag"`
-	Since     *time.Time        `json:"since,omitempty"` // the first look of the controller that found it; absent = the controller has not reported it
 	Resources []orphan.Resource `json:"resources"`
 	Why       string            `json:"why"`
 	// Serving are healthy targets that are neither pods nor nodes of the cluster, up to the first target group with any.
@@ -83,12 +79,8 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 	}
 	found, unclear := orphan.Find(l.held, l.claims)
 	d := orphansDocument{Cluster: l.account.Cluster, VPC: l.account.VPC, Orphans: []listedOrphan{}, Unclear: []unclearStack{}, Unread: l.unread, elsewhere: l.servesElsewhere()}
-	seen := l.seen(ctx)
 	for _, x := range found {
 		line := listedOrphan{Stack: x.Key, Tag: orphan.Tag(x.Key), Resources: x.Resources, Why: x.Why, Delete: x.Delete(l.alive != ""), Keep: x.Keep()}
-		if s, ok := seen[x.Key]; ok {
-			line.Since = &s.Since
-		}
 		if line.Serving, err = l.serving(ctx, x.Resources); err != nil {
 			d.Unread = append(d.Unread, fmt.Sprintf("targets of %s: %v", x.Key, err))
 		}
@@ -111,34 +103,11 @@ func listOrphans(ctx context.Context, o *leftOptions, given func(string) bool, o
 	return err
 }
 
-// seen is since when the controller has seen stacks without an owner, by its checkpoint. Without one it is not known.
-func (l *left) seen(ctx context.Context) map[stack.Key]orphan.Seen {
-	if l.kube == nil {
-		return nil
-	}
-	out := map[stack.Key]orphan.Seen{}
-	for _, x := range l.leases {
-		entries, err := checkpoint.Peek(ctx, l.kube, client.ObjectKey{Namespace: x.Namespace, Name: checkpoint.NameOf(x.Name)}, checkpoint.Orphans)
-		if err != nil {
-			continue
-		}
-		for name, text := range entries {
-			if key, s, ok := orphan.ParseSeen(name, text); ok {
-				out[key] = s
-			}
-		}
-	}
-	return out
-}
-
 func (d *orphansDocument) text() string {
 	var b strings.Builder
 	for _, x := range d.Orphans {
 		fmt.Fprintf(&b, "%s\n", x.Stack)
 		fmt.Fprintf(&b, "  tag     %s\n", x.Tag)
-		if x.Since != nil {
-			fmt.Fprintf(&b, "  since   %s, as the controller has seen it\n", x.Since.UTC().Format(time.RFC3339))
-		}
 		fmt.Fprintf(&b, "  why     %s\n", x.Why)
 		for _, r := range x.Resources {
 			fmt.Fprintf(&b, "  holds   %s\n", r)

@@ -20,7 +20,7 @@ type program struct {
 }
 
 var programs = []program{
-	{"controller", "../..", "./cmd/controller", 1140, 51},
+	{"controller", "../..", "./cmd/controller", 1140, 50},
 	{"lbc", "../..", "./cmd/lbc", 810, 48},
 	{"playground", "../../playground", "./cmd/playground", 2800, 118},
 }

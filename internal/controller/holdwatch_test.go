@@ -14,12 +14,21 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/k8s-lbc/lbc/internal/controller/reporting"
 	"github.com/k8s-lbc/lbc/internal/lib/await"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
+
+// elector is a manager that leads once elected is closed.
+type elector struct {
+	ctrl.Manager
+	elected chan struct{}
+}
+
+func (e elector) Elected() <-chan struct{} { return e.elected }
 
 // watchingHolds runs a watch of holds against an API server until the end of the test.
 func watchingHolds(t *testing.T, api *fake.Clientset) *hold.Book {

@@ -30,12 +30,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/bindingpass"
 	"github.com/k8s-lbc/lbc/internal/controller/checkpoint"
 	"github.com/k8s-lbc/lbc/internal/controller/config"
-	"github.com/k8s-lbc/lbc/internal/controller/consolesource"
 	"github.com/k8s-lbc/lbc/internal/controller/lbstatus"
 	"github.com/k8s-lbc/lbc/internal/controller/leaderdoctor"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/optionalkinds"
-	"github.com/k8s-lbc/lbc/internal/controller/orphans"
 	"github.com/k8s-lbc/lbc/internal/controller/podcache"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
@@ -91,10 +89,8 @@ type Wiring struct {
 
 	// setUp makes the following in their order. Functions that are called after the start may use later ones.
 	Inventory    *inventory.Inventory
-	console      *consolesource.Source // nil = there is no console
-	history      *History              // of the leader
-	brake        *brake.Brake          // of deletions, by all owners together
-	orphans      *orphans.Collector
+	history      *History                  // of the leader
+	brake        *brake.Brake              // of deletions, by all owners together
 	shared       *namesake.Shared          // what another cluster of the same name was found to look after
 	writers      *namesake.Writers         // of LoadBalancer objects
 	fencedAt     atomic.Pointer[time.Time] // when another process began to write the checkpoints of this one; nil = none did
@@ -134,7 +130,6 @@ func (w *Wiring) setUp(ctx context.Context) error {
 	}{
 		{"the informers", w.setUpInformers},
 		{"the health checks", w.setUpChecks},
-		{"the console", w.setUpConsole},
 		{"the admission webhooks", w.setUpWebhooks},
 		{"the Ingress controller", w.setUpIngress},
 		{"the Service controller", w.setUpService},
@@ -149,7 +144,7 @@ func (w *Wiring) setUp(ctx context.Context) error {
 		}
 	}
 	w.setUpDriftDetector()
-	w.setUpOrphans()
+	w.watchUnclaimed()
 	w.showWaiting()
 	w.setUpDoctor()
 	w.starts(
@@ -274,7 +269,11 @@ func (w *Wiring) restore(restored checkpoint.Restored) {
 		s.Restore(restored)
 	}
 	w.restoreLate(restored)
-	w.orphans.Restore(restored)
+	for id := range restored.Entries {
+		if id.Kind == checkpoint.Orphans { // of earlier versions
+			w.checkpoints.Delete(id.Kind, id.Name)
+		}
+	}
 }
 
 // wake queues a stack.
@@ -351,9 +350,6 @@ func (w *Wiring) recorder(component string) reporting.Record {
 			return // the API server refuses events in a namespace that is being deleted; the Reporter has them on the Namespace
 		}
 		r.Event(ref, e.Type, e.Reason, e.Message)
-		if w.console != nil {
-			w.console.Recorded(o, e)
-		}
 		if e.Type == corev1.EventTypeWarning { // events expire after an hour
 			if strings.Contains(e.Message, "["+string(diag.CredentialsRefused)+"]") && w.board.Holds(impairment.Credentials) {
 				log.V(1).Info("warned", "object", o.String(), "reason", e.Reason, "message", e.Message)

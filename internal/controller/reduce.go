@@ -15,7 +15,6 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	agav1beta1 "github.com/k8s-lbc/lbc/api/aga/v1beta1"
-	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/readiness"
 	"github.com/k8s-lbc/lbc/internal/kube/pod/serverid"
@@ -188,9 +187,6 @@ func reduceNode(in any) (any, error) {
 	out.Spec.ProviderID, out.Spec.Taints, out.Spec.Unschedulable = n.Spec.ProviderID, n.Spec.Taints, n.Spec.Unschedulable
 	out.Status.Addresses = n.Status.Addresses
 	for _, c := range n.Status.Conditions {
-		if c.Type == nodedrain.Condition { // which this controller writes
-			out.Status.Conditions = append(out.Status.Conditions, c)
-		}
 		if c.Type == corev1.NodeReady { // heartbeats change the others all the time
 			kept := corev1.NodeCondition{Type: c.Type, Status: c.Status}
 			if strings.Contains(c.Message, registrar.ShuttingDown) {

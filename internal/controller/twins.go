@@ -2,13 +2,21 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/localtargets"
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/namesake"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
+	"github.com/k8s-lbc/lbc/internal/controller/reads"
+	"github.com/k8s-lbc/lbc/internal/controller/stacks"
+	"github.com/k8s-lbc/lbc/internal/controller/unclaimed"
+	"github.com/k8s-lbc/lbc/internal/kube/objects"
 	"github.com/k8s-lbc/lbc/internal/model/impairment"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
@@ -17,6 +25,8 @@ const (
 	fencedDelay = time.Minute
 	// twinReview is the pause between looks whether a second controller is still there. They read nothing.
 	twinReview = 30 * time.Second
+	// syncWait is how long a look waits for caches that have not synced, and a comparison for objects.
+	syncWait = time.Second
 )
 
 // setUpTwins sets up what finds another cluster of the same name, and a second controller in this one.
@@ -88,6 +98,32 @@ func (w *Wiring) compared(of registrar.Group, deregistered []string, others []re
 			w.shared.Found(of.ARN, evidence)
 		}
 	}
+}
+
+// watchUnclaimed looks at what no object claims, for signs of another cluster, unless objects of other namespaces are not seen.
+func (w *Wiring) watchUnclaimed() {
+	if w.Config.WatchNamespace != "" {
+		return
+	}
+	w.starts(&unclaimed.Watch{
+		Account: w.Inventory, Declared: w.declared, Targets: w.targetsOf, Shared: w.shared, Now: w.Now, Log: w.Log.WithName("unclaimed"),
+		Objects: func(ctx context.Context) objects.Reader { return w.reader(ctx, w.mgr.GetClient()) },
+		Synced: func(ctx context.Context) bool {
+			ctx, cancel := context.WithTimeout(ctx, syncWait)
+			defer cancel()
+			return w.mgr.GetCache().WaitForCacheSync(ctx)
+		},
+		Serves: func(of stack.Owner) bool {
+			return slices.ContainsFunc(w.Owners, func(s *stacks.Reconciler) bool { return s.Front.Owner() == of })
+		},
+	})
+}
+
+// reader reads the objects of the kinds that are watched. A kind that is not read is not served for the reader, so that nothing is concluded about its stacks.
+func (w *Wiring) reader(ctx context.Context, from client.Reader) *reads.CacheReader {
+	r := reads.NewCacheReader(ctx, from, nil)
+	r.Definitions = w.definitions
+	return r
 }
 
 // ownTargets distinguishes pods and nodes of this cluster from other targets. Pods are read from the API server, of which the caches have those of some namespaces only.

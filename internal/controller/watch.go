@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"time"
 
 	"github.com/go-logr/logr"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -26,7 +25,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/gatewaystatus"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
 	"github.com/k8s-lbc/lbc/internal/controller/networking"
-	"github.com/k8s-lbc/lbc/internal/controller/nodedrain"
 	"github.com/k8s-lbc/lbc/internal/controller/objectwriter"
 	"github.com/k8s-lbc/lbc/internal/controller/podtargets"
 	"github.com/k8s-lbc/lbc/internal/controller/queue"
@@ -106,12 +104,6 @@ func (w *Wiring) stacks(f front.Loader) *stacks.Reconciler {
 		return w.bindings.RegisteredTargets.Load(ctx, binding)
 	}
 	s.OnPassed = w.history.Passed
-	if w.console != nil {
-		s.OnPassed = func(p stacks.Passed) {
-			w.history.Passed(p)
-			w.console.Passed(p)
-		}
-	}
 	w.Owners = append(w.Owners, s)
 	return s
 }
@@ -262,7 +254,6 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 	registry.Brake = brake.New(c.DeregistrationBrake, w.Now)
 	w.Metrics.Count("lbc_deregistrations_held", registry.Brake.Held)
 	registry.Lag, registry.BecameHealthy = w.Metrics.ObserveTargetLag, w.Metrics.ObserveTargetHealthy
-	registry.TracksNodes = c.NodeDrainCondition
 	registry.Async = true // a pass that waited for a call would delay the next change of its binding
 	w.registry = registry
 	if w.checkpoints != nil {
@@ -325,12 +316,6 @@ func (w *Wiring) setUpBindings(ctx context.Context) error {
 	w.Writer.Planned.Changed = groups.Replace
 	w.wakeAfterCalls(b)
 	w.starts(health, gates, groups, b.Writes, counts, b.Drains)
-	if c.NodeDrainCondition {
-		b.DrainTime = func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration {
-			return times.DrainTime(w.cached(ctx), o)
-		}
-		w.starts(&nodedrain.Writer{Client: w.mgr.GetClient(), Targets: registry, Groups: b.TargetGroups, Now: w.Now, Log: w.Log.WithName("nodes")})
-	}
 	return b.SetUp(ctx, w.mgr, c.BindingWorkers, c.BindingMaxBackoff)
 }
 

@@ -61,10 +61,9 @@ func number(set func(*world, int), value int) func(*world) {
 	}
 }
 
-func setHeld(w *world, n int)    { w.held = n }
-func setOnHold(w *world, n int)  { w.onHold = n }
-func setOrphans(w *world, n int) { w.orphans = n }
-func setUsed(w *world, n int)    { w.used = n }
+func setHeld(w *world, n int)   { w.held = n }
+func setOnHold(w *world, n int) { w.onHold = n }
+func setUsed(w *world, n int)   { w.used = n }
 
 // found has a check of the leader find something.
 func found(check, severity string, n int) func(*world) {
@@ -125,7 +124,6 @@ var faults = []fault{
 	{"a check of the leader finds errors for five minutes", 5 * minute, found("ingress-class-missing", "error", 2), found("ingress-class-missing", "error", 0), nil},
 	{"a check of the leader finds a warning", 70 * minute, found("object-failing", "warning", 1), found("object-failing", "warning", 0), []alert{{"LBCDoctorWarnings", 61 * minute, minute}}},
 	{"a check of the leader finds a note", 70 * minute, found("load-balancers-shareable", "note", 1), found("load-balancers-shareable", "note", 0), []alert{{"LBCDoctorNotes", 61 * minute, minute}}},
-	{"there are orphans", 70 * minute, number(setOrphans, 3), number(setOrphans, 0), []alert{{"LBCOrphans", 61 * minute, minute}}},
 }
 
 func (w *world) ends(at *time.Time, in time.Duration) {

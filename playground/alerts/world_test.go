@@ -49,13 +49,13 @@ type world struct {
 
 	leader, depth, panics *prometheus.GaugeVec
 
-	mu                    sync.Mutex
-	transitions           int
-	notReady              bool
-	used                  int // of the rules of a load balancer
-	held, onHold, orphans int
-	checks                []metrics.CheckCount
-	listener, webhook     time.Time // when their certificates expire
+	mu                sync.Mutex
+	transitions       int
+	notReady          bool
+	used              int // of the rules of a load balancer
+	held, onHold      int
+	checks            []metrics.CheckCount
+	listener, webhook time.Time // when their certificates expire
 }
 
 // unitKey is that of the stack of which a context is.
@@ -183,7 +183,6 @@ func (w *world) collect(m *metrics.Metrics) {
 	m.Count("lbc_deletions_held", locked(&w.held))
 	m.Count("lbc_held_stacks", locked(&w.onHold))
 	m.Count("lbc_deregistrations_held", func() int { return 0 })
-	m.Count("lbc_orphans", locked(&w.orphans))
 	m.CollectLoadBalancers(func() []metrics.LoadBalancer {
 		status := metav1.ConditionTrue
 		if w.mu.Lock(); w.notReady {

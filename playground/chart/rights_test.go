@@ -182,24 +182,6 @@ func TestTheManifestsGrantWhatTheChartGrants(t *testing.T) {
 	}
 }
 
-// TestTheConditionOfNodesNeedsOneRightMore compares what its value adds to the chart's role with the manifest for it.
-func TestTheConditionOfNodesNeedsOneRightMore(t *testing.T) {
-	t.Parallel()
-	content, err := os.ReadFile("../../config/node-drain/rbac.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	objects, err := manifest.Parse("node-drain/rbac.yaml", content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const name = "aws-load-balancer-controller-role"
-	want := granted(t, render(t, load(t), base(), Release{}).Object("ClusterRole", name))
-	maps.Copy(want, granted(t, objects[0]))
-	with := render(t, load(t), base(map[string]any{"enableNodeDrainCondition": true}), Release{})
-	compare(t, "the ClusterRole with the condition of nodes", want, granted(t, with.Object("ClusterRole", name)))
-}
-
 // TestSharedTargetGroupsNeedThreeRightsMore compares what the value adds, or a binding in the cluster, with the manifest for it.
 func TestSharedTargetGroupsNeedThreeRightsMore(t *testing.T) {
 	t.Parallel()

@@ -110,7 +110,7 @@ func expressions(t *testing.T, of support.Version) (out []expression) {
 	for kind, r := range load(t) {
 		out = append(out, ruleExpressions(kind, r.structural, true)...)
 	}
-	for _, dir := range []string{"webhook", "controller", "rbac", "ingclass", "node-drain"} {
+	for _, dir := range []string{"webhook", "controller", "rbac", "ingclass"} {
 		files, err := filepath.Glob(filepath.Join(string(root), "config", dir, "*.yaml"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)

@@ -16,13 +16,12 @@ const (
 	Draining       Cause = "draining targets"
 	TargetRules    Cause = "target rules"
 	SharedGroup    Cause = "backend group"
-	Console        Cause = "console"
 	otherCause     Cause = "other"
 )
 
 // Causes are the causes beside passes, and the one of calls under a context without a cause.
 func Causes() []Cause {
-	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules, SharedGroup, Console, otherCause}
+	return []Cause{Listing, DriftSweep, Provisioning, CertificateSet, TargetHealth, ReadinessGates, Draining, TargetRules, SharedGroup, otherCause}
 }
 
 type causeKey struct{}

@@ -208,9 +208,6 @@ func (p *pass) ask(ctx context.Context) exit {
 	if b.memory.edited(o) {
 		b.Inventory.Refusals().Changed(registrar.Key(p.id))
 	}
-	if b.DrainTime != nil {
-		p.request.DrainTime = b.DrainTime(ctx, o)
-	}
 	p.held = b.heldTargets(ctx, o, p.request, p.found)
 	// Without staying targets, both have the same endpoints: there may be tens of thousands of them.
 	staying := slices.Concat(p.held, b.Registry.Moved(p.request))

@@ -98,8 +98,6 @@ type Reconciler struct {
 	Contested func(arn string) bool
 	// DrainSeconds is for how many seconds the load balancer of a binding may need a pod that ends; nil = it is not known.
 	DrainSeconds func(ctx context.Context, o *v1beta1.TargetGroupBinding) int64
-	// DrainTime is the deregistration delay that is declared for the target group of a binding, 0 if none is; nil = it is not asked for.
-	DrainTime func(ctx context.Context, o *v1beta1.TargetGroupBinding) time.Duration
 	// Dropped reports whether the stack of a binding declares it no more, so that what its Service lacks is no news; nil = it is not asked.
 	Dropped func(ctx context.Context, o *v1beta1.TargetGroupBinding) bool
 	// OnTargetGroupLost is called when the target group of a stack does not exist any more.

@@ -24,7 +24,7 @@ const (
 	Observed   Kind = "observed"   // the parts of a stack in AWS that listings do not show, by stack
 	Targets    Kind = "targets"    // the registered targets, by ARN of the target group
 	Duplicates Kind = "duplicates" // the resources of a stack that are ignored as duplicates, by stack
-	Orphans    Kind = "orphans"    // for how long stacks have been without an owner, by stack
+	Orphans    Kind = "orphans"    // of earlier versions, which deleted orphans: restored, and deleted then
 	Preceding  Kind = "preceding"  // the targets that were registered before a TargetGroupBinding came, by its namespace and name
 	Holds      Kind = "holds"      // the holds of administrators as they were last readable, in one entry
 	History    Kind = "history"    // what was done lately, by stack or binding, for lbc timeline; in the ConfigMaps of Memory

@@ -1,5 +1,5 @@
 // Package config is the controller's configuration: every flag and feature gate with name, default, check and meaning, as one
-// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement, serverid and tagkey, and console only.
+// table each. It parses and validates; it opens no connection. It imports pflag, the pure packages assumable, consent, drift, replacement, serverid and tagkey only.
 package config
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +19,6 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/policy/iamroles"
 	"github.com/k8s-lbc/lbc/internal/model/policy/replacement"
 	"github.com/k8s-lbc/lbc/internal/model/tagkey"
-	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
 // Config is a parsed and validated command line.
@@ -71,13 +69,11 @@ type Config struct {
 	EnableShield           bool
 	EnableReadinessGates   bool
 	OpenGatesAfter         time.Duration // 0 = never
-	NodeDrainCondition     bool
-	ExcludedNodes          bool // the label that excludes nodes from load balancers counts for ip targets, too
+	ExcludedNodes          bool          // the label that excludes nodes from load balancers counts for ip targets, too
 	StrictGroups           bool
 	ExistingFeaturesOnly   bool
 	DeregistrationBrake    int           // 0 = none
 	DeletionBrake          int           // 0 = none
-	DeleteOrphansAfter     time.Duration // 0 = they stay
 	DriftInterval          time.Duration // 0 = no background sweep
 	DriftPolicy            string
 	ReplacementPolicy      string
@@ -102,7 +98,6 @@ type Config struct {
 	MetricsCertDir          string // of tls.crt and tls.key; empty = self-signed
 	HealthAddr              string
 	PprofAddr               string // empty = none
-	ConsoleAddr             string // a loopback address with a port; empty = none
 	Traces                  Traces
 	LeaderElection          bool
 	LeaderElectionID        string
@@ -262,7 +257,7 @@ func (c *Config) Validate() error {
 	if c.PublishAddress != WhenCreated && c.PublishAddress != WhenActive {
 		return fmt.Errorf("invalid value %q for --publish-address: it takes %s or %s", c.PublishAddress, WhenCreated, WhenActive)
 	}
-	return cmp.Or(c.validateMetrics(), c.validateConsole(), c.Traces.validate(), c.Webhooks.validate())
+	return cmp.Or(c.validateMetrics(), c.Traces.validate(), c.Webhooks.validate())
 }
 
 // validateLists checks the lists of what is allowed, and the policies.
@@ -299,20 +294,6 @@ func (c *Config) validateLists() error {
 func (c *Config) validateMetrics() error {
 	if c.MetricsCertDir != "" && !c.MetricsSecure {
 		return errors.New("--metrics-cert-dir has no effect without --metrics-secure: set both or neither")
-	}
-	return nil
-}
-
-// validateConsole refuses addresses of the console that others than the processes of the pod reach.
-func (c *Config) validateConsole() error {
-	if c.ConsoleAddr == "" {
-		return nil
-	}
-	if _, _, err := net.SplitHostPort(c.ConsoleAddr); err != nil {
-		return fmt.Errorf("invalid value %q for --console-bind-addr: it takes a loopback address with a port, such as 127.0.0.1:9090", c.ConsoleAddr)
-	}
-	if !console.IsLoopback(c.ConsoleAddr) {
-		return fmt.Errorf("invalid value %q for --console-bind-addr: the console has no login, so that it listens on loopback addresses only; use such as 127.0.0.1:9090, which kubectl port-forward reaches", c.ConsoleAddr)
 	}
 	return nil
 }

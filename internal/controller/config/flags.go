@@ -24,9 +24,12 @@ var ErrVersion = errors.New("version")
 
 // spare holds the values of flags that a Config does not have: of features that this version does not have, and of what ends the program.
 type spare struct {
-	waf       bool
-	version   bool
-	vpcTagKey string
+	waf           bool
+	version       bool
+	vpcTagKey     string
+	consoleAddr   string
+	nodeDrain     bool
+	deleteOrphans time.Duration
 }
 
 // bind declares every flag. Names, types and defaults are those of the existing controller, which lacks some of them, such as
@@ -48,7 +51,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.BoolVar(&c.EnableEndpointSlices, "enable-endpoint-slices", true, "read EndpointSlices for ip targets; false has no effect except for a notice, because Kubernetes also creates EndpointSlices from Endpoints")
 	fs.StringToStringVar(&c.TargetENISecurityTags, "service-target-eni-security-group-tags", nil, "additional tags that select one security group of a network interface with several")
 	fs.BoolVar(&c.ExcludedNodes, "exclude-ip-targets-by-node-label", false, "do not register pods on nodes with the label node.kubernetes.io/exclude-from-external-load-balancers as ip targets, unless they are more than half of a target group")
-	fs.BoolVar(&c.NodeDrainCondition, "enable-node-drain-condition", false, "show by the condition elbv2.k8s.aws/TargetsDrained of cordoned and leaving nodes whether their targets have drained; needs the right to patch nodes/status")
+	fs.BoolVar(&s.nodeDrain, "enable-node-drain-condition", false, removed+"the controller writes no conditions to nodes")
 	fs.StringVar(&c.NodeSecurityGroup, "node-security-group", "", "ID of the security group to which load balancer rules are added, on each network interface of nodes and pods that has it; if empty, tags select the group")
 	fs.IntVar(&c.RulesPerSecurityGroup, "max-rules-per-security-group", 0, "the account's quota of inbound rules per security group; 0 = AWS's default of 60")
 	fs.IntVar(&c.MaxTargetsPerGroup, "max-targets-per-target-group", 0, "maximum number of targets registered per target group; 0 = no limit")
@@ -89,7 +92,7 @@ func bind(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.TrustStores.Bucket, "trust-store-bucket", "", "S3 bucket, in the load balancers' region, for the CA certificates that spec.tls.frontend of Gateways names; AWS creates trust stores from them. If empty, such listeners are not accepted; needs additional permissions")
 	fs.StringVar(&c.TrustStores.Prefix, "trust-store-prefix", "trust-stores", "prefix of the keys in --trust-store-bucket")
 	fs.IntVar(&c.DeletionBrake, "deletion-brake", 10, "number of load balancers that the controller may delete within ten minutes although their objects exist, because these no longer declare them; more deletions, beyond a quarter of all load balancers, wait for consent; 0 = no limit")
-	fs.DurationVar(&c.DeleteOrphansAfter, "delete-orphans-after", 0, "delete resources in AWS with the cluster's tags that no object has claimed for this long; 0 = only report them")
+	fs.DurationVar(&s.deleteOrphans, "delete-orphans-after", 0, removed+"use lbc orphans and lbc cleanup --orphans")
 	fs.IntVar(&c.DeregistrationBrake, "deregistration-brake", 10, "number of target groups that may lose most of their targets within ten minutes although the pods or nodes exist; more deregistrations, beyond a quarter of all target groups, wait for consent; 0 = no limit")
 	fs.BoolVar(&c.ExistingFeaturesOnly, "existing-features-only", false, "refuse at admission all features that the AWS Load Balancer Controller v3.5 lacks, so that you can go back to it at any time; new Gateways get its rules. You can still edit other parts of objects that already have such additions, and an event names the additions")
 	fs.BoolVar(&c.StrictGroups, "strict-groups", false, "an invalid member stops its whole Ingress group, as in the existing controller")
@@ -126,7 +129,7 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.StringVar(&c.MetricsCertDir, "metrics-cert-dir", "", "with --metrics-secure: directory of tls.crt and tls.key, which the controller reads again when they change; if empty, each replica uses its own self-signed certificate")
 	fs.StringVar(&c.HealthAddr, "health-probe-bind-addr", ":61779", "address of /healthz and /readyz; 0 = none")
 	fs.StringVar(&c.PprofAddr, "pprof-bind-addr", "", "address of /debug/pprof, the profiles of the process, such as 127.0.0.1:6060; without authentication; empty = none")
-	fs.StringVar(&c.ConsoleAddr, "console-bind-addr", "", "loopback address of the web console, such as 127.0.0.1:9090, for kubectl port-forward; it shows the controller's data without authentication; empty = no console")
+	fs.StringVar(&s.consoleAddr, "console-bind-addr", "", removed+"use lbc console")
 	fs.StringVar(&c.Traces.Endpoint, "otlp-traces-endpoint", "", "URL of an OpenTelemetry collector that accepts OTLP over HTTP, such as http://otel-collector.monitoring:4318; traces of reconciles go to its path /v1/traces, or to the path in the URL; default: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_EXPORTER_OTLP_ENDPOINT, otherwise no traces")
 	fs.Float64Var(&c.Traces.Ratio, "otlp-traces-sampling-ratio", 1, "share of reconciles to trace, from 0 to 1; 1: OTEL_TRACES_SAMPLER and its argument decide, default all")
 	bindWebhooks(fs, c)
@@ -143,6 +146,9 @@ func bindProcess(fs *pflag.FlagSet, c *Config, s *spare) {
 	fs.Var(&c.Gates, "feature-gates", gateHelp())
 }
 
+// removed begins the help of flags of earlier versions that have no effect and go with the next minor version.
+const removed = "no effect, and removed in the next minor version: "
+
 // inert lists flags without effect in this version. A changed value is logged at start, and the default as well if its meaning is lost.
 var inert = []struct {
 	flag, why string
@@ -151,6 +157,9 @@ var inert = []struct {
 	{"enable-waf", "AWS ended WAF Classic on 2025-09-30, and the controller never calls it; web ACLs of WAFv2 need --enable-wafv2", true},
 	{"enable-endpoint-slices", "endpoints are always read from EndpointSlices, which Kubernetes also makes of Endpoints that users write", false},
 	{"aws-vpc-tag-key", "obsolete; use --aws-vpc-tags", false},
+	{"console-bind-addr", "the controller serves no console any more; lbc console serves the same page. The next minor version refuses the flag", false},
+	{"delete-orphans-after", "the controller deletes no orphans any more; lbc orphans lists them and lbc cleanup --orphans deletes them, also from a CronJob. The next minor version refuses the flag", false},
+	{"enable-node-drain-condition", "the controller writes no conditions to nodes any more. The next minor version refuses the flag", false},
 }
 
 // variableName are the names of environment variables that Kubernetes admits in pods.

@@ -30,7 +30,7 @@ func TestTheTableHasTheMetricsThatAreRegisteredWithTheirLabels(t *testing.T) {
 	m.CollectChecks(nil)
 	m.CollectTime("lbc_listener_certificate_not_after_seconds", nil)
 	m.CollectTime("lbc_webhook_certificate_not_after_seconds", nil)
-	for _, name := range []string{"lbc_leader_transitions", "lbc_orphans", "lbc_held_stacks", "lbc_deletions_held", "lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
+	for _, name := range []string{"lbc_leader_transitions", "lbc_held_stacks", "lbc_deletions_held", "lbc_deregistrations_held", "lbc_certificate_imports_last_year"} {
 		m.Count(name, func() int { return 0 })
 	}
 	ch := make(chan *prometheus.Desc, 2*len(Table))

@@ -90,8 +90,6 @@ var Table = []Row{
 		"[findings](findings.md) of passes, each time that a pass comes to them; `owner` is the tag prefix of load balancers' owners, or `elbv2.k8s.aws` of TargetGroupBindings"},
 	{"lbc_drift_found_total", Counter, []string{"controller"}, nil, "checks for [drift](operations/reconciling.md#drift) that found something to put back: load balancers, by controller, and target groups (`targetGroupBinding`)"},
 	{"lbc_drift_groups_found_total", Counter, []string{"controller", "group", "policy"}, nil, "checks for [drift](operations/reconciling.md#drift) that found something changed in a group of fields of a load balancer, by the [drift policy](tasks/by-hand.md) of the group: with `correct` it was put back"},
-	{"lbc_orphans", Gauge, nil, nil,
-		"load balancers, target groups and security groups in AWS, counted by what declared them, that carry the cluster's tags and that no object claims ([orphans](tasks/orphans.md)); a look every 15 s, two in a row count"},
 	{"lbc_quota_used_ratio", Gauge, []string{"quota"}, nil,
 		"how much of a limit is used, relative to AWS's default; an account may have a higher limit. Of a limit for single load balancers, by the fullest one; of one for the account, by all VPCs of the region, as of the last listing. `lbc doctor` compares with the account's own"},
 	{"lbc_deletions_held", Gauge, nil, nil, "load balancers whose deletion waits for consent, because more than usual were to be deleted at once (`--deletion-brake`)"},

@@ -3,7 +3,6 @@ package podtargets
 import (
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/k8s-lbc/lbc/api/v1beta1"
 	"github.com/k8s-lbc/lbc/internal/front"
@@ -41,14 +40,6 @@ func (t *Times) Seconds(v *objects.View, b *v1beta1.TargetGroupBinding) int64 {
 		return target.Seconds()
 	}
 	return bound(b).Seconds()
-}
-
-// DrainTime is the deregistration delay that is declared for the target group of a binding, at least a second; 0 = none is.
-func (t *Times) DrainTime(v *objects.View, b *v1beta1.TargetGroupBinding) time.Duration {
-	if target, declared := t.declared(v, b); declared && target.Delay != nil {
-		return max(time.Duration(*target.Delay), 1) * time.Second
-	}
-	return 0
 }
 
 // declared is the target group that a stack declares for a binding.

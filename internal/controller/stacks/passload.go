@@ -77,10 +77,8 @@ func (p *pass) absent(ctx context.Context) exit {
 	case !p.input.Nothing():
 		return exit{}
 	case p.input.DryRun != nil:
-		s.noteNothing(key, p.input)
 		return p.ifOutdated()
 	case p.input.Decisions != nil:
-		s.noteNothing(key, p.input)
 		s.decide(passReport{key: key, input: p.input})
 		return p.ifOutdated()
 	}

@@ -181,7 +181,6 @@ func (s *Reconciler) Counts() map[string]int {
 }
 
 func (s *Reconciler) forget(key stack.Key) {
-	s.noteNothing(key, front.Input{})
 	s.Index.Forget(key)
 	s.Backend.Forget(key)
 	s.Brake.Forget(key.String())

@@ -16,8 +16,7 @@ const reviewPause = time.Minute
 
 // Optional are the resources, with their groups, without whose rights the controller only lacks what is said here, which is logged.
 var Optional = map[string]string{
-	"customresourcedefinitions.apiextensions.k8s.io": "deletions of Gateways, routes and their configurations take effect a second later",
-	"nodes/status":                                        "nodes do not show whether their targets have drained",
+	"customresourcedefinitions.apiextensions.k8s.io":      "deletions of Gateways, routes and their configurations take effect a second later",
 	"loadbalancers.elbv2.k8s.aws":                         "LoadBalancer objects are not kept current",
 	"loadbalancers/status.elbv2.k8s.aws":                  "LoadBalancer objects show no status",
 	"backendtlspolicies.gateway.networking.k8s.io":        "BackendTLSPolicies do not show that they have no effect",

@@ -28,7 +28,6 @@ const (
 	SupportEnded        EventReason = "EndedSupport"
 	DryRunReason        EventReason = "DryRun"
 	SuccessfullyDone    EventReason = "SuccessfullyReconciled"
-	OrphanFound         EventReason = "Orphaned"
 	WarningEndpoints    EventReason = "WarningEndpoints"
 	FailedDeploy        EventReason = "FailedDeploy"       // of GlobalAccelerators, instead of FailedDeployModel
 	FailedEndpointLoad  EventReason = "FailedEndpointLoad" // of GlobalAccelerators, instead of FailedLoadGroupID
@@ -100,7 +99,6 @@ const (
 	DuplicateResource      Code = "DuplicateResource"
 	ResourceDisowned       Code = "ResourceDisowned"
 	DeletionsHeld          Code = "DeletionsHeld"
-	Orphaned               Code = "Orphaned"
 	DriftReported          Code = "DriftReported"
 	ConnectionsReset       Code = "ConnectionsReset"
 	ReplacementRefused     Code = "ReplacementRefused"
@@ -254,7 +252,6 @@ var table = map[Code]Info{
 	DriftCorrected:         {Note, NoteReason, "the controller found a change made in AWS by hand, and undoes it"},
 	DeregistrationsHeld:    {Conflict, FailedDeployModel, "unusually many target groups lose most of their targets although the pods or nodes exist; the targets stay registered until an annotation allows the deregistration"},
 	DeletionsHeld:          {Conflict, FailedDeployModel, "unusually many load balancers would be deleted although their objects exist; they stay until an annotation allows the deletion"},
-	Orphaned:               {NotFound, OrphanFound, "AWS has a load balancer, target group, security group or certificate with the tags of the cluster that no object claims; the event is on a class of the kind of objects, or on the namespace"},
 	AccessDenied:           {Denied, FailedDeployModel, "the controller's role lacks a permission"},
 	QuotaExceeded:          {Quota, FailedDeployModel, "an AWS quota is reached, or the declaration would exceed it"},
 	CredentialsRefused:     {Credentials, FailedDeployModel, "AWS does not accept the controller's credentials; no permission is missing"},

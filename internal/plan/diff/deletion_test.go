@@ -29,8 +29,8 @@ func deletions() []deletionCause {
 		{"A valid edit of scheme or type replaces it", "`plan`, by the wanted type and scheme", "deletion protection; the new one is active and no object shows the old one any more, unless both have one name or a target group of others, or the old one has no listeners; tags read again", stack.NotRemoved},
 		{"A valid edit switches the frontend of an ALB off", "`compile`, as the stack has no frontend", "deletion protection, of its own; tags read again", stack.NotRemoved},
 		{"It is a duplicate: another one with its tags serves", "`plan`, by `compareBalancers`", "only with annotation `delete-duplicates`, and once the checkpoint names it; tags read again", stack.NotRemoved},
-		{"No object claims it, by name, finalizer, group or status, in looks in a row", "`orphan`, by all objects of the cluster",
-			"only with `--delete-orphans-after`, after that time; deletion protection; objects, lists and tags read again; `--deletion-brake`", stack.Orphaned},
+		{"`lbc cleanup` deletes it: no object claims it, by name, finalizer, group or status", "a user, and `orphan`, by all objects of the cluster",
+			"the plan, which the user confirms; deletion protection; no healthy target of another cluster; no controller that is alive", stack.Orphaned},
 	}
 }
 
@@ -51,7 +51,7 @@ func disappearances() []disappearance {
 		{"An IngressClass becomes another controller's", "its objects give their load balancers up; `--deletion-brake` holds most of many", "TestManyDeletionsThatNoObjectAskedForWaitForConsent"},
 		{"`--load-balancer-class` becomes another one, or `EnableServiceController` is switched off",
 			"nothing is deleted, with a finding; a Service that is deleted takes its load balancer along; of another class, `allow-deletion` consents", "TestAFlagThatChangesTakesNoLoadBalancerOfAServiceAlong"},
-		{"Objects vanish without a deletion that their finalizers see", "nothing is deleted, unless `--delete-orphans-after` is set; event `Orphaned`", "TestWhatVanishesWithoutAReasonDeletesNothing"},
+		{"Objects vanish without a deletion that their finalizers see", "nothing is deleted; `lbc orphans` lists what they left", "TestWhatVanishesWithoutAReasonDeletesNothing"},
 		{"The definition of IngressClassParams is removed", "nothing is deleted", "TestADefinitionThatIsRemovedDeletesNoLoadBalancer"},
 		{"TargetGroupBindings of a stack are deleted by hand, or their definition is removed",
 			"targets and rules stay, and the bindings are made again as soon as they can be", "TestTargetsStayRegisteredWhenAllBindingsAreDeletedAndMadeAgain"},

@@ -113,9 +113,6 @@ func (r *Registry) send(ctx context.Context, g *group, a action, targets []Targe
 			}
 			r.reportLag(g, a, targets, sent.done, since)
 			for _, t := range sent.done {
-				if r.TracksNodes {
-					r.depart(g, a, t)
-				}
 				g.done(a, t)
 				g.prove(a, t.Key(), since)
 			}

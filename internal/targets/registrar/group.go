@@ -47,8 +47,6 @@ type group struct {
 	waits     map[string]wait      // by key: targets that AWS has not taken, or given up, as they are wanted
 	failure   error                // the last one, since when AWS has taken nothing
 	unproven  map[string]time.Time // by key of registered targets that no read has shown to be healthy yet: when the change came
-	hosts     map[string]string    // by key: the node behind a target that is wanted or registered, as requests have said
-	drainTime time.Duration        // as requests have said
 
 	moves      moves
 	draining   bool // the last read found targets that drain

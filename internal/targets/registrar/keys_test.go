@@ -111,7 +111,6 @@ func TestRequestCostsWhatDiffersFromTheOneBefore(t *testing.T) { // not parallel
 	growth.AtMost(t, growth.Constant, "bytes", func(n int) float64 {
 		b := &balancing{}
 		r := newRegistry(b, b.write, func(string) bool { return true })
-		r.TracksNodes = true
 		var all []Endpoint
 		for i := range n {
 			all = append(all, Endpoint{Target: Target{ID: fmt.Sprintf("i-%04d", i)}, Node: fmt.Sprint("n", i)})

@@ -30,9 +30,6 @@ func PodsLeave(n *corev1.Node, excluded bool) bool {
 	return slices.ContainsFunc(n.Spec.Taints, stopped) || slices.ContainsFunc(n.Status.Conditions, down)
 }
 
-// NodeLeaves reports whether a node is about to go, or is taken out of service: it is cordoned or excluded from load balancers, or its pods leave with it.
-func NodeLeaves(n *corev1.Node) bool { return n.Spec.Unschedulable || PodsLeave(n, true) }
-
 // Staying are the endpoints of pods without those on nodes that PodsLeave reports, so that they drain before their pods end. If these are more than half of
 // all, none is left out: the others could not take their requests, and the pods serve until they are asked to end.
 func Staying(ctx context.Context, c Cluster, endpoints []Endpoint, excluded bool) []Endpoint {

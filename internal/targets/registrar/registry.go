@@ -37,8 +37,6 @@ type Registry struct {
 	// BecameHealthy is called for each target whose change had a time when a read of health shows for the first time since its registration that it is
 	// healthy, with the time from the change until then, and with what the read was made for; nil = no call.
 	BecameHealthy func(cause awsclient.Cause, after time.Duration)
-	// TracksNodes keeps the nodes behind targets, as OfNodes needs.
-	TracksNodes bool
 	// Seen is called with the health of each group that is read to learn, or to verify, what is registered; nil = no call.
 	Seen func(arn string, health []Health)
 	// Compared is called with each group that Recheck has read and that no other cluster is meant to use: with the targets that this process had registered and that are
@@ -51,8 +49,6 @@ type Registry struct {
 
 	mu     sync.Mutex
 	groups map[Group]*group
-
-	departures departures
 }
 
 // NewRegistry makes an empty registry that waits for its calls. account connects to the account of a scope; its error is that of each call there.
@@ -80,8 +76,6 @@ type Request struct {
 	Unseen bool
 	// Preceding are the keys of targets that were registered before the binding came: it never deregisters them.
 	Preceding map[string]bool
-	// DrainTime is for how long AWS lets a target that is deregistered finish what is under way; 0 = as earlier requests said, or AWS's default.
-	DrainTime time.Duration
 	// Max limits how many targets are registered; 0 = no limit.
 	Max int
 	// Zone is the zone to send with an address; nil = none.
@@ -134,9 +128,6 @@ func (r *Registry) sync(ctx context.Context, q Request, wait bool) (Change, erro
 		if !g.own[key] {
 			g.own[key] = true
 		}
-	}
-	if r.TracksNodes {
-		g.noteHosts(q)
 	}
 	r.advance(ctx, g)
 	for wait && g.busy() {

@@ -236,20 +236,20 @@ function findings(list, caption, link) {
 const SIGNS = { create: "+", update: "~", replace: "±", delete: "−", await: "…", withheld: "=" };
 const STEP = { create: "good", update: "wait", replace: "bad", delete: "bad" };
 
-const OUTCOMES = { done: "good", waiting: "wait", blocked: "wait", failed: "bad", refused: "bad" };
+const RESULTS = { Done: "good", Waiting: "wait", Failed: "bad" };
 
 const steps = (caption, list) => table(caption, ["Action", "Resource", "Call", "Why"], list.map((s) => [el("span", { class: "nowrap " + (STEP[s.action] || "none") }, `${SIGNS[s.action] || ""} ${s.action}`), s.resource, el("code", { class: "nowrap" }, s.operation),
-  el("td", {}, s.refused ? el("strong", { class: "bad" }, "refused: " + s.refused) : "", s.outcome ? el("strong", { class: OUTCOMES[s.outcome.split(":")[0]] || "wait" }, s.outcome) : "", s.why.length ? el("ul", {}, s.why.map((w) => el("li", {}, w))) : "")]));
+  el("td", {}, s.refused ? el("strong", { class: "bad" }, "refused: " + s.refused) : "", s.why.length ? el("ul", {}, s.why.map((w) => el("li", {}, w))) : "")]));
 
 function changes(d) {
   return [plan(d), passes(d)];
 }
 
-// passes are the plans that a controller has carried out.
+// passes are the last plans that the controller carried out, as LoadBalancer objects show them.
 function passes(d) {
   if (!d.passes || d.passes.length === 0) return "";
-  return [el("h3", {}, "What the last passes changed"), d.passes.map((p) => [
-    steps(`${moment(p.time)}${p.times > 1 ? ", the last of " + p.times + " times" : ""}`, p.steps), p.more ? el("p", { class: "none" }, `and ${plural(p.more, "further step")}`) : ""])];
+  return [el("h3", {}, "What the last plan changed"), d.passes.map((p) => [
+    el("p", {}, `${moment(p.time)}: ${p.summary} `, el("strong", { class: RESULTS[p.result] || "wait" }, p.result)), p.steps.length ? el("ul", {}, p.steps.map((s) => el("li", {}, s))) : ""])];
 }
 
 function plan(d) {
@@ -414,7 +414,7 @@ async function view() {
     } else if (r.view === "migration") {
       content = await migration(r);
     } else if (!r.key) {
-      content = [el("h2", { tabindex: -1 }, "No load balancers"), el("p", { class: "none" }, overview.note ? "This replica has none to show." : "No object declares one: Ingresses need class alb, Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of the controller.")];
+      content = [el("h2", { tabindex: -1 }, "No load balancers"), el("p", { class: "none" }, "No object declares one: Ingresses need class alb, Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of the controller.")];
     } else {
       current();
       if (detail?.key !== r.key) {
@@ -424,7 +424,7 @@ async function view() {
       if (mine !== turn) return;
       content = loadBalancer(detail, r.tab);
     }
-    problem(overview.problem ? "Reading again has failed; what is shown is older: " + overview.problem : overview.note);
+    problem(overview.problem ? "Reading again has failed; what is shown is older: " + overview.problem : "");
   } catch (e) {
     content = [el("h2", { tabindex: -1 }, "Nothing to show"), el("p", { class: "bad" }, e.message)];
   }

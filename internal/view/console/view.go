@@ -9,9 +9,7 @@ type Overview struct {
 	Account string    `json:"account"` // which one it is: "your credentials", "simulated"
 	Read    time.Time `json:"read"`
 	// Problem is why what is shown is not the newest; empty = it is as of Read.
-	Problem string `json:"problem,omitempty"`
-	// Note is what there is to know of all that is shown, as that another replica of the controller leads.
-	Note          string    `json:"note,omitempty"`
+	Problem       string    `json:"problem,omitempty"`
 	LoadBalancers []Summary `json:"loadBalancers"`
 	// Findings are those of all load balancers, and about objects that belong to none.
 	Findings []Finding `json:"findings"`
@@ -45,7 +43,7 @@ type Detail struct {
 	TargetGroups []TargetGroup `json:"targetGroups"`
 	Findings     []Finding     `json:"findings"`
 	Steps        []Step        `json:"steps"`
-	Passes       []Pass        `json:"passes"` // of a controller that keeps them, newest first
+	Passes       []Pass        `json:"passes"` // the last plans that LoadBalancer objects show
 	Events       []Event       `json:"events"`
 	// HealthProblem is why the health of targets is not known.
 	HealthProblem string `json:"healthProblem,omitempty"`
@@ -121,16 +119,14 @@ type Step struct {
 	Operation string   `json:"operation"`
 	Why       []string `json:"why"`
 	Refused   string   `json:"refused,omitempty"`
-	// Outcome is what became of the step in the last pass; empty: it was not carried out.
-	Outcome string `json:"outcome,omitempty"`
 }
 
-// Pass is a plan that a controller has carried out.
+// Pass is the last plan that the controller carried out, as the LoadBalancer object shows it.
 type Pass struct {
-	Time  time.Time `json:"time"`  // of the last one, if it was carried out several times
-	Times int       `json:"times"` // in a row, with the same outcomes
-	Steps []Step    `json:"steps"`
-	More  int       `json:"more,omitempty"` // further steps, which are not kept
+	Time    time.Time `json:"time"` // of the first attempt
+	Summary string    `json:"summary"`
+	Result  string    `json:"result"` // Done, Waiting or Failed
+	Steps   []string  `json:"steps"`
 }
 
 // Event is one event of an object.

@@ -31,7 +31,7 @@ var accountChecks = []Check{{
 }, {
 	Name: "orphaned", Severity: Warning, Needs: []Source{LoadBalancers, Network, Objects}, Skip: withoutName,
 	About:  "A load balancer, target group or security group has the cluster's tags, and no object claims it by its name, finalizer, group or status: its objects went while no controller ran, and it costs money. A TargetGroupBinding of such a stack counts as well.",
-	Remedy: "lbc orphans has the commands that delete or keep it; --delete-orphans-after has the controller delete it after a time; what an object has just left may still be on its way",
+	Remedy: "lbc orphans has the commands that delete or keep it; what an object has just left may still be on its way",
 	Find:   orphans,
 }, {
 	Name: "certificate-not-covering", Severity: Warning, Needs: []Source{Certificates, Objects},

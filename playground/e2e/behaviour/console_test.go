@@ -1,32 +1,22 @@
 package behaviour
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	neturl "net/url"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/k8s-lbc/lbc/internal/lib/longtest"
 	"github.com/k8s-lbc/lbc/internal/view/console"
 	"github.com/k8s-lbc/lbc/playground/e2e/behaviour/scene"
 	"github.com/k8s-lbc/lbc/playground/harness"
 )
-
-// freeAddress is an address that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // nothing was sent
-	return l.Addr().String()
-}
 
 // ask reads an answer of the console into v.
 func ask(ctx context.Context, at, host string, v any) (status int, err error) {
@@ -49,19 +39,44 @@ func ask(ctx context.Context, at, host string, v any) (status int, err error) {
 	return resp.StatusCode, json.Unmarshal(text, v)
 }
 
-// TestTheControllerShowsWhatItHoldsInItsConsole shows that the console of a controller process
-// serves its load balancers, passes, events and targets over HTTP. The test is not parallel: it has
-// a controller of its own.
-func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
-	longtest.Long(t, "it starts the controller with flags or a policy of its own, while nothing else runs")
+// consoleOf starts lbc console on the cluster, and returns its address.
+func consoleOf(t *testing.T, c *harness.Cluster) (at string) {
+	t.Helper()
+	seeded := c.Simulator.Seed()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(string(c.Repo), "bin", "lbc"), "console", //nolint:gosec // ours
+		"--kubeconfig", c.Env.Kubeconfig, "--cluster-name", seeded.Cluster.Name, "--aws-vpc-id", seeded.VPC.ID, "--aws-region", seeded.Region)
+	cmd.Env = c.Environ()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%v: run make build", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// TestConsoleShowsLastPlanEventsAndTargets shows that lbc console serves a load balancer with the
+// last plan of its LoadBalancer object, its events and its healthy targets.
+func TestConsoleShowsLastPlanEventsAndTargets(t *testing.T) {
+	t.Parallel()
 	const ns = "watched"
-	at := freeAddress(t)
-	c := harness.Start(t, harness.Options{ExtraArgs: []string{"--console-bind-addr=" + at}})
+	c := cluster(t)
 	c.Apply(t, scene.Namespace(ns, 1)+scene.Ingress(ns, "web", scene.Class, public(nil)))
 	lb := serve(t, c, ns, "web", "/")
+	scene.WaitSuccess(t, c, ns, "web", 0)
+	at := consoleOf(t, c)
 	key := "ingress.k8s.aws:" + ns + "/web"
 	get := func(ctx context.Context, path string, parameters neturl.Values, v any) error {
-		status, err := ask(ctx, "http://"+at+path+"?"+parameters.Encode(), "", v)
+		status, err := ask(ctx, at+path+"?"+parameters.Encode(), "", v)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("%s: %d", path, status)
 		}
@@ -69,7 +84,7 @@ func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
 	}
 	c.WaitFor(t, "the load balancer in the list", func(ctx context.Context) error {
 		var o console.Overview
-		if err := get(ctx, "/api/overview", nil, &o); err != nil {
+		if err := get(ctx, "/api/overview", neturl.Values{"fresh": {"true"}}, &o); err != nil {
 			return err
 		}
 		for _, x := range o.LoadBalancers {
@@ -84,12 +99,7 @@ func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
 		if err := get(ctx, "/api/loadbalancer", neturl.Values{"key": {key}}, &d); err != nil {
 			return err
 		}
-		made, event, healthy := false, false, 0
-		for _, p := range d.Passes {
-			for _, s := range p.Steps {
-				made = made || s.Operation == "CreateLoadBalancer" && s.Outcome == "done"
-			}
-		}
+		event, healthy := false, 0
 		for _, e := range d.Events {
 			event = event || e.Reason == "SuccessfullyReconciled" && e.Object == "Ingress "+ns+"/web"
 		}
@@ -100,7 +110,7 @@ func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
 				}
 			}
 		}
-		if !made || !event || healthy == 0 || len(d.Ports) != 1 || len(d.Steps) != 0 {
+		if len(d.Passes) != 1 || d.Passes[0].Result != "Done" || len(d.Passes[0].Steps) == 0 || !event || healthy == 0 || len(d.Ports) != 1 || len(d.Steps) != 0 {
 			return fmt.Errorf("%+v", d)
 		}
 		return nil
@@ -110,7 +120,7 @@ func TestTheControllerShowsWhatItHoldsInItsConsole(t *testing.T) {
 		t.Errorf("%v: %+v", err, w)
 	}
 	var refused struct{ Error string }
-	if status, err := ask(t.Context(), "http://"+at+"/api/overview", "rebound.example.com", &refused); err != nil || status != http.StatusForbidden || !strings.Contains(refused.Error, "is not a name of this machine") {
+	if status, err := ask(t.Context(), at+"/api/overview", "rebound.example.com", &refused); err != nil || status != http.StatusForbidden || !strings.Contains(refused.Error, "is not a name of this machine") {
 		t.Errorf("another host: %v, %d, %+v", err, status, refused)
 	}
 }

@@ -12,13 +12,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/k8s-lbc/lbc/awssim/simclient"
 	"github.com/k8s-lbc/lbc/internal/lib/longtest"
@@ -113,7 +110,6 @@ func ofStack(c *harness.Cluster, stack string) (all []string) {
 // listedOrphan is one that lbc orphans lists.
 type listedOrphan struct {
 	Stack, Tag, Why, Delete string
-	Since                   *time.Time
 	Keep                    []string
 }
 
@@ -131,49 +127,20 @@ func listOrphan(t *testing.T, c *harness.Cluster, stack string) (found listedOrp
 	return d.Orphans[n], true
 }
 
-// TestOrphanIsReportedAndDeletedOnlyByFlag shows that a controller process reports an orphan of an
-// earlier process and deletes it only with the flag, after the quarantine.
-func TestOrphanIsReportedAndDeletedOnlyByFlag(t *testing.T) {
-	longtest.Long(t, "it waits for a search and for a quarantine of 40 seconds")
+// TestControllerKeepsOrphansThatLbcLists shows that a controller process keeps an orphan of an
+// earlier process, also with the flag that once deleted it, and that lbc orphans lists it.
+func TestControllerKeepsOrphansThatLbcLists(t *testing.T) {
+	longtest.Long(t, "it kills and restarts the controller, which is to do nothing")
 	c := cluster(t)
 	const ns, key = "abandoned", "ingress.k8s.aws:abandoned/web"
 	lb := abandon(t, c, ns)
-	others := []string{
-		foreign(t, c, lb, "k8s-abandoned-web-other", map[string]string{"elbv2.k8s.aws/cluster": "another", "ingress.k8s.aws/stack": ns + "/web", "ingress.k8s.aws/resource": "LoadBalancer"}),
-		foreign(t, c, lb, "k8s-abandoned-web-users", map[string]string{"ingress.k8s.aws/stack": ns + "/web"}),
-	}
 	held := ofStack(c, ns+"/web")
-
-	// Without the flag it is reported within a minute, and stays.
 	mark := c.Mark()
-	c.RestartController(t, elected)
-	began := time.Now()
-	var event corev1.Event
-	c.WaitFor(t, "event Orphaned", func(ctx context.Context) error {
-		l, err := c.Client.CoreV1().Events("").List(ctx, metav1.ListOptions{FieldSelector: "reason=Orphaned"})
-		if err != nil {
-			return err
-		}
-		for _, e := range l.Items {
-			if strings.Contains(e.Message, "ingress.k8s.aws/stack="+ns+"/web") {
-				event = e
-				return nil
-			}
-		}
-		return errors.New("no event")
-	})
-	t.Logf("reported after %s: %s", time.Since(began).Round(time.Second), event.Message)
-	if event.InvolvedObject.Kind != "IngressClass" || event.Type != corev1.EventTypeWarning || !strings.Contains(event.Message, lb.ARN) || !strings.Contains(event.Message, "lbc cleanup --stack "+key) {
-		t.Errorf("the event is on %s: %s", event.InvolvedObject.Kind, event.Message)
-	}
-	var o listedOrphan
-	wait(t, c, "since when it is an orphan, in a checkpoint", func() string {
-		if o, _ = listOrphan(t, c, key); o.Since == nil {
-			return fmt.Sprintf("%+v", o)
-		}
-		return ""
-	})
-	if !strings.HasSuffix(o.Delete, "--ignore-controller") || o.Tag != "ingress.k8s.aws/stack="+ns+"/web" || !strings.Contains(strings.Join(o.Keep, "\n"), "aws elbv2 remove-tags --resource-arns "+lb.ARN) {
+	c.RestartController(t, elected, "--delete-orphans-after=1s")
+	c.Apply(t, scene.Namespace("beside", 1)+scene.Ingress("beside", "web", scene.Class, public(nil)))
+	serve(t, c, "beside", "web", "/")
+	o, ok := listOrphan(t, c, key)
+	if !ok || !strings.HasSuffix(o.Delete, "--ignore-controller") || o.Tag != "ingress.k8s.aws/stack="+ns+"/web" || !strings.Contains(strings.Join(o.Keep, "\n"), "aws elbv2 remove-tags --resource-arns "+lb.ARN) {
 		t.Errorf("lbc orphans lists %+v", o)
 	}
 	if w := scene.Writes(c, mark, scene.Marks(ns)...); len(w) > 0 {
@@ -182,26 +149,6 @@ func TestOrphanIsReportedAndDeletedOnlyByFlag(t *testing.T) {
 	if now := ofStack(c, ns+"/web"); !slices.Equal(now, held) {
 		t.Errorf("AWS holds %q, held %q", now, held)
 	}
-
-	// With the flag it goes after the quarantine, and nothing else does.
-	const quarantine = 40 * time.Second
-	c.RestartController(t, elected, "--delete-orphans-after="+quarantine.String())
-	began = time.Now()
-	wait(t, c, "the end of the orphan", func() string {
-		if left := ofStack(c, ns+"/web"); len(left) > 0 {
-			return fmt.Sprintf("left: %q", left)
-		}
-		return ""
-	})
-	t.Logf("gone after %s", time.Since(began).Round(time.Second))
-	for _, arn := range others {
-		if !slices.ContainsFunc(c.Simulator.Resources().LoadBalancers, func(x simclient.LoadBalancer) bool { return x.ARN == arn }) {
-			t.Errorf("%s is gone", arn)
-		}
-	}
-	wait(t, c, "the end of the TargetGroupBindings", func() string {
-		return scene.Query(t, c, "get", "targetgroupbindings", "-n", ns, "-o", "name")
-	})
 }
 
 // TestWhatAControllerThatIsGoneHasLeftIsDeletedByLbc shows that the lbc binary refuses to clean up

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,84 +71,6 @@ func TestWhatNoObjectClaimsIsAnOrphan(t *testing.T) {
 			out.Unclear = unclear
 			golden.Compare(t, name, out)
 		})
-	}
-}
-
-func orphans(ids ...string) (out []Orphan) {
-	for _, id := range ids {
-		out = append(out, Orphan{Key: stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}, Resources: []Resource{{Kind: stack.KindTargetGroup, ID: id}}})
-	}
-	return out
-}
-
-var web = stack.Key{Owner: stack.Ingress, ID: stack.ID{Namespace: "shop", Name: "web"}}
-
-func TestAnOrphanIsDueOnceLooksInARowHaveWatchedItForTheWholeQuarantine(t *testing.T) {
-	t.Parallel()
-	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	const after = 3 * time.Minute
-	type look struct {
-		at    time.Duration
-		found []Orphan
-		skip  bool // it saw nothing that counts
-	}
-	there, gone, grown := orphans("a"), orphans(), []Orphan{{Key: web, Resources: []Resource{{ID: "a"}, {ID: "b"}}}}
-	for what, c := range map[string]struct {
-		looks          []look
-		confirmed, due bool
-		watched        time.Duration
-	}{
-		"one look":                     {[]look{{0, there, false}}, false, false, 0},
-		"two looks":                    {[]look{{0, there, false}, {time.Minute, there, false}}, true, false, time.Minute},
-		"the whole quarantine":         {[]look{{0, there, false}, {time.Minute, there, false}, {2 * time.Minute, there, false}, {3 * time.Minute, there, false}}, true, true, after},
-		"claimed in between":           {[]look{{0, there, false}, {time.Minute, there, false}, {2 * time.Minute, gone, false}, {3 * time.Minute, there, false}, {4 * time.Minute, there, false}}, true, false, time.Minute},
-		"more resources":               {[]look{{0, there, false}, {time.Minute, there, false}, {2 * time.Minute, there, false}, {3 * time.Minute, grown, false}}, false, false, 0},
-		"fewer resources":              {[]look{{0, grown, false}, {time.Minute, there, false}, {2 * time.Minute, there, false}, {3 * time.Minute, there, false}}, true, true, after},
-		"a look that does not count":   {[]look{{0, there, false}, {time.Minute, there, false}, {2 * time.Minute, nil, true}, {3 * time.Minute, there, false}}, true, false, time.Minute},
-		"a long time without looks":    {[]look{{0, there, false}, {time.Minute, there, false}, {5 * time.Hour, there, false}}, true, false, time.Minute},
-		"a clock that was turned back": {[]look{{time.Hour, there, false}, {0, there, false}}, true, false, 0},
-	} {
-		var q Quarantine
-		for _, l := range c.looks {
-			if l.skip {
-				q.Skip()
-			} else {
-				q.Look(begin.Add(l.at), l.found)
-			}
-		}
-		s, confirmed := q.Seen(web)
-		if confirmed != c.confirmed || q.Due(web, after) != c.due || s.Watched != c.watched {
-			t.Errorf("%s: confirmed %t, due %t, watched for %s", what, confirmed, q.Due(web, after), s.Watched)
-		}
-		if q.Due(web, 0) {
-			t.Errorf("%s: due without a quarantine", what)
-		}
-	}
-}
-
-func TestARestartNeverShortensAQuarantine(t *testing.T) {
-	t.Parallel()
-	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	var first, second Quarantine
-	first.Look(begin, orphans("a"))
-	first.Look(begin.Add(time.Minute), orphans("a"))
-	left, _ := first.Seen(web)
-
-	second.Restore(web, left)
-	if _, confirmed := second.Seen(web); confirmed || second.Due(web, time.Minute) {
-		t.Error("it is confirmed by the looks of another process")
-	}
-	second.Look(begin.Add(24*time.Hour), orphans("a"))
-	if s, confirmed := second.Seen(web); confirmed || s.Watched != time.Minute || second.Due(web, time.Minute) {
-		t.Errorf("after one look: confirmed %t, watched for %s", confirmed, s.Watched)
-	}
-	second.Look(begin.Add(24*time.Hour+time.Minute), orphans("a"))
-	if s, confirmed := second.Seen(web); !confirmed || s.Watched != 2*time.Minute || !s.Since.Equal(begin) {
-		t.Errorf("after two looks: confirmed %t, watched for %s since %s", confirmed, s.Watched, s.Since)
-	}
-	second.Restore(web, Seen{Watched: 100 * time.Hour})
-	if s, _ := second.Seen(web); s.Watched != 2*time.Minute {
-		t.Error("what an earlier process has seen replaces what this one has")
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package data makes the views of the web console of the results of compile and plan, for the command line and for the controller. It reads nothing
+// Package data makes the views of the web console of the results of compile and plan, for the command line. It reads nothing
 // and decides nothing.
 package data
 
