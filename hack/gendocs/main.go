@@ -285,7 +285,10 @@ func clusterRights() (string, error) {
 	code := func(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }
 	for _, r := range rules {
 		resources := code(r.Resources)
-		if len(r.ResourceNames) > 0 {
+		switch {
+		case len(r.ResourceNames) == 1:
+			resources += " named " + code(r.ResourceNames)
+		case len(r.ResourceNames) > 0:
 			resources += " of the Gateway API, of `gateway.k8s.aws` and of `aga.k8s.aws`"
 		}
 		group := "core"

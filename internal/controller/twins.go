@@ -1,11 +1,16 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/k8s-lbc/lbc/internal/aws/ownership/localtargets"
@@ -23,8 +28,10 @@ import (
 const (
 	// fencedDelay is how long a process may go on beside one that has begun later, as while a Deployment is rolled out without leader election.
 	fencedDelay = time.Minute
-	// twinReview is the pause between looks whether a second controller is still there. They read nothing.
-	twinReview = 30 * time.Second
+	// twinReview is the pause between looks for a second controller. Each reads the Leases of one name.
+	twinReview = 15 * time.Second
+	// leasesDenied is the pause after the API server has denied that read: the role is older than this version.
+	leasesDenied = 10 * time.Minute
 	// syncWait is how long a look waits for caches that have not synced, and a comparison for objects.
 	syncWait = time.Second
 )
@@ -42,11 +49,49 @@ func (w *Wiring) setUpTwins() {
 		}
 	}
 	w.shared = &namesake.Shared{OnChange: condition(impairment.SharedClusterName, impairment.NameClusters)}
+	second := &evidence{report: condition(impairment.SecondController, impairment.KeepOneController)}
 	w.writers = &namesake.Writers{
 		Own:      namesake.Election{Enabled: w.Config.LeaderElection, Namespace: namespace, Name: w.Config.LeaderElectionID}.String(),
-		OnChange: condition(impairment.SecondController, impairment.KeepOneController),
+		OnChange: func(text string) { second.set(byStatus, text) },
 	}
-	w.starts(twinWatch{writers: w.writers, fencedAt: &w.fencedAt, now: w.Now})
+	watch := &twinWatch{writers: w.writers, fencedAt: &w.fencedAt, now: w.Now}
+	if w.Config.WatchNamespace == "" { // controllers of one namespace each are no conflict
+		leaders := &namesake.Leaders{OnChange: func(text string) { second.set(byLease, text) }}
+		if w.Config.LeaderElection {
+			leaders.Own = namespace + "/" + w.Config.LeaderElectionID
+		}
+		watch.leaders, watch.reader, watch.lease = leaders, w.mgr.GetAPIReader(), w.Config.LeaderElectionID
+	}
+	w.starts(watch)
+}
+
+// The kinds of evidence of a second controller.
+const (
+	byLease = iota
+	byStatus
+	evidences
+)
+
+// evidence reports one text of several. A text that was reported stays until its own evidence ends.
+type evidence struct {
+	report func(text string)
+
+	mu    sync.Mutex
+	texts [evidences]string
+	shown string
+}
+
+func (e *evidence) set(kind int, text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.texts[kind] = text
+	if e.shown != "" && slices.Contains(e.texts[:], e.shown) {
+		return
+	}
+	if next := cmp.Or(e.texts[:]...); next != e.shown {
+		e.shown = next
+		e.report(next)
+	}
 }
 
 // fenced takes note that another process has begun to write the checkpoints of this one.
@@ -57,20 +102,51 @@ type twinWatch struct {
 	writers  *namesake.Writers
 	fencedAt *atomic.Pointer[time.Time]
 	now      func() time.Time
+	// leaders takes the Leases with the name lease that reader reads; nil = none are read.
+	leaders *namesake.Leaders
+	reader  client.Reader
+	lease   string
+	denied  time.Time // until when the Leases are not read
 }
 
 // Start reviews until ctx ends. It implements manager.Runnable and runs on the leader only: one that lost its lease ends.
-func (t twinWatch) Start(ctx context.Context) error {
+func (t *twinWatch) Start(ctx context.Context) error {
 	queue.Every(ctx, twinReview, nil, t.review)
 	return nil
 }
 
-func (t twinWatch) review(context.Context) {
+func (t *twinWatch) review(ctx context.Context) {
 	now := t.now()
+	if t.leaders != nil && !now.Before(t.denied) {
+		t.readLeases(ctx, now)
+	}
 	if at := t.fencedAt.Load(); at != nil && now.Sub(*at) >= fencedDelay {
 		t.writers.Fenced(now)
 	}
 	t.writers.Review(now)
+}
+
+// readLeases reads the Leases of the name in all namespaces. The API server answers from its cache.
+func (t *twinWatch) readLeases(ctx context.Context, now time.Time) {
+	var all coordinationv1.LeaseList
+	err := t.reader.List(ctx, &all, client.MatchingFields{metav1.ObjectNameField: t.lease},
+		&client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "0"}})
+	if apierrors.IsForbidden(err) {
+		t.denied = now.Add(leasesDenied)
+	}
+	if err != nil {
+		return // the next look, with the renewals since the last one
+	}
+	leaders := make([]namesake.Leader, 0, len(all.Items))
+	for i := range all.Items {
+		l := &all.Items[i]
+		x := namesake.Leader{Lease: l.Namespace + "/" + l.Name, Renewal: l.ResourceVersion}
+		if l.Spec.HolderIdentity != nil {
+			x.Holder = *l.Spec.HolderIdentity
+		}
+		leaders = append(leaders, x)
+	}
+	t.leaders.Saw(leaders, now)
 }
 
 // compared takes what a check of a target group found.

@@ -39,7 +39,10 @@ func (w *Wiring) setUpWebhooks(ctx context.Context) error {
 			return err
 		}
 		secret := types.NamespacedName{Namespace: namespace, Name: c.CertSecret}
-		source := &webhook.Source{Reader: w.mgr.GetAPIReader(), Secret: secret, Lifetime: c.CertLifetime, Now: w.Now, Log: log, Report: w.certificateReported}
+		source := &webhook.Source{
+			Reader: w.mgr.GetAPIReader(), Secret: secret, Configurations: c.Configurations,
+			Lifetime: c.CertLifetime, Now: w.Now, Log: log, Report: w.certificateReported,
+		}
 		renewer := &webhook.Renewer{
 			Reader: w.mgr.GetAPIReader(), Writer: w.ownObjects(), Secret: secret, Configurations: c.Configurations,
 			Lifetime: c.CertLifetime, Now: w.Now, Log: log,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,9 +36,43 @@ func (w *Writer) Start(ctx context.Context) error {
 		if w.isNotInstalled() || w.now().Sub(listed) >= RelistInterval {
 			w.List(ctx)
 			listed = w.now()
+		} else {
+			w.LookForWriters(ctx)
 		}
 	})
 	return nil
+}
+
+// LookForWriters reads the one object that all controllers write themselves into. It finds a second controller before the next list.
+func (w *Writer) LookForWriters(ctx context.Context) {
+	if w.Writers == nil {
+		return
+	}
+	name := w.Writers.Beacon()
+	namespace, object, ok := strings.Cut(name, "/")
+	if !ok {
+		return
+	}
+	found := &v1alpha1.LoadBalancer{}
+	err := w.reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: object}, found)
+	if apierrors.IsNotFound(err) {
+		w.Writers.Gone(name)
+	}
+	if err != nil {
+		return // the next look, or the next list
+	}
+	w.Writers.Saw(name, found.Status.Controller, w.now())
+	if w.Writers.Wanted(name, found.Status.Controller) == found.Status.Controller {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if key, ok := reporting.KeyOf(found); ok {
+		if e := w.entries[key]; e != nil && e.decided && e.have != nil && e.have.UID == found.UID {
+			e.have = found
+			w.enqueue(key)
+		}
+	}
 }
 
 // List lists the objects and compares them with what was written.

@@ -451,3 +451,55 @@ func TestASecondWriterIsSeenInTheStatusAndNotWrittenOverUnread(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 }
+
+// TestSecondWriterIsFoundInTwoMinutes has two writers at rest: no pass changes a status.
+func TestSecondWriterIsFoundInTwoMinutes(t *testing.T) {
+	t.Parallel()
+	w := newTestWriter(t)
+	said := map[string]time.Duration{}
+	began := w.now
+	writers := func(own string) *namesake.Writers {
+		return &namesake.Writers{Own: own, OnChange: func(string) { said[own] = w.now.Sub(began) }}
+	}
+	w.Writers = writers("Lease kube-system/a")
+	w.List(t.Context())
+	w.Enqueue(groupPass("shop"))
+	flush(t.Context(), w.Writer)
+	other := NewWriter(w.client, w.client, "", func() time.Time { return w.now }, logr.Discard())
+	other.Queue.Gather, other.Writers = 0, writers("Lease other/b")
+	other.List(t.Context())
+	other.Enqueue(groupPass("shop"))
+	flush(t.Context(), other)
+	began = w.now
+	for w.now.Sub(began) < 2*time.Minute {
+		for _, of := range []*Writer{w.Writer, other} {
+			of.LookForWriters(t.Context())
+			flush(t.Context(), of)
+			w.now = w.now.Add(firstRewritePause / 2)
+		}
+	}
+	if len(said) != 2 || said["Lease kube-system/a"] > 90*time.Second || said["Lease other/b"] > 90*time.Second {
+		t.Errorf("found after %v", said)
+	}
+}
+
+// TestLookForWritersSurvivesDeletedObject deletes the object in which writers look for each other.
+func TestLookForWritersSurvivesDeletedObject(t *testing.T) {
+	t.Parallel()
+	w := newTestWriter(t)
+	w.Writers = &namesake.Writers{Own: "Lease kube-system/a"}
+	w.List(t.Context())
+	w.LookForWriters(t.Context())
+	w.Enqueue(groupPass("shop"))
+	flush(t.Context(), w.Writer)
+	if w.Writers.Beacon() == "" {
+		t.Fatal("no object is looked at")
+	}
+	if err := w.client.Delete(t.Context(), w.get("shop")); err != nil {
+		t.Fatal(err)
+	}
+	w.LookForWriters(t.Context())
+	if b := w.Writers.Beacon(); b != "" {
+		t.Errorf("the deleted object %s is looked at", b)
+	}
+}

@@ -6,16 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -26,6 +22,7 @@ import (
 
 // Renewer issues and renews the certificate in a Secret and writes its authority into the webhook configurations. It runs in the leader.
 // Certificates are renewed early, and an authority is published before a certificate of it is served, so that no call fails.
+// Former authorities stay beside a new one until each replica has had the time to change its certificate (linger).
 type Renewer struct {
 	Reader client.Reader // not cached
 	Writer client.Writer
@@ -36,6 +33,13 @@ type Renewer struct {
 	Lifetime time.Duration
 	Now      func() time.Time
 	Log      logr.Logger
+
+	// newest is the newest authority that Sync last found in all configurations, and since is when it first did. A new leader
+	// begins again, so that it waits longer, never less.
+	newest string
+	since  time.Time
+	// last is what Sync last published, for the case that somebody empties a CA bundle while an authority is new.
+	last []byte
 }
 
 // Keys of the Secret. Existing installations have ca.crt, too.
@@ -46,8 +50,15 @@ const (
 // settle is how long a new authority is published before it is used.
 const settle = 2 * time.Minute
 
-// pause is the interval of checks, short enough to renew in time.
+// linger is how long a former authority is published beside a new one, in times of settle. A replica that could not read for so
+// long shows a certificate that nobody trusts.
+const linger = 5
+
+// pause is the interval of a replica's checks, short enough to renew in time.
 func pause(lifetime time.Duration) time.Duration { return min(30*time.Second, lifetime/20) }
+
+// look is the interval of the leader's checks. While somebody has replaced a CA bundle, requests are refused.
+func look(lifetime time.Duration) time.Duration { return min(5*time.Second, lifetime/20) }
 
 // retry is the pause while there is no certificate yet, and after the first failure. A replica that waits for the Secret retries at this
 // pause without backoff (see Source), because API servers cannot call it meanwhile.
@@ -60,7 +71,7 @@ var retries = backoff.Policy{First: retry, Longest: 30 * time.Second}
 func (r *Renewer) Start(ctx context.Context) error {
 	last, failures := "", 0
 	for {
-		wait := pause(r.Lifetime)
+		wait := look(r.Lifetime)
 		err := r.Sync(ctx)
 		if err != nil && ctx.Err() == nil {
 			failures++
@@ -96,108 +107,68 @@ func (*Renewer) NeedLeaderElection() bool { return true }
 // Sync renews the certificate if that is due, and then writes its authorities into the webhook configurations that lack them. It skips
 // configurations that cert-manager fills.
 func (r *Renewer) Sync(ctx context.Context) error {
-	configurations, err := r.configurations(ctx)
+	all, err := configurations(ctx, r.Reader, r.Configurations)
 	if err != nil {
 		return err
 	}
-	if len(configurations) == 0 {
+	if len(all) == 0 {
 		return fmt.Errorf("webhook configuration %s does not exist; apply it, or name another one with --webhook-configurations", r.Configurations)
 	}
 	var hosts []string
-	for _, c := range configurations {
+	for _, c := range all {
 		for _, w := range c.webhooks {
 			hosts = append(hosts, hostsOf(*w.client)...)
 		}
 	}
 	slices.Sort(hosts)
-	bundle, err := r.renew(ctx, slices.Compact(hosts))
+	bundle, err := r.renew(ctx, slices.Compact(hosts), bundlesOf(all))
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, c := range configurations {
+	for _, c := range all {
 		errs = append(errs, r.publish(ctx, c, bundle))
+	}
+	if r.last = bundle.With(r.last, r.Now()); r.settled(bundle) {
+		r.last = bundle.CA
 	}
 	return errors.Join(errs...)
 }
 
-// configuration is a webhook configuration of either kind.
-type configuration struct {
-	object   client.Object
-	webhooks []hook
-}
-
-type hook struct {
-	name   string
-	client *admissionregistrationv1.WebhookClientConfig
-}
-
-func (r *Renewer) configurations(ctx context.Context) ([]configuration, error) {
-	var all []configuration
-	for _, o := range []client.Object{&admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}} {
-		err := r.Reader.Get(ctx, client.ObjectKey{Name: r.Configurations}, o)
-		switch {
-		case apierrors.IsNotFound(err):
-		case err != nil:
-			return nil, fmt.Errorf("reading webhook configuration %s: %w", r.Configurations, err)
-		case !foreign(o):
-			all = append(all, configuration{o, hooksOf(o)})
-		}
-	}
-	return all, nil
-}
-
-func hooksOf(o client.Object) []hook {
-	var all []hook
-	switch c := o.(type) {
-	case *admissionregistrationv1.MutatingWebhookConfiguration:
-		for i := range c.Webhooks {
-			all = append(all, hook{c.Webhooks[i].Name, &c.Webhooks[i].ClientConfig})
-		}
-	case *admissionregistrationv1.ValidatingWebhookConfiguration:
-		for i := range c.Webhooks {
-			all = append(all, hook{c.Webhooks[i].Name, &c.Webhooks[i].ClientConfig})
-		}
-	}
-	return all
-}
-
-// foreign reports whether cert-manager writes the CA bundle of a configuration.
-func foreign(o metav1.Object) bool {
-	for key := range o.GetAnnotations() {
-		if strings.HasPrefix(key, "cert-manager.io/inject-") {
-			return true
-		}
-	}
-	return false
-}
-
-// hostsOf are the names by which API servers call a webhook.
-func hostsOf(c admissionregistrationv1.WebhookClientConfig) []string {
-	if s := c.Service; s != nil {
-		return []string{s.Name + "." + s.Namespace + ".svc", s.Name + "." + s.Namespace}
-	}
-	if c.URL == nil {
-		return nil
-	}
-	u, err := url.Parse(*c.URL)
-	if err != nil || u.Hostname() == "" {
-		return nil
-	}
-	return []string{u.Hostname()}
-}
-
 func (r *Renewer) policy() servingcert.Policy {
-	return servingcert.Policy{Lifetime: r.Lifetime, Settle: min(settle, r.Lifetime/10)}
+	return servingcert.Policy{Lifetime: r.Lifetime, Settle: min(settle, r.Lifetime/10), Published: r.since}
 }
 
-func (r *Renewer) renew(ctx context.Context, hosts []string) (servingcert.Bundle, error) {
+// see remembers since when the newest authority of a bundle is published in all webhooks.
+func (r *Renewer) see(b servingcert.Bundle, published [][]byte) {
+	now := r.Now()
+	newest := b.Newest(now)
+	for _, ca := range published {
+		if !b.PublishedIn(ca, now) {
+			newest = ""
+		}
+	}
+	if newest == "" {
+		r.newest, r.since = "", time.Time{}
+	} else if newest != r.newest {
+		r.newest, r.since = newest, now
+	}
+}
+
+// settled reports whether former authorities need no longer be published beside those of a bundle.
+func (r *Renewer) settled(b servingcert.Bundle) bool {
+	now := r.Now()
+	return r.newest != "" && r.newest == b.Newest(now) && now.Sub(r.since) >= linger*r.policy().Settle
+}
+
+func (r *Renewer) renew(ctx context.Context, hosts []string, published [][]byte) (servingcert.Bundle, error) {
 	s := &corev1.Secret{}
 	err := r.Reader.Get(ctx, r.Secret, s)
 	missing := apierrors.IsNotFound(err)
 	if err != nil && !missing {
 		return servingcert.Bundle{}, fmt.Errorf("reading Secret %s: %w", r.Secret, err)
 	}
+	r.see(bundleOf(s), published)
 	p := r.policy()
 	p.Hosts = hosts
 	b, changed, err := servingcert.Renew(bundleOf(s), p, r.Now())
@@ -231,20 +202,23 @@ func bundleOf(s *corev1.Secret) servingcert.Bundle {
 	return servingcert.Bundle{CA: s.Data[keyCA], CAKey: s.Data[keyCAKey], Cert: s.Data[corev1.TLSCertKey], Key: s.Data[corev1.TLSPrivateKeyKey]}
 }
 
-// publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index and therefore tests their names.
+// publish writes the authorities into the webhooks that have others. The patch addresses webhooks by index, and keeps what it found
+// beside the new authorities. It therefore fails if somebody changed the configuration meanwhile.
 func (r *Renewer) publish(ctx context.Context, c configuration, b servingcert.Bundle) error {
-	var ops []admission.Operation
+	ops := []admission.Operation{{Op: "test", Path: "/metadata/resourceVersion", Value: c.object.GetResourceVersion()}}
 	var changed []string
 	for i, w := range c.webhooks {
-		ca := b.Trusted(w.client.CABundle, r.policy(), r.Now())
+		ca := b.CA
+		if !r.settled(b) {
+			ca = b.With(slices.Concat(w.client.CABundle, r.last), r.Now())
+		}
 		if bytes.Equal(w.client.CABundle, ca) {
 			continue
 		}
 		changed = append(changed, w.name)
-		at := fmt.Sprintf("/webhooks/%d", i)
-		ops = append(ops, admission.Operation{Op: "test", Path: at + "/name", Value: w.name}, admission.Operation{Op: "add", Path: at + "/clientConfig/caBundle", Value: ca})
+		ops = append(ops, admission.Operation{Op: "add", Path: fmt.Sprintf("/webhooks/%d/clientConfig/caBundle", i), Value: ca})
 	}
-	if len(ops) == 0 {
+	if len(changed) == 0 {
 		return nil
 	}
 	patch, err := json.Marshal(ops)

@@ -133,7 +133,7 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (do
 	for i := range pods.Items {
 		p := &pods.Items[i]
 		d.Pods = append(d.Pods, doctor.Pod{
-			Name: p.Name, Problem: podProblem(p),
+			Name: p.Name, Problem: podProblem(p), Restarts: restarts(p),
 			Identity: hasEnv(container(&p.Spec), "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_ACCESS_KEY_ID"),
 		})
 	}
@@ -142,6 +142,21 @@ func deployment(ctx context.Context, k client.Client, of *appsv1.Deployment) (do
 
 func hasEnv(c corev1.Container, names ...string) bool {
 	return slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return slices.Contains(names, e.Name) })
+}
+
+// restarts is how often the containers of a pod were started again, and why the last one ended; empty = never.
+func restarts(p *corev1.Pod) string {
+	times, why, last := int32(0), "", metav1.Time{}
+	for _, c := range p.Status.ContainerStatuses {
+		times += c.RestartCount
+		if t := c.LastTerminationState.Terminated; t != nil && !t.FinishedAt.Before(&last) {
+			last, why = t.FinishedAt, strings.TrimSpace(fmt.Sprintf(", last after exit status %d %s %s", t.ExitCode, t.Reason, t.Message))
+		}
+	}
+	if times == 0 {
+		return ""
+	}
+	return fmt.Sprintf("restarts: %d%s", times, why)
 }
 
 // podProblem is why a pod is not ready; empty if it is.
@@ -197,7 +212,26 @@ func leasesOf(ctx context.Context, k client.Client, names []string) (out []docto
 		all = append(all, l.Items...)
 	}
 	for _, x := range all {
-		out = append(out, doctor.LeaseOf(&x))
+		l := doctor.LeaseOf(&x)
+		l.Elections = elections(ctx, k, &x)
+		out = append(out, l)
 	}
 	return out, nil
+}
+
+// elections are the events about processes that took a Lease. If events may not be read, source Events says so.
+func elections(ctx context.Context, k client.Client, of *coordinationv1.Lease) (out []doctor.Election) {
+	l := &corev1.EventList{}
+	selected := client.MatchingFields{"involvedObject.kind": "Lease", "involvedObject.name": of.Name}
+	if err := k.List(ctx, l, client.InNamespace(of.Namespace), selected); err != nil {
+		return nil
+	}
+	for i := range l.Items {
+		e := &l.Items[i]
+		if e.Reason == "LeaderElection" && strings.HasSuffix(e.Message, " became leader") {
+			out = append(out, doctor.Election{First: e.FirstTimestamp.Time, Last: e.LastTimestamp.Time, Times: int(e.Count), Text: e.Message})
+		}
+	}
+	slices.SortFunc(out, func(a, b doctor.Election) int { return a.Last.Compare(b.Last) })
+	return out
 }

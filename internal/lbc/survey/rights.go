@@ -19,7 +19,8 @@ type right struct {
 	name                    string // empty = all
 }
 
-// rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies and target control agents, which the controller does without.
+// rights are those of the chart's roles, without those for LoadBalancer objects, BackendTLSPolicies, target control agents and the
+// Leases of other namespaces, which the controller does without.
 var rights = []right{
 	{"", "configmaps", "get", false, ""},
 	{"", "configmaps", "create", true, ""},

@@ -185,7 +185,7 @@ func TestTheRightsAreThoseOfTheChartAndOfThePlayground(t *testing.T) {
 			t.Errorf("%+v is not granted", r)
 		}
 	}
-	without := []string{"loadbalancers", "loadbalancers/status", "backendtlspolicies", "backendtlspolicies/status", "albtargetcontrolconfigs", "customresourcedefinitions"}
+	without := []string{"loadbalancers", "loadbalancers/status", "backendtlspolicies", "backendtlspolicies/status", "albtargetcontrolconfigs", "customresourcedefinitions", "leases"}
 	for _, g := range chart {
 		for _, resource := range g.Resources {
 			for _, verb := range g.Verbs {

@@ -35,6 +35,8 @@ type Policy struct {
 	// Settle is how long a new authority is published before a certificate of it replaces a valid one, so that API servers and other
 	// replicas receive the authority first.
 	Settle time.Duration
+	// Published is since when the caller has seen the newest authority of the bundle published; zero = it has not.
+	Published time.Time
 	// Hosts are the names and addresses that clients use, at least one.
 	Hosts []string
 }
@@ -48,20 +50,21 @@ const (
 )
 
 // Renew returns b with new certificates in place of those that are missing, invalid, due or for other hosts, and whether there are any. A
-// valid certificate is not replaced by one of a new authority before Settle is over; Renew must be called again then.
+// valid certificate is not replaced by one of a new authority before that was published for Settle; Renew must be called again then.
 func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	if len(p.Hosts) == 0 {
 		return b, false, errors.New("no host to make a certificate for: the webhook configurations name none")
 	}
 	changed := false
 	authorities := b.authorities(now)
+	settled := !p.Published.IsZero() && now.Sub(p.Published) >= p.Settle
 	if _, err := b.signer(authorities); err != nil || due(authorities[0], now) {
 		fresh, key, err := authority(p, now)
 		if err != nil {
 			return b, false, fmt.Errorf("making a certificate authority: %w", err)
 		}
 		authorities = append([]*x509.Certificate{fresh}, authorities...)
-		b.CA, b.CAKey, changed = encode(authorities...), key, true
+		b.CA, b.CAKey, changed, settled = encode(authorities...), key, true, false
 	} else if ca := encode(authorities...); !bytes.Equal(ca, b.CA) {
 		b.CA, changed = ca, true // an expired one goes
 	}
@@ -69,7 +72,6 @@ func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	leaf, err := b.leaf()
 	valid := err == nil && now.Before(leaf.NotAfter) && verifies(leaf, authorities, now) && covers(leaf, p.Hosts)
 	current := valid && leaf.CheckSignatureFrom(newest) == nil && !due(leaf, now)
-	settled := now.Sub(issued(newest)) >= p.Settle
 	if current || valid && !settled {
 		return b, changed, nil
 	}
@@ -83,11 +85,15 @@ func Renew(b Bundle, p Policy, now time.Time) (Bundle, bool, error) {
 	return b, true, nil
 }
 
-// Trusted is what clients should trust: the authorities of the bundle, and those of former ones until the newest has settled. Where a bundle was lost,
-// servers show certificates of the former ones until they have read the new one.
-func (b Bundle) Trusted(former []byte, p Policy, now time.Time) []byte {
+// mostTrusted limits the authorities of With. A bundle that is lost in a loop adds one each time. The newest and the oldest ones stay:
+// servers show a certificate of the bundle, or one that they have shown for long.
+const mostTrusted = 16
+
+// With returns the authorities of the bundle, and after them those of former ones that have not expired. Clients trust both
+// until each server shows a certificate of the bundle.
+func (b Bundle) With(former []byte, now time.Time) []byte {
 	all := b.authorities(now)
-	if len(all) == 0 || now.Sub(issued(all[0])) >= p.Settle {
+	if len(all) == 0 {
 		return b.CA
 	}
 	for _, a := range (Bundle{CA: former}).authorities(now) {
@@ -95,7 +101,30 @@ func (b Bundle) Trusted(former []byte, p Policy, now time.Time) []byte {
 			all = append(all, a)
 		}
 	}
+	if n := len(all); n > mostTrusted {
+		all = slices.Delete(all, mostTrusted/2, n-mostTrusted/2)
+	}
 	return encode(all...)
+}
+
+// PublishedIn reports whether clients that trust ca trust the newest authority of the bundle.
+func (b Bundle) PublishedIn(ca []byte, now time.Time) bool {
+	all := b.authorities(now)
+	return len(all) > 0 && slices.ContainsFunc((Bundle{CA: ca}).authorities(now), all[0].Equal)
+}
+
+// Newest identifies the newest authority of the bundle; empty = there is none.
+func (b Bundle) Newest(now time.Time) string {
+	all := b.authorities(now)
+	if len(all) == 0 {
+		return ""
+	}
+	return string(all[0].Raw)
+}
+
+// Trusted reports whether clients that trust ca accept a serving certificate at a time.
+func Trusted(leaf *x509.Certificate, ca []byte, now time.Time) bool {
+	return verifies(leaf, (Bundle{CA: ca}).authorities(now), now)
 }
 
 // Invalid is why the serving certificate cannot be served to clients that trust the bundle; nil = it can.

@@ -92,11 +92,16 @@ func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T)
 		b, _ := renew(t, Bundle{}, p, start)
 		served, known := b, b.CA
 		authorities, certificates := map[string]bool{}, map[string]bool{}
+		newest, since := b.Newest(start), start
 		for now := start; now.Before(start.Add(25 * lifetime)); now = now.Add(step) {
 			if !trusted(t, known, served, "a.svc", now) {
 				t.Fatalf("lifetime %v: not trusted %v after the start", lifetime, now.Sub(start))
 			}
 			before := b
+			if n := b.Newest(now); n != newest {
+				newest, since = n, now
+			}
+			p.Published = since
 			b, _ = renew(t, b, p, now)
 			authorities[string(b.CAKey)], certificates[string(b.Cert)] = true, true
 			// What the other side does not know yet must work with what it has.
@@ -117,37 +122,64 @@ func TestClientsTrustTheCertificateAtEveryMomentOfThreeAuthorities(t *testing.T)
 	}
 }
 
-func TestAuthoritiesThatWereLostAreTrustedUntilTheNewOneHasSettled(t *testing.T) {
+func TestNewAuthoritySignsOnlyOncePublished(t *testing.T) {
+	t.Parallel()
+	p := policy("a.svc")
+	old, _ := renew(t, Bundle{}, p, start)
+	at := start.Add(2 * authorityLives * p.Lifetime / 3)
+	old.Cert, old.Key = leafUnder(t, old, p, at.Add(-time.Hour))
+	b, changed := renew(t, old, p, at)
+	if !changed || b.Newest(at) == old.Newest(at) || !bytes.Equal(b.Cert, old.Cert) {
+		t.Fatal("the authority is due, and a new one is not made beside the certificate of the former one")
+	}
+	if b.PublishedIn(old.CA, at) || !b.PublishedIn(b.CA, at) {
+		t.Error("whether the new authority is published is not told")
+	}
+	for _, tt := range []struct {
+		name      string
+		published time.Time
+		want      bool
+	}{{"never", time.Time{}, false}, {"a minute ago", at.Add(time.Hour - time.Minute), false}, {"long enough", at.Add(time.Hour - p.Settle), true}} {
+		p.Published = tt.published
+		if after, _ := renew(t, b, p, at.Add(time.Hour)); bytes.Equal(after.Cert, b.Cert) == tt.want {
+			t.Errorf("published %s: it signs %t, want %t", tt.name, !tt.want, tt.want)
+		}
+	}
+}
+
+// leafUnder is a certificate of the newest authority of a bundle, issued at a time.
+func leafUnder(t *testing.T, b Bundle, p Policy, at time.Time) (cert, key []byte) {
+	t.Helper()
+	b.Cert, b.Key = nil, nil
+	b, _ = renew(t, b, p, at)
+	return b.Cert, b.Key
+}
+
+func TestFormerAuthoritiesAreTrustedBesideNewOnes(t *testing.T) {
 	t.Parallel()
 	p := policy("a.svc")
 	lost, _ := renew(t, Bundle{}, p, start)
 	at := start.Add(time.Hour)
 	made, _ := renew(t, Bundle{}, p, at)
-	for _, tt := range []struct {
-		name   string
-		after  time.Duration
-		former []byte
-		want   bool
-	}{
-		{"at once", 0, lost.CA, true}, {"before it has settled", time.Minute, lost.CA, true}, {"after that", p.Settle, lost.CA, false}, {"an authority that has expired", 0, nil, false},
-	} {
-		if tt.former == nil {
-			old, _ := renew(t, Bundle{}, p, start.Add(-10*authorityLives*p.Lifetime))
-			tt.former = old.CA
-		}
-		ca := made.Trusted(tt.former, p, at.Add(tt.after))
-		if !trusted(t, ca, made, "a.svc", at.Add(tt.after)) {
-			t.Errorf("%s: the new certificate is not trusted", tt.name)
-		}
-		if got := trusted(t, ca, lost, "a.svc", at.Add(tt.after)); got != tt.want {
-			t.Errorf("%s: the lost certificate is trusted: %t", tt.name, got)
+	expired, _ := renew(t, Bundle{}, p, start.Add(-10*authorityLives*p.Lifetime))
+	if ca := made.With(lost.CA, at); !trusted(t, ca, made, "a.svc", at) || !trusted(t, ca, lost, "a.svc", at) {
+		t.Error("one of both is not trusted")
+	}
+	for name, former := range map[string][]byte{"text": []byte("text"), "the same": made.CA, "expired": expired.CA} {
+		if got := made.With(former, at); !bytes.Equal(got, made.CA) {
+			t.Errorf("%s: something is added", name)
 		}
 	}
-	if got := made.Trusted([]byte("text"), p, at); !bytes.Equal(got, made.CA) {
-		t.Error("what is no certificate is kept")
+	many := made.CA
+	for range mostTrusted + 3 {
+		other, _ := renew(t, Bundle{}, p, at)
+		many = other.With(many, at)
 	}
-	if got := made.Trusted(made.CA, p, at); !bytes.Equal(got, made.CA) {
-		t.Error("an authority is there twice")
+	if n := len((Bundle{CA: many}).authorities(at)); n != mostTrusted {
+		t.Errorf("%d authorities are trusted", n)
+	}
+	if b := made.With(many, at); !trusted(t, b, made, "a.svc", at) {
+		t.Error("the new authority is the one that has no place")
 	}
 }
 

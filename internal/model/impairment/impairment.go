@@ -47,7 +47,7 @@ var Reasons = []Info{
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
 	{ClusterName, "cluster-name", "The load balancers of this cluster were made under another name than --cluster-name. The controller does not start, as it would make all of them again."},
 	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, by what it holds or does in the account. What no object of this cluster claims is not deleted."},
-	{SecondController, "leader", "A second controller writes LoadBalancer objects of this cluster, elected by another Lease or by none."},
+	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, or leads by a Lease of the same name in another namespace."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
 	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The API server drops such fields from objects without an error."},
 	{Rights, "rights", "The controller may not read or write objects of a kind as it needs to, or may not hold its Lease."},

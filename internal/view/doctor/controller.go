@@ -51,6 +51,11 @@ var controllerChecks = []Check{{
 	Remedy: "see that pods of the controller run and may update the lease, and that no other process holds it",
 	Find:   leaderlessControllers,
 }, {
+	Name: "leader-unstable", Severity: Warning, Needs: []Source{Controller, Events},
+	About:  "The leader has changed more than three times within 15 minutes, by the events of its Lease. Each change costs some 20 seconds in which no change of objects reaches AWS.",
+	Remedy: "find out why the processes end: kubectl logs -n NAMESPACE POD --previous; see the limits of memory, the nodes, and whether the API server answers in time",
+	Find:   unstableLeaders,
+}, {
 	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
 	About:  "LoadBalancer objects show the state when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
 	Remedy: "start the controller again; or, if it is gone for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
@@ -196,6 +201,43 @@ func leaderlessControllers(f *Facts) []Finding {
 		text = "has had no holder for " + age(f.Now.Sub(last.Renewed))
 	}
 	return []Finding{{Object: last.String(), Text: text}}
+}
+
+const (
+	// electionWindow and electionsMost are those of the alert LBCLeaderUnstable.
+	electionWindow = 15 * time.Minute
+	electionsMost  = 3
+)
+
+func unstableLeaders(f *Facts) (out []Finding) {
+	for _, l := range f.Leases {
+		times := 0
+		var evidence []string
+		for _, e := range l.Elections {
+			switch {
+			case f.Now.Sub(e.Last) > electionWindow:
+				continue
+			case f.Now.Sub(e.First) > electionWindow: // when the others were is not known
+				times++
+			default:
+				times += max(e.Times, 1)
+			}
+			evidence = append(evidence, age(f.Now.Sub(e.Last))+" ago: "+e.Text)
+		}
+		if times <= electionsMost {
+			continue
+		}
+		x := Finding{Object: l.String(), Text: fmt.Sprintf("the leader has changed %d times within %s", times, age(electionWindow)), Evidence: evidence}
+		for _, d := range f.Controllers {
+			for _, p := range d.Pods {
+				if p.Restarts != "" {
+					x.Evidence = append(x.Evidence, "Pod "+p.Name+": "+p.Restarts)
+				}
+			}
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 func podsWithoutIdentity(f *Facts) (out []Finding) {

@@ -117,6 +117,17 @@ func TestFindingsDependOnWhatElseThereIs(t *testing.T) {
 		{"a lease that was given back long ago", "status-unattended", func(f *Facts) { f.Leases[0].Holder, f.Leases[0].Renewed = "", f.Now.Add(-3*time.Minute) }, Warning, "no controller"},
 		{"a lease that was deleted", "status-unattended", func(f *Facts) { f.Leases = nil }, Warning, "no controller"},
 		{"no election", "status-unattended", func(f *Facts) { f.Leases, f.Shown[0].Writer = nil, "without election (leader)" }, "", ""},
+		{"a leader that changes often", "leader-unstable", func(f *Facts) {
+			f.Controllers[0].Pods[0].Restarts = "restarts: 4, last after exit status 137 OOMKilled"
+			addElections(f, time.Minute, 2*time.Minute, 14*time.Minute, 10*time.Minute)
+		}, Warning, "changed 4 times within 15 minutes"},
+		{"three changes of the leader", "leader-unstable", func(f *Facts) { addElections(f, 0, time.Minute, 2*time.Minute, time.Hour) }, "", ""},
+		{"changes in one event", "leader-unstable", func(f *Facts) {
+			f.Leases[0].Elections = []Election{{First: f.Now.Add(-9 * time.Minute), Last: f.Now, Times: 12, Text: "a became leader"}}
+		}, Warning, "changed 12 times"},
+		{"a process that leads again after days", "leader-unstable", func(f *Facts) {
+			f.Leases[0].Elections = []Election{{First: f.Now.Add(-90 * time.Hour), Last: f.Now, Times: 12, Text: "a became leader"}}
+		}, "", ""},
 		{"no lease", "controller-leaderless", func(f *Facts) { f.Leases = nil }, "", ""},
 		{"an interface of which no group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups, f.Instances[0].Extended = "expected exactly one; tag one", "" }, Error, "expected exactly one"},
 		{"an interface of which one group is chosen", "security-group-ambiguous", func(f *Facts) { f.Instances[0].Groups = "expected exactly one: sg-1 gets the rules" }, Warning, "sg-1 gets the rules"},
@@ -347,5 +358,13 @@ func TestEachCheckIsShownEndToEnd(t *testing.T) {
 		if !strings.Contains(all.String(), `check: "`+name+`"`) {
 			t.Errorf("no end-to-end test has a finding of %s", name)
 		}
+	}
+}
+
+// addElections adds events about processes that took the Lease, some time ago.
+func addElections(f *Facts, ago ...time.Duration) {
+	for _, d := range ago {
+		at := f.Now.Add(-d)
+		f.Leases[0].Elections = append(f.Leases[0].Elections, Election{First: at, Last: at, Times: 1, Text: "pod_lbc-1 became leader"})
 	}
 }

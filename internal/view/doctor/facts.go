@@ -99,6 +99,7 @@ func (d Deployment) String() string { return "Deployment " + d.Namespace + "/" +
 type Pod struct {
 	Name     string
 	Problem  string // why it is not ready; empty = it is
+	Restarts string // how often its containers were started again, and why the last one ended; empty = never
 	Identity bool   // it gets credentials of its own: of a service account's role, or of EKS Pod Identity
 }
 
@@ -107,6 +108,15 @@ type Lease struct {
 	Namespace, Name, Holder string
 	Renewed                 time.Time
 	Duration                time.Duration
+	// Elections are the events about processes that took the Lease.
+	Elections []Election
+}
+
+// Election is an event about processes that took a Lease.
+type Election struct {
+	First, Last time.Time
+	Times       int
+	Text        string
 }
 
 func (l Lease) String() string { return "Lease " + l.Namespace + "/" + l.Name }

@@ -226,6 +226,7 @@ func sick(t *testing.T) *Facts {
 		{Namespace: "ingress", Name: "alb-ingress-controller", Image: "example.com/alb:v1.1.4", Wanted: 2, Ready: 1, Problem: "unknown flag: --bogus"},
 	}
 	f.Leases = []Lease{{Namespace: "kube-system", Name: "leader", Holder: "a", Renewed: now.Add(-10 * time.Minute)}}
+	addElections(f, 14*time.Minute, 13*time.Minute, 12*time.Minute, 11*time.Minute)
 	old, ending, other := issued(t, 1000*day), issued(t, 80*day), issued(t, day)
 	f.AutoMode = true
 	f.Hooks = []Hook{

@@ -40,6 +40,27 @@ func lease(namespace string, renewed time.Time) string {
 		namespace, renewed.UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
+// elections are the events of processes that took the Lease in namespace default just now.
+func elections(n int) string {
+	var b strings.Builder
+	now := time.Now().UTC().Format(time.RFC3339)
+	for i := range n {
+		fmt.Fprintf(&b, `apiVersion: v1
+kind: Event
+metadata: {name: election-%[1]d, namespace: default}
+involvedObject: {apiVersion: coordination.k8s.io/v1, kind: Lease, name: aws-load-balancer-controller-leader, namespace: default}
+type: Normal
+reason: LeaderElection
+message: pod-%[1]d became leader
+count: 1
+firstTimestamp: %[2]q
+lastTimestamp: %[2]q
+---
+`, i, now)
+	}
+	return b.String()
+}
+
 // TestTroublesOfAnInstallationAreFound shows that lbc doctor reads certificates, arguments,
 // accounts and webhooks of Deployments in a live cluster and finds their troubles. The Deployments
 // do not run.
@@ -92,6 +113,8 @@ func TestTroublesOfAnInstallationAreFound(t *testing.T) {
 	found(t, c, trouble{check: "controller-flags", severity: "error", object: "Deployment " + installed + "/second", evidence: "--bogus"})
 	c.Apply(t, lease("default", time.Now())+lease("kube-public", time.Now()))
 	found(t, c, trouble{check: "controller-duplicate", severity: "error", object: "Lease", evidence: "pod-of-kube-public"})
+	c.Apply(t, elections(4))
+	found(t, c, trouble{check: "leader-unstable", severity: "warning", object: "Lease default/aws-load-balancer-controller-leader", evidence: "pod-3 became leader"})
 }
 
 // TestAnInstallationIsFoundUnderAnyNameAndNamespace shows that lbc doctor finds a controller that

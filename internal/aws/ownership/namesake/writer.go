@@ -2,6 +2,7 @@ package namesake
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -40,19 +41,19 @@ type Writers struct {
 	OnChange func(text string)
 
 	mu      sync.Mutex
-	objects map[string]naming
+	objects map[string]named
 	beacon  string
 	first   time.Time // of the sightings
 	last    time.Time
 	text    string
 }
 
-// naming is what is known of the writer that an object names.
-type naming int
+// named is what is known of the writer that an object names.
+type named int
 
 const (
-	own  naming = iota + 1 // the election of this process
-	left                   // another one, which wrote itself over this process
+	own  named = iota + 1 // the election of this process
+	left                  // another one, which wrote itself over this process
 )
 
 // Listed takes the names of all objects. Two controllers go on to write themselves into the first of them, by which each sees that the other one is still there; the
@@ -106,13 +107,31 @@ func (w *Writers) Saw(object, writer string, at time.Time) {
 	}
 }
 
-func (w *Writers) note(object string, n naming) {
+func (w *Writers) note(object string, n named) {
 	if w.objects == nil {
-		w.objects = map[string]naming{}
+		w.objects = map[string]named{}
 	}
 	w.objects[object] = n
-	if w.beacon == "" { // until the next list
+	if w.beacon == "" || object < w.beacon {
 		w.beacon = object
+	}
+}
+
+// Beacon is the object that all controllers write themselves into; empty = there is none. Who reads it often finds a second
+// controller before the next list.
+func (w *Writers) Beacon() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.beacon
+}
+
+// Gone takes note that an object does not exist any more.
+func (w *Writers) Gone(object string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.objects, object)
+	if w.beacon = ""; len(w.objects) > 0 {
+		w.beacon = slices.Min(slices.Collect(maps.Keys(w.objects)))
 	}
 }
 
