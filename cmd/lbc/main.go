@@ -76,6 +76,7 @@ const (
 	// doctor: there are warnings and no errors; orphans: there are some; rollback-check: objects need attention
 	exitWarnings exitCode = 4
 	exitTimeout  exitCode = 5 // wait: the timeout is over
+	exitFailOn   exitCode = 6 // plan --fail-on: the plan does what it names
 )
 
 func (exitCode) Error() string { return "" }

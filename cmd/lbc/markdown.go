@@ -12,10 +12,11 @@ const markdownLimit = 65536
 // section is a part of a text in Markdown that is folded: its title, and text as it is.
 type section struct{ title, text string }
 
-// markdown is a comment of a pull request: a line for all, and a section for each. What does not fit is left out, and said to be.
-func markdown(head string, sections []section) string {
+// markdown is a comment of a pull request: a line for all, tables that matter more than the rest, and a section for each. What does not fit is left out,
+// and said to be.
+func markdown(head, tables string, sections []section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**\n", html.EscapeString(head))
+	fmt.Fprintf(&b, "**%s**\n%s", html.EscapeString(head), shortenedTables(tables))
 	const reserve = 200 // for what is said about the rest
 	for n, s := range sections {
 		fence := "```"
@@ -36,6 +37,15 @@ func markdown(head string, sections []section) string {
 		break
 	}
 	return b.String()
+}
+
+// shortenedTables are tables of at most half of a comment.
+func shortenedTables(tables string) string {
+	if len(tables) <= markdownLimit/2 {
+		return tables
+	}
+	cut := strings.LastIndex(tables[:markdownLimit/2], "\n") + 1
+	return tables[:cut] + fmt.Sprintf("\n%d further rows are left out. `lbc plan` prints all.\n", strings.Count(tables[cut:], "\n"))
 }
 
 func shortened(s string) string {

@@ -8,18 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/k8s-lbc/lbc/internal/controller/config"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/lbc/offline"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 	"github.com/k8s-lbc/lbc/internal/model/planjson"
-	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
 	"github.com/k8s-lbc/lbc/internal/plan/accelerator"
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
@@ -43,13 +40,18 @@ are no changes for --exit-code. Which rules are closed because no binding needs 
 
 -o markdown prints a comment for a pull request: each load balancer folded, and no more than GitHub takes.
 
+The plan ends with what changes in the units of AWS's bill, without prices, and who can reach what afterwards: ports that open or close, logins and other checks
+that are lost, requests that reach another Service or fail, and DNS names that change. A "!" marks what exposes. What could not be read is listed as unknown.
+--fail-on fails on some of it: exposure on a line with a "!" or an unknown one, replacement and deletion on any step with ± or -, also if it is refused. The
+reasons are printed with their steps.
+
 -o stack prints the desired stack of each load balancer, in the form of annotation dry-run-plan, one JSON text per line.
 
 --upgrade-check is for the time before an upgrade, by lbc of the new version and with the new flags: the chart runs it with value upgradeCheck.enabled.
 
 Exit status: 0 success; 1 error; 2 an object is invalid, and its diagnostics are in the output, or
 a manifest cannot be read and is left out; with --exit-code or --upgrade-check, 3 there are
-changes.`
+changes; with --fail-on, 6 the plan does what it names, also if there are changes or an object is invalid.`
 
 const planExample = `  # What would these manifests create?
   lbc plan -f shop.yaml
@@ -59,14 +61,18 @@ const planExample = `  # What would these manifests create?
   lbc plan -A
 
   # In a pipeline without credentials, with a recording
-  lbc plan -f shop.yaml --account recorded.json --exit-code -o json`
+  lbc plan -f shop.yaml --account recorded.json --exit-code -o json
+
+  # Fail a pull request that exposes something, or replaces or deletes a resource
+  lbc plan -f shop.yaml --context prod --fail-on exposure,replacement,deletion`
 
 type planOptions struct {
 	inputs
 	outputs
 	exitCode bool
 	details  bool
-	out      string // file
+	out      string   // file
+	failOn   []string // values of impact.FailOn
 }
 
 func planCommand() *cobra.Command {
@@ -89,12 +95,13 @@ func planCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&o.details, "details", false, "also show the settings of new resources if the plan has several load balancers")
 	cmd.Flags().StringVar(&o.out, "out", "", "file to which the plan is written as JSON, too")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
+	cmd.Flags().StringSliceVar(&o.failOn, "fail-on", nil, "exit with status 6 if the plan has any of these: exposure, replacement, deletion")
 	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false, "check an upgrade to this version and these flags: like --exit-code, but without flags of the controller's Deployment, and invalid objects do not fail")
 	return cmd
 }
 
 func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
-	if err := errors.Join(o.validate(), o.validUpgradeCheck()); err != nil {
+	if err := errors.Join(o.validate(), o.validUpgradeCheck(), o.validFailOn()); err != nil {
 		return err
 	}
 	src, err := o.open(ctx, errOut, in)
@@ -126,20 +133,24 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	if o.limited() {
 		got.Diagnostics = slices.DeleteFunc(got.Diagnostics, func(d diag.Diagnostic) bool { return d.Object.Namespace != o.namespace })
 	}
-	if err := o.print(out, src, got, bound); err != nil {
+	all := o.judge(got, accelerators, bound)
+	if err := o.print(out, src, all); err != nil {
 		return err
 	}
 	if o.out != "" {
-		if err := o.write(got, bound); err != nil {
+		if err := o.write(all); err != nil {
 			return err
 		}
 	}
+	sayTriggers(errOut, all.triggers)
 	changes := bindingsChange(bound) || slices.ContainsFunc(got.Stacks, func(r offline.Result) bool { return !r.Plan.Empty() })
 	invalid := got.Invalid() || bindingsInvalid(bound)
 	if invalid {
 		o.noteQuarantine(errOut)
 	}
 	switch {
+	case len(all.triggers) > 0:
+		return exitFailOn
 	case o.ownFlags:
 		return judgeUpgrade(errOut, changes)
 	case invalid || leftOut:
@@ -150,83 +161,11 @@ func (o *planOptions) run(ctx context.Context, out, errOut io.Writer, in io.Read
 	return nil
 }
 
-// planDocument is the output of -o json and -o yaml. Its lists are never null.
-type planDocument struct {
-	Cluster string         `json:"cluster"`
-	Region  string         `json:"region"`
-	VPC     string         `json:"vpc"`
-	Counts  counts         `json:"counts"` // of the steps of all stacks
-	Stacks  []plannedStack `json:"stacks"`
-	// Bindings are the TargetGroupBindings of users, and those of the stacks whose target groups exist.
-	Bindings []plannedBinding `json:"bindings"`
-	// Close are the steps that close rules of security groups that no binding needs.
-	Close []plan.Step `json:"close,omitempty"`
-	// Findings are about objects that belong to no stack.
-	Findings []explain.Finding `json:"findings,omitempty"`
-}
-
-// counts are the steps of a plan by what they do. Those that are refused are among the others.
-type counts struct {
-	Create  int `json:"create"`
-	Update  int `json:"update"`
-	Replace int `json:"replace"`
-	Delete  int `json:"delete"`
-	Refused int `json:"refused"`
-}
-
-type plannedStack struct {
-	Key         stack.Key         `json:"key"`
-	Counts      counts            `json:"counts"`
-	Plan        plan.Plan         `json:"plan"`
-	Findings    []explain.Finding `json:"findings,omitempty"`
-	Unbuildable bool              `json:"unbuildable,omitempty"`
-	// DriftAssumed reports that fields count as applied last as they are wanted, because no checkpoint of the controller was read.
-	DriftAssumed bool `json:"driftAssumed,omitempty"`
-	// Digest is of the state that is wanted, as annotation approved-plan takes it; empty if there is none.
-	Digest string `json:"digest,omitempty"`
-}
-
-func documentOf(got offline.Outcome, bound offline.Bindings, c *config.Config) (planDocument, error) {
-	d := planDocument{Cluster: c.ClusterName, Region: c.Region, VPC: c.VPC, Stacks: []plannedStack{}, Bindings: plannedBindings(bound), Close: bound.Rules.Plan.Steps, Findings: explain.Findings(got.Diagnostics)}
-	var total plan.Summary
-	for _, r := range got.Stacks {
-		total = total.Plus(r.Plan.Summary())
-		if r.Plan.Steps == nil {
-			r.Plan.Steps = []plan.Step{}
-		}
-		digest := ""
-		if s := r.Compiled.Stack; s != nil {
-			var err error
-			if digest, err = planjson.Digest(s); err != nil {
-				return d, err
-			}
-		}
-		d.Stacks = append(d.Stacks, plannedStack{r.Key, counts(r.Plan.Summary()), r.Plan, append(explain.Findings(r.Diagnostics), explain.UnmetFindings(r.Unmet)...), r.Unbuildable, r.DriftAssumed, digest})
-	}
-	d.Counts = counts(total)
-	return d, nil
-}
-
-// write writes the document of a plan to a file, replacing what it held.
-func (o *planOptions) write(got offline.Outcome, bound offline.Bindings) error {
-	d, err := documentOf(got, bound, &o.config)
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	if err := (&outputs{format: "json"}).encode(&b, planKind, d); err != nil {
-		return err
-	}
-	if err := os.WriteFile(o.out, b.Bytes(), 0o600); err != nil { // what is planned may name what is not public
-		return fmt.Errorf("--out: %w", err)
-	}
-	return nil
-}
-
-func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome, bound offline.Bindings) error {
+func (o *planOptions) print(out io.Writer, src *source, got judged) error {
+	bound := got.bound
 	switch o.format {
 	case "json", "yaml":
-		d, err := documentOf(got, bound, &o.config)
+		d, err := documentOf(got, &o.config)
 		if err != nil {
 			return err
 		}
@@ -267,26 +206,40 @@ func (o *planOptions) print(out io.Writer, src *source, got offline.Outcome, bou
 		fmt.Fprintf(&b, "total of %s: %s\n", things(count, rows), total)
 	}
 	if len(rows)+len(got.Diagnostics) == 0 {
-		if o.limited() {
-			fmt.Fprintf(&b, "namespace %s has no load balancer; -n chooses another one, -A all; ", o.namespace)
-		}
-		b.WriteString("no object declares a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
-			"Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of controller gateway.k8s.aws/alb, /nlb or /auto\n")
+		b.WriteString(o.nothing())
+	}
+	if end := got.impact.Text(); end != "" {
+		b.WriteString("\n" + end)
 	}
 	text := b.String()
 	if o.format == "markdown" {
-		var others strings.Builder
+		head := fmt.Sprintf("Plan of %s: %s", things(count, rows), total)
 		if unchanged > 1 {
-			fmt.Fprintf(&others, "; %d unchanged", unchanged)
+			head += fmt.Sprintf("; %d unchanged", unchanged)
 		}
-		var loose strings.Builder
-		if diagnostics(&loose, got.Diagnostics, ""); loose.Len() > 0 {
-			sections = append([]section{{"findings about objects without a load balancer", loose.String()}}, sections...)
-		}
-		text = markdown(fmt.Sprintf("Plan of %s: %s%s", things(count, rows), total, others.String()), sections)
+		text = markdown(head, got.impact.Markdown(), append(loose(got.Diagnostics), sections...))
 	}
 	_, err := io.WriteString(out, text)
 	return err
+}
+
+// loose is the section of findings about objects that belong to no load balancer, if there are some.
+func loose(found diag.List) []section {
+	var b strings.Builder
+	if diagnostics(&b, found, ""); b.Len() == 0 {
+		return nil
+	}
+	return []section{{"findings about objects without a load balancer", b.String()}}
+}
+
+// nothing says that no object declares a load balancer.
+func (o *planOptions) nothing() string {
+	text := "no object declares a load balancer: Ingresses need class alb (or annotation kubernetes.io/ingress.class: alb), " +
+		"Services spec.loadBalancerClass: service.k8s.aws/nlb, Gateways a GatewayClass of controller gateway.k8s.aws/alb, /nlb or /auto\n"
+	if o.limited() {
+		return fmt.Sprintf("namespace %s has no load balancer; -n chooses another one, -A all; ", o.namespace) + text
+	}
+	return text
 }
 
 // things is a number of plans in words, by what they are of among all.

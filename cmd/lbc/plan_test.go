@@ -288,12 +288,13 @@ func TestOfAFileWithoutLoadBalancersWhatIsNeededIsPrinted(t *testing.T) {
 func TestAPlanInMarkdownIsFoldedAndNoLongerThanACommentMayBe(t *testing.T) {
 	t.Parallel()
 	out, _, err := lbc(t, "", "plan", "-f", "testdata/settings.yaml", "-o", "markdown", "--color", "always")
-	const head = "**Plan of 1 load balancer: 12 to create, 0 to change, 0 to replace, 0 to delete**\n\n" +
+	const head = "**Plan of 1 load balancer: 12 to create, 0 to change, 0 to replace, 0 to delete**\n\n| Bill | Before | After |\n"
+	const table = "`tcp 80 opens to 198.51.100.0/24 within the network; open to: nobody → 198.51.100.0/24 within the network` | `ingress.k8s.aws:web/settings` |\n\n" +
 		"<details><summary>ingress.k8s.aws:web/settings: 12 to create, 0 to change, 0 to replace, 0 to delete</summary>\n\n```text\ningress.k8s.aws:web/settings:\n"
-	if err != nil || !strings.HasPrefix(out, head) || !strings.HasSuffix(out, "\n```\n\n</details>\n") || strings.Contains(out, "\x1b") {
+	if err != nil || !strings.HasPrefix(out, head) || !strings.Contains(out, table) || !strings.HasSuffix(out, "\n```\n\n</details>\n") || strings.Contains(out, "\x1b") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	long := markdown("all", []section{{"a", "```\n"}, {"b", strings.Repeat("line\n", 20000)}, {"c", "c\n"}})
+	long := markdown("all", "", []section{{"a", "```\n"}, {"b", strings.Repeat("line\n", 20000)}, {"c", "c\n"}})
 	if len(long) > 65536 || len(long) < 65000 || !strings.Contains(long, "\n````text\n```\n````\n") || !strings.Contains(long, "line\n```\n\n</details>\n") ||
 		!strings.HasSuffix(long, "\nThe rest, from b on, is left out, with 1 further sections: a comment has 65536 characters at most. `lbc plan` prints all.\n") {
 		t.Errorf("%d: %s … %s", len(long), long[:200], long[len(long)-300:])
@@ -311,7 +312,7 @@ func TestStacksWithoutChangesAreOneLineAndThereIsATotal(t *testing.T) {
 	}}
 	var b strings.Builder
 	o := planOptions{}
-	if err := o.print(&b, &source{}, got, offline.Bindings{}); err != nil {
+	if err := o.print(&b, &source{}, judged{Outcome: got}); err != nil {
 		t.Fatal(err)
 	}
 	want := `ingress.k8s.aws:shop/bad: cannot be built; nothing would be changed

@@ -5,17 +5,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/k8s-lbc/lbc/internal/lbc/impact"
 )
 
 // TestPagesHoldTheirTables compares pages with the tables that they come from.
 func TestPagesHoldTheirTables(t *testing.T) {
 	t.Parallel()
-	for page, want := range map[string]string{
-		"annotations.md":            annotations(),
-		"support.md":                supported(),
-		"operations/reconciling.md": budgets(),
-		"tasks/going-back.md":       additions(),
+	for _, c := range [][2]string{
+		{"annotations.md", annotations()},
+		{"support.md", supported()},
+		{"operations/reconciling.md", budgets()},
+		{"tasks/going-back.md", additions()},
+		{"lbc.md", impact.UnitsTable()},
+		{"lbc.md", impact.KindsTable()},
 	} {
+		page, want := c[0], c[1]
 		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
 		if err != nil {
 			t.Fatal(err)

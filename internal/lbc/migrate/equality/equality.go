@@ -194,7 +194,7 @@ func requests(a, b side, x, y stack.Listener) (n int, out []Difference) {
 	mine, yours := a.rulesOf(x), b.rulesOf(y)
 	before, _ := traffic.NewMatcher(mine, x.DefaultActions)
 	after, _ := traffic.NewMatcher(yours, y.DefaultActions)
-	all := generate(x, slices.Concat(mine, yours))
+	all := Requests(x, slices.Concat(mine, yours))
 	at := map[[2]string]int{}
 	for i := range all {
 		r := &all[i]
@@ -208,12 +208,13 @@ func requests(a, b side, x, y stack.Listener) (n int, out []Difference) {
 			continue
 		}
 		at[k] = len(out)
-		out = append(out, Difference{What: text(r), Before: was, After: is, Requests: 1})
+		out = append(out, Difference{What: Text(r), Before: was, After: is, Requests: 1})
 	}
 	return len(all), out
 }
 
-func text(r *traffic.Request) string {
+// Text describes a request.
+func Text(r *traffic.Request) string {
 	out := fmt.Sprintf("%s %s://%s:%d%s", r.Method, r.Scheme, r.Host, r.Port, uriOf(r))
 	for _, k := range slices.Sorted(maps.Keys(r.Header)) {
 		out += fmt.Sprintf(" %s: %s", k, strings.Join(r.Header[k], ", "))

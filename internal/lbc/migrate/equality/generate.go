@@ -18,8 +18,8 @@ var elsewhere = netip.AddrFrom4([4]byte{192, 0, 2, 77})
 // maxRequests bounds the requests for one listener. Beyond, hosts and paths are combined only as rules do.
 const maxRequests = 20000
 
-// generate makes requests for a listener: each path, and paths beside it, at each host, and those with what other conditions ask for.
-func generate(l stack.Listener, rules []stack.Rule) (out []traffic.Request) {
+// Requests makes requests for a listener: each path, and paths beside it, at each host, and those with what other conditions ask for.
+func Requests(l stack.Listener, rules []stack.Rule) (out []traffic.Request) {
 	base := traffic.Request{Scheme: strings.ToLower(l.Protocol), Port: l.Port, Method: "GET", SourceIP: elsewhere}
 	hosts, paths := []string{"nobody.invalid"}, []string{"/", "/nothing-has-this-path"}
 	for _, r := range rules {
@@ -141,8 +141,8 @@ func special(base traffic.Request, r stack.Rule) []traffic.Request {
 			}
 		case stack.SourceIP:
 			for _, v := range c.Values {
-				if p, err := netip.ParsePrefix(v); err == nil {
-					set = append(set, func(q *traffic.Request) { q.SourceIP = p.Masked().Addr() })
+				if p, err := netip.ParsePrefix(v); err == nil { // a wider range has another first or last address
+					set = append(set, func(q *traffic.Request) { q.SourceIP = p.Masked().Addr() }, func(q *traffic.Request) { q.SourceIP = last(p) })
 				}
 			}
 		case stack.HostHeader, stack.PathPattern:
@@ -162,6 +162,16 @@ func special(base traffic.Request, r stack.Rule) []traffic.Request {
 		}
 	}
 	return all[1:]
+}
+
+// last is the last address of a range.
+func last(p netip.Prefix) netip.Addr {
+	bytes := p.Masked().Addr().AsSlice()
+	for i := p.Bits(); i < len(bytes)*8; i++ {
+		bytes[i/8] |= 0x80 >> (i % 8)
+	}
+	out, _ := netip.AddrFromSlice(bytes)
+	return out
 }
 
 func headerValues(c stack.Condition) (out []string) {
