@@ -207,6 +207,13 @@ func (c Clients) remove(ctx context.Context, r Resource) error {
 		}
 	}
 	_, err := c.Call(ctx, k.remove, map[string]any{k.param: r.ID})
+	if k.name == "load balancer" && codeOf(err) == "OperationNotPermitted" { // a fact left its deletion protection on
+		unprotected := []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "false"}}
+		if _, err := c.Call(ctx, "elbv2.ModifyLoadBalancerAttributes", map[string]any{"LoadBalancerArn": r.ID, "Attributes": unprotected}); err != nil {
+			return err
+		}
+		_, err = c.Call(ctx, k.remove, map[string]any{k.param: r.ID})
+	}
 	if strings.Contains(codeOf(err), "NotFound") {
 		return nil
 	}

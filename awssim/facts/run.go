@@ -86,11 +86,9 @@ func Run(ctx context.Context, book *Book, o Options) (*Report, error) {
 // fact runs one fact and deletes what it created.
 func (r *runner) fact(ctx context.Context, f Fact) Result {
 	result := Result{Fact: f.Title(), Result: Equal}
-	for _, name := range f.Needs {
-		if reason := r.fixture(ctx, name); reason != "" {
-			result.Result, result.Reason = Unchecked, reason
-			return result
-		}
+	if result.Reason = r.prepare(ctx, f); result.Reason != "" {
+		result.Result = Unchecked
+		return result
 	}
 	scope, err := r.vars.with(f.Vars)
 	if err != nil {
@@ -115,6 +113,21 @@ func (r *runner) fact(ctx context.Context, f Fact) Result {
 	r.discard(ctx, made)
 	result.Seconds = time.Since(start).Seconds()
 	return result
+}
+
+// prepare creates what a fact needs, and returns why it could not. It creates nothing if something is known to be missing.
+func (r *runner) prepare(ctx context.Context, f Fact) string {
+	for _, name := range r.book.fixtures([]Fact{f}) {
+		if reason := r.fixtures[name]; reason != "" {
+			return reason
+		}
+	}
+	for _, name := range f.Needs {
+		if reason := r.fixture(ctx, name); reason != "" {
+			return reason
+		}
+	}
+	return ""
 }
 
 // discard deletes what a fact created. What is still in use is deleted at the end of the run.
