@@ -146,6 +146,39 @@ func TestEveryFactIsARowOfTheLists(t *testing.T) {
 	}
 }
 
+// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table.
+func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "### Permissions")
+	section, _, _ = strings.Cut(section, "\n### ")
+	all := book(t, "")
+	steps := []facts.Step{}
+	for _, fixture := range all.Fixtures {
+		steps = append(steps, fixture.Steps...)
+	}
+	for _, template := range all.Templates {
+		steps = append(steps, template...)
+	}
+	for _, f := range all.Facts {
+		steps = append(steps, f.Steps...)
+	}
+	for _, s := range steps {
+		service, action, _ := strings.Cut(s.Call, ".")
+		created := "Create" + strings.TrimPrefix(action, "Delete")
+		switch {
+		case s.Call == "" || strings.Contains(section, "`"+action+"`"):
+		case service == "elbv2" && strings.HasPrefix(action, "Describe"):
+		case strings.HasPrefix(action, "Delete") && strings.Contains(section, "`"+created+"`"):
+		default:
+			t.Errorf("docs/simulator.md has no permission for %s", s.Call)
+		}
+	}
+}
+
 // TestMutatedFactsAreDifferent changes one expectation of each kind.
 func TestMutatedFactsAreDifferent(t *testing.T) {
 	t.Parallel()

@@ -46,10 +46,6 @@ var kinds = []kind{
 		param: "CertificateArn", list: "acm.ListCertificates", items: "CertificateSummaryList", itemID: "CertificateArn",
 	},
 	{
-		name: "elastic IP address", create: "ec2.AllocateAddress", id: "AllocationId", tags: "elastic-ip", remove: "ec2.ReleaseAddress",
-		param: "AllocationId", list: "ec2.DescribeAddresses", items: "Addresses", itemID: "AllocationId",
-	},
-	{
 		name: "security group", create: "ec2.CreateSecurityGroup", id: "GroupId", tags: "security-group", remove: "ec2.DeleteSecurityGroup",
 		param: "GroupId", list: "ec2.DescribeSecurityGroups", items: "SecurityGroups", itemID: "GroupId",
 	},

@@ -192,7 +192,7 @@ func (r *runner) step(ctx context.Context, s Step, scope vars, made *[]Resource)
 	if r.Patience > 0 {
 		patience = min(patience, r.Patience)
 	}
-	start := time.Now()
+	start, said := time.Now(), time.Now()
 	pause := 20 * time.Millisecond
 	for {
 		o := r.try(ctx, s, scope, made)
@@ -203,6 +203,10 @@ func (r *runner) step(ctx context.Context, s Step, scope vars, made *[]Resource)
 				o.waited = 0
 			}
 			return o
+		}
+		if time.Since(said) > 30*time.Second {
+			said = time.Now()
+			r.Progress("waiting for %s since %.0f s, for at most %s", s.title(), o.waited.Seconds(), patience)
 		}
 		if !wait(ctx, pause) {
 			return outcome{unchecked: "interrupted"}
