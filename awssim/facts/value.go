@@ -95,7 +95,7 @@ func (v vars) value(name string) (any, error) {
 
 // with returns the values with others added, which may refer to them.
 func (v vars) with(more map[string]any) (vars, error) {
-	all := vars(maps.Clone(v))
+	all := maps.Clone(v)
 	for name, value := range more {
 		expanded, err := v.expand(value)
 		if err != nil {
