@@ -1,7 +1,9 @@
-// Package facts runs facts about AWS against an endpoint: AWS itself, the simulator or another mock. A fact is data: calls
-// or requests, and what AWS answers. The package uses AWS's SDK clients only and knows nothing of the simulator's inside.
+// Package facts runs facts about AWS against an endpoint: AWS itself, the simulator or another mock. A fact is
+// data: calls or requests, and what AWS answers. The package uses AWS's SDK clients only and knows nothing of the
+// simulator's inside.
 //
-// [Book] holds the facts, [Run] runs them, [NewPlan] says beforehand what a run creates, and [Clean] deletes what a run left.
+// [Book] holds the facts, [Run] runs them, [NewPlan] says beforehand what a run creates, and [Clean] deletes what
+// a run left.
 package facts
 
 import (

@@ -86,8 +86,8 @@ func describeError(err error) string {
 	return shorten(err.Error())
 }
 
-// obstacles are parts of error codes that say nothing about a fact: the caller may not call, a limit is reached, the service has
-// trouble, or the endpoint does not serve the call.
+// obstacles are parts of error codes that say nothing about a fact: the caller may not call, a limit is reached,
+// the service has trouble, or the endpoint does not serve the call.
 var obstacles = []string{
 	"AccessDenied", "Unauthorized", "AuthFailure", "NotAuthorized", "OptInRequired", "ExpiredToken", "InvalidClientTokenId",
 	"UnrecognizedClient", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestExpired", "Throttl", "LimitExceeded", "TooMany",

@@ -25,8 +25,8 @@ func NewRun() string {
 // ValidRun reports whether a text can be the id of a run.
 func ValidRun(id string) bool { return runID.MatchString(id) }
 
-// Clean deletes the known resources and everything that has the run's tag, and returns what it could not delete, with the
-// reasons. It goes on if ctx is cancelled.
+// Clean deletes the known resources and everything that has the run's tag, and returns what it could not delete,
+// with the reasons. It goes on if ctx is cancelled.
 func Clean(ctx context.Context, o Options, known []Resource) []string {
 	if o.Progress == nil {
 		o.Progress = func(string, ...any) {}
@@ -56,7 +56,8 @@ func Clean(ctx context.Context, o Options, known []Resource) []string {
 	}
 }
 
-// leftOf are the known resources and those with the run's tag, in the order of deletion, and why some could not be looked for.
+// leftOf are the known resources and those with the run's tag, in the order of deletion, and why some could not be
+// looked for.
 func (c Clients) leftOf(ctx context.Context, run string, known []Resource) ([]Resource, []string) {
 	all := slices.Clone(known)
 	var problems []string

@@ -32,7 +32,8 @@ const run = "1a2b3c4d"
 // simulated starts a simulator and returns the options of a run against it.
 func simulated(t *testing.T) (*awssim.Simulator, facts.Options) {
 	t.Helper()
-	sim, err := awssim.New(awssim.Options{Profile: account.Fast(), DataPlane: true, HealthInterval: 100 * time.Millisecond, HealthTimeout: time.Second})
+	sim, err := awssim.New(awssim.Options{Profile: account.Fast(), DataPlane: true,
+		HealthInterval: 100 * time.Millisecond, HealthTimeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,8 +184,9 @@ func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
 func TestMutatedFactsAreDifferent(t *testing.T) {
 	t.Parallel()
 	_, o := simulated(t)
-	mutated := book(t, `^(deletion protection|types|the security policy unless said|a listener has a default rule|TRACE and CONNECT: 405|`+
-		`fixed responses: status.*|load balancer attribute idle_timeout.*|unknown VPC|subnets are required)$`)
+	mutated := book(t,
+		`^(deletion protection|types|the security policy unless said|a listener has a default rule|TRACE and CONNECT: 405|`+
+			`fixed responses: status.*|load balancer attribute idle_timeout.*|unknown VPC|subnets are required)$`)
 	for i := range mutated.Facts {
 		mutate(t, &mutated.Facts[i])
 	}
@@ -239,7 +241,8 @@ func TestRefusalsCannotBeChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 			// One fact makes the call itself, one needs a fixture that does, one expects another refusal of the call.
-			report, err := facts.Run(t.Context(), book(t, "^(target types, instances by default|a listener has a default rule|unknown VPC)$"), o)
+			report, err := facts.Run(t.Context(), book(t,
+				"^(target types, instances by default|a listener has a default rule|unknown VPC)$"), o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +270,8 @@ func TestExpectedRefusalIsEqual(t *testing.T) {
 // TestCancelledRunLeavesNothing cancels a run while it creates fixtures, between facts, and within a fact's wait.
 func TestCancelledRunLeavesNothing(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"creating security-group", "creating listener-http", "equal: a listener has a default rule", "creating web"} {
+	for _, at := range []string{"creating security-group", "creating listener-http",
+		"equal: a listener has a default rule", "creating web"} {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			sim, o := simulated(t)
@@ -279,7 +283,8 @@ func TestCancelledRunLeavesNothing(t *testing.T) {
 					cancel()
 				}
 			}
-			report, err := facts.Run(ctx, book(t, "a listener has a default rule|fixed responses: status|InvalidSecurityGroup"), o)
+			report, err := facts.Run(ctx, book(t,
+				"a listener has a default rule|fixed responses: status|InvalidSecurityGroup"), o)
 			if err == nil || report == nil || len(report.Left) > 0 {
 				t.Errorf("report %+v, error %v", report, err)
 			}
@@ -321,7 +326,8 @@ func TestPlanMakesNoCall(t *testing.T) {
 	t.Parallel()
 	sim, o := simulated(t)
 	var out bytes.Buffer
-	for _, o := range []facts.Options{o, {Run: run, Region: o.Region, Endpoint: "aws"}, {Run: run, Region: o.Region, Endpoint: "aws", VPC: "vpc-1"}} {
+	for _, o := range []facts.Options{o, {Run: run, Region: o.Region, Endpoint: "aws"}, {Run: run, Region: o.Region,
+		Endpoint: "aws", VPC: "vpc-1"}} {
 		if err := facts.NewPlan(book(t, ""), o).Write(&out); err != nil {
 			t.Fatal(err)
 		}
@@ -342,7 +348,8 @@ func TestWithoutTargetOrOwnVPCFactsCannotBeChecked(t *testing.T) {
 	}
 	vpcs, _ := answer.(map[string]any)["Vpcs"].([]any)
 	o.VPC, _ = vpcs[0].(map[string]any)["VpcId"].(string)
-	report, err := facts.Run(t.Context(), book(t, "^(what is forwarded is the URL as sent|one subnet of each zone|one zone of an NLB)$"), o)
+	report, err := facts.Run(t.Context(), book(t,
+		"^(what is forwarded is the URL as sent|one subnet of each zone|one zone of an NLB)$"), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,8 @@ const (
 
 // NewPlan says what a run of the book would create. It makes no call.
 func NewPlan(book *Book, o Options) Plan {
-	p := Plan{Run: o.Run, Endpoint: o.Endpoint, Region: o.Region, VPC: o.VPC, Facts: len(book.Facts), Creates: map[string]int{}}
+	p := Plan{Run: o.Run, Endpoint: o.Endpoint, Region: o.Region, VPC: o.VPC, Facts: len(book.Facts),
+		Creates: map[string]int{}}
 	var runs []Fact
 	for _, f := range book.Facts {
 		if p.possible(book, f, o) {
@@ -104,8 +105,10 @@ func (p Plan) Write(w io.Writer) error {
 	if p.VPC != "" {
 		fmt.Fprintf(&b, "uses VPC %s\n", p.VPC)
 	}
-	fmt.Fprintf(&b, "AWS bills load balancers and public IPv4 addresses by the hour or part of it, and nothing else of this.\n")
-	fmt.Fprintf(&b, "A call that AWS must refuse can create one resource more if AWS does not. Everything has the tag %s=%s.\n", TagKey, p.Run)
+	fmt.Fprintf(&b,
+		"AWS bills load balancers and public IPv4 addresses by the hour or part of it, and nothing else of this.\n")
+	fmt.Fprintf(&b,
+		"A call that AWS must refuse can create one resource more if AWS does not. Everything has the tag %s=%s.\n", TagKey, p.Run)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

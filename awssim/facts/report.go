@@ -86,7 +86,8 @@ func (r *Report) Write(w io.Writer) error {
 			fmt.Fprintf(&b, "took %.0f s: %s\n", f.Waited, f.Fact)
 		}
 	}
-	fmt.Fprintf(&b, "run %s against %s in %s: %d equal, %d different, %d cannot be checked\n", r.Run, r.Endpoint, r.Region, r.Equal, r.Different, r.Unchecked)
+	fmt.Fprintf(&b, "run %s against %s in %s: %d equal, %d different, %d cannot be checked\n", r.Run, r.Endpoint,
+		r.Region, r.Equal, r.Different, r.Unchecked)
 	fmt.Fprintf(&b, "created: %s\n", counts(r.Created))
 	if len(r.Left) == 0 {
 		b.WriteString("left: nothing\n")

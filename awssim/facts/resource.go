@@ -32,7 +32,8 @@ type kind struct {
 // kinds are in the order of deletion.
 var kinds = []kind{
 	{name: "rule", create: "elbv2.CreateRule", id: "Rules[0].RuleArn", remove: "elbv2.DeleteRule", param: "RuleArn"},
-	{name: "listener", create: "elbv2.CreateListener", id: "Listeners[0].ListenerArn", remove: "elbv2.DeleteListener", param: "ListenerArn"},
+	{name: "listener", create: "elbv2.CreateListener", id: "Listeners[0].ListenerArn", remove: "elbv2.DeleteListener",
+		param: "ListenerArn"},
 	{
 		name: "load balancer", create: "elbv2.CreateLoadBalancer", id: "LoadBalancers[0].LoadBalancerArn", remove: "elbv2.DeleteLoadBalancer",
 		param: "LoadBalancerArn", list: "elbv2.DescribeLoadBalancers", items: "LoadBalancers", itemID: "LoadBalancerArn",
@@ -205,7 +206,8 @@ func (c Clients) remove(ctx context.Context, r Resource) error {
 	_, err := c.Call(ctx, k.remove, map[string]any{k.param: r.ID})
 	if k.name == "load balancer" && codeOf(err) == "OperationNotPermitted" { // a fact left its deletion protection on
 		unprotected := []any{map[string]any{"Key": "deletion_protection.enabled", "Value": "false"}}
-		if _, err := c.Call(ctx, "elbv2.ModifyLoadBalancerAttributes", map[string]any{"LoadBalancerArn": r.ID, "Attributes": unprotected}); err != nil {
+		if _, err := c.Call(ctx, "elbv2.ModifyLoadBalancerAttributes", map[string]any{"LoadBalancerArn": r.ID,
+			"Attributes": unprotected}); err != nil {
 			return err
 		}
 		_, err = c.Call(ctx, k.remove, map[string]any{k.param: r.ID})

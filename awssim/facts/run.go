@@ -42,8 +42,8 @@ type runner struct {
 	traffic  *traffic
 }
 
-// Run runs the facts of a book, deletes what it created, and reports. It returns an error with the report if ctx ends before
-// all facts ran.
+// Run runs the facts of a book, deletes what it created, and reports. It returns an error with the report if ctx
+// ends before all facts ran.
 func Run(ctx context.Context, book *Book, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, ...any) {}
@@ -115,7 +115,8 @@ func (r *runner) fact(ctx context.Context, f Fact) Result {
 	return result
 }
 
-// prepare creates what a fact needs, and returns why it could not. It creates nothing if something is known to be missing.
+// prepare creates what a fact needs, and returns why it could not. It creates nothing if something is known to be
+// missing.
 func (r *runner) prepare(ctx context.Context, f Fact) string {
 	for _, name := range r.book.fixtures([]Fact{f}) {
 		if reason := r.fixtures[name]; reason != "" {
@@ -238,7 +239,8 @@ func (r *runner) try(ctx context.Context, s Step, scope vars, made *[]Resource) 
 		return failed(expected, err)
 	}
 	if s.Error != "" {
-		return outcome{differences: []Difference{{Step: s.title(), What: "error code", Want: expected.Error, Got: "success"}}}
+		return outcome{differences: []Difference{{Step: s.title(), What: "error code", Want: expected.Error,
+			Got: "success"}}}
 	}
 	if found := differences(expected, answer); len(found) > 0 {
 		return outcome{differences: found}
@@ -269,7 +271,8 @@ func failed(s Step, err error) outcome {
 	if want == "" {
 		want = "success"
 	}
-	return outcome{differences: []Difference{{Step: s.title(), What: "error code", Want: want, Got: describeError(err)}}}
+	return outcome{differences: []Difference{{Step: s.title(), What: "error code", Want: want,
+		Got: describeError(err)}}}
 }
 
 // expandStep replaces references in all parts of a step.

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Target is the servers behind the load balancers of a run: two of HTTP, which answer what they were asked, and one that
-// answers with the first bytes that it gets.
+// Target is the servers behind the load balancers of a run: two of HTTP, which answer what they were asked, and
+// one that answers with the first bytes that it gets.
 type Target struct {
 	Address string // where load balancers reach it
 	ports   []int  // as load balancers see them
@@ -30,7 +30,8 @@ type Target struct {
 	open    map[net.Conn]bool
 }
 
-// NewTarget serves a target on three ports of an address of this machine, from port on, or on free ports if port is 0.
+// NewTarget serves a target on three ports of an address of this machine, from port on, or on free ports if port
+// is 0.
 func NewTarget(ctx context.Context, address, host string, port int) (*Target, error) {
 	t := &Target{Address: address, open: map[net.Conn]bool{}}
 	for i := range 3 {
@@ -49,7 +50,8 @@ func NewTarget(ctx context.Context, address, host string, port int) (*Target, er
 		t.ports = append(t.ports, own)
 	}
 	for i := range 2 {
-		server := &http.Server{Handler: echo(t.ports[i]), ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols)}
+		server := &http.Server{Handler: echo(t.ports[i]), ReadHeaderTimeout: time.Minute,
+			Protocols: new(http.Protocols)}
 		server.Protocols.SetHTTP1(true)
 		server.Protocols.SetUnencryptedHTTP2(true)
 		t.servers = append(t.servers, server)
@@ -91,8 +93,8 @@ func (t *Target) Close() error {
 	return err
 }
 
-// echo answers with what it was asked. The path chooses other behaviour: /status/N, /wait/SECONDS, /cut, /header/BYTES; an
-// Upgrade gets a tunnel that answers with what it gets, and gRPC a trailer.
+// echo answers with what it was asked. The path chooses other behaviour: /status/N, /wait/SECONDS, /cut,
+// /header/BYTES; an Upgrade gets a tunnel that answers with what it gets, and gRPC a trailer.
 func echo(port int) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/status/{n}", func(w http.ResponseWriter, r *http.Request) {
@@ -156,7 +158,8 @@ func tunnel(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(slowest))
-	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n\r\n")
+	_, _ = io.WriteString(conn,
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n\r\n")
 	_, _ = io.Copy(conn, both)
 }
 

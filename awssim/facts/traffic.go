@@ -46,9 +46,13 @@ func newTraffic(dial func(ctx context.Context, network, address string) (net.Con
 		t.Protocols.SetHTTP2(second)
 		return t
 	}
-	return &traffic{dial: dial, http1: transport(false), http2: transport(true), client: func(t *http.Transport) *http.Client {
-		return &http.Client{Transport: t, Timeout: slowest, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}}
+	return &traffic{dial: dial, http1: transport(false), http2: transport(true),
+		client: func(t *http.Transport) *http.Client {
+			return &http.Client{Transport: t, Timeout: slowest, CheckRedirect: func(*http.Request,
+				[]*http.Request) error {
+				return http.ErrUseLastResponse
+			}}
+		}}
 }
 
 func (t *traffic) close() {
@@ -56,8 +60,8 @@ func (t *traffic) close() {
 	t.http2.CloseIdleConnections()
 }
 
-// request sends a request and returns the answer: Status, Protocol, Headers, Trailers, Body, Echo (the body, if it is JSON)
-// and Seconds.
+// request sends a request and returns the answer: Status, Protocol, Headers, Trailers, Body, Echo (the body, if it
+// is JSON) and Seconds.
 func (t *traffic) request(ctx context.Context, r *Request) (any, error) {
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {

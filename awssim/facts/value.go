@@ -16,7 +16,8 @@ type vars map[string]any
 
 var reference = regexp.MustCompile(`\$\{([^}]*)\}`)
 
-// expand replaces references in all strings of a value. A string that is one reference becomes the value itself, of its type.
+// expand replaces references in all strings of a value. A string that is one reference becomes the value itself,
+// of its type.
 func (v vars) expand(value any) (any, error) {
 	switch x := value.(type) {
 	case string:
@@ -118,8 +119,8 @@ func generic(answer any) (any, error) {
 
 var element = regexp.MustCompile(`^([^.\[\]]*)((?:\[[^\]]*\])*)(?:\.|$)`)
 
-// lookup finds a value by its path: "A.B" for fields, "A[0]" for the item of a list, "A[Key=x]" and "A[Key!=x]" for the first
-// item whose field has, or has not, a value, and "A.#" for the length of a list.
+// lookup finds a value by its path: "A.B" for fields, "A[0]" for the item of a list, "A[Key=x]" and "A[Key!=x]"
+// for the first item whose field has, or has not, a value, and "A.#" for the length of a list.
 func lookup(value any, path string) any {
 	for path != "" && value != nil {
 		m := element.FindStringSubmatch(path)
@@ -193,8 +194,8 @@ func text(value any) string {
 	return string(content)
 }
 
-// matches compares a value with what is expected: "*" is any value, "absent" none or an empty one, "~REGEXP" a text that
-// matches, and anything else the value itself. Numbers and texts with the same digits are equal.
+// matches compares a value with what is expected: "*" is any value, "absent" none or an empty one, "~REGEXP" a
+// text that matches, and anything else the value itself. Numbers and texts with the same digits are equal.
 func matches(want, got any) bool {
 	expected, ok := want.(string)
 	switch {
@@ -245,7 +246,8 @@ func differences(s Step, answer any) []Difference {
 	var found []Difference
 	for _, path := range slices.Sorted(maps.Keys(s.Expect)) {
 		if got := lookup(answer, path); !matches(s.Expect[path], got) {
-			found = append(found, Difference{Step: s.title(), What: path, Want: text(s.Expect[path]), Got: shorten(text(got))})
+			found = append(found, Difference{Step: s.title(), What: path, Want: text(s.Expect[path]),
+				Got: shorten(text(got))})
 		}
 	}
 	return found

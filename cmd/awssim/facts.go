@@ -98,18 +98,23 @@ The exit status is 0 if no fact is different, 1 if one is or the run fails, and 
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
 	f := c.Flags()
-	f.StringVar(&s.endpoint, "endpoint", "", "what to check: aws, or the URL of an endpoint such as a simulator or another mock (default: a simulator in this process)")
+	f.StringVar(&s.endpoint, "endpoint", "",
+		"what to check: aws, or the URL of an endpoint such as a simulator or another mock (default: a simulator in this process)")
 	f.StringVar(&s.profile, "profile", "", "profile of AWS's configuration files")
 	f.StringVar(&s.region, "region", "", "region (default: that of the environment or the profile)")
-	f.StringVar(&s.only, "only", "", "run only the facts whose text matches this regular expression, without regard to case")
+	f.StringVar(&s.only, "only", "",
+		"run only the facts whose text matches this regular expression, without regard to case")
 	f.BoolVar(&s.plan, "plan", false, "print what a run creates, for how long, and what AWS bills for; create nothing")
 	f.BoolVar(&s.list, "list", false, "print the facts' texts; create nothing")
 	f.BoolVar(&s.yes, "yes", false, "create resources at the endpoint")
 	f.BoolVar(&s.json, "json", false, "print the report or the plan as JSON")
-	f.StringVar(&s.vpc, "vpc", "", "id of a VPC to use, which needs subnets in two zones (default: the run creates one)")
-	f.StringVar(&s.target, "target", "", "private address of this machine, ADDRESS or ADDRESS:PORT, at which load balancers of --vpc reach it; PORT and the two after it are served")
+	f.StringVar(&s.vpc, "vpc", "",
+		"id of a VPC to use, which needs subnets in two zones (default: the run creates one)")
+	f.StringVar(&s.target, "target", "",
+		"private address of this machine, ADDRESS or ADDRESS:PORT, at which load balancers of --vpc reach it; PORT and the two after it are served")
 	f.StringVar(&s.clean, "clean", "", "delete what the run with this id left, found by its tag")
-	if err := c.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"aws", "http://127.0.0.1:4580"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	if err := c.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"aws",
+		"http://127.0.0.1:4580"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
 	}
 	return c
@@ -190,7 +195,8 @@ func (s factsFlags) check() error {
 		return errors.New("--profile, --vpc and --target need --endpoint")
 	case s.target != "" && s.vpc == "":
 		return errors.New("--target needs --vpc, the VPC in which the address is")
-	case s.endpoint != "" && s.endpoint != "aws" && !strings.HasPrefix(s.endpoint, "http://") && !strings.HasPrefix(s.endpoint, "https://"):
+	case s.endpoint != "" && s.endpoint != "aws" && !strings.HasPrefix(s.endpoint,
+		"http://") && !strings.HasPrefix(s.endpoint, "https://"):
 		return fmt.Errorf("--endpoint: %q is neither aws nor a URL", s.endpoint)
 	}
 	return nil
@@ -242,7 +248,9 @@ func (s factsFlags) configuration(ctx context.Context) (aws.Config, error) {
 	if s.endpoint != "aws" {
 		options = append(options, config.WithBaseEndpoint(s.endpoint))
 		if s.profile == "" && os.Getenv("AWS_ACCESS_KEY_ID") == "" {
-			options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "simulated", "")))
+			options = append(options,
+				config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE",
+					"simulated", "")))
 		}
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
@@ -265,7 +273,8 @@ func simulated(ctx context.Context, o facts.Options, region string) (facts.Optio
 		}
 	}
 	interval, timeout := checks("instant")
-	sim, err := awssim.New(awssim.Options{Seed: &file, Profile: account.Fast(), DataPlane: true, HealthInterval: interval, HealthTimeout: timeout})
+	sim, err := awssim.New(awssim.Options{Seed: &file, Profile: account.Fast(), DataPlane: true,
+		HealthInterval: interval, HealthTimeout: timeout})
 	if err != nil {
 		return o, nil, err
 	}

@@ -26,7 +26,8 @@ func runFacts(t *testing.T, args ...string) (out string, status int, err error) 
 func TestFactsRunInThisProcess(t *testing.T) {
 	t.Parallel()
 	out, status, err := runFacts(t, "--only", "^a listener has|FIXED RESPONSES: status,", "--region", "eu-west-1")
-	if status != 0 || !strings.Contains(out, "in eu-west-1: 2 equal, 0 different, 0 cannot be checked") || !strings.Contains(out, "left: nothing") {
+	if status != 0 || !strings.Contains(out,
+		"in eu-west-1: 2 equal, 0 different, 0 cannot be checked") || !strings.Contains(out, "left: nothing") {
 		t.Errorf("status %d, %v, printed\n%s", status, err, out)
 	}
 }
@@ -52,7 +53,8 @@ func TestFactsCreateNothingWithoutConsent(t *testing.T) {
 		want   string
 	}{
 		{[]string{"--plan"}, 0, "network load balancer: 9"},
-		{[]string{"--plan", "--yes", "--vpc", "vpc-0a1de000000000001", "--target", "10.0.128.9"}, 0, "uses VPC vpc-0a1de000000000001"},
+		{[]string{"--plan", "--yes", "--vpc", "vpc-0a1de000000000001", "--target", "10.0.128.9"}, 0,
+			"uses VPC vpc-0a1de000000000001"},
 		{[]string{"--plan", "--json"}, 0, `"publicIPv4Addresses": 2`},
 		{nil, statusUsage, "application load balancer: 6"},
 	} {
