@@ -90,6 +90,7 @@ what exists and how to break it is under http://LISTEN/_sim/.`,
 	if err := c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"instant", "fast", "real"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag does not exist: a mistake in this function
 	}
+	c.AddCommand(newFactsCommand())
 	return c
 }
 
@@ -241,8 +242,9 @@ var version = "v0.0.0-dev"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := newCommand().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "awssim:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 }

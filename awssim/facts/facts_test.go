@@ -1,0 +1,401 @@
+package facts_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/k8s-lbc/lbc/awssim"
+	"github.com/k8s-lbc/lbc/awssim/account"
+	"github.com/k8s-lbc/lbc/awssim/facts"
+	"github.com/k8s-lbc/lbc/awssim/gate"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// run is the id of every run: each has a simulator of its own.
+const run = "1a2b3c4d"
+
+// simulated starts a simulator and returns the options of a run against it.
+func simulated(t *testing.T) (*awssim.Simulator, facts.Options) {
+	t.Helper()
+	sim, err := awssim.New(awssim.Options{Profile: account.Fast(), DataPlane: true,
+		HealthInterval: 100 * time.Millisecond, HealthTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim.Handler())
+	target, err := facts.NewTarget(t.Context(), "10.77.0.200", "127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Close()
+		if err := sim.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := target.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := sim.SetBackends(target.Backends()); err != nil {
+		t.Fatal(err)
+	}
+	return sim, facts.Options{
+		Run: run, Region: sim.Account.Region, Endpoint: "test", Target: target, Dial: sim.DialContext, Progress: t.Logf,
+		Clients: facts.NewClients(aws.Config{
+			Region: sim.Account.Region, BaseEndpoint: aws.String(server.URL), RetryMaxAttempts: 1,
+			Credentials: credentials.NewStaticCredentialsProvider("AKIAIOSFODNN7EXAMPLE", "simulated", ""),
+		}),
+	}
+}
+
+func book(t *testing.T, only string) *facts.Book {
+	t.Helper()
+	all, err := facts.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	selected := all.Select(regexp.MustCompile(only))
+	if len(selected.Facts) == 0 {
+		t.Fatalf("no fact is like %s", only)
+	}
+	return selected
+}
+
+// inventory is what is in an account, without what belongs to a VPC from its creation.
+func inventory(sim *awssim.Simulator) map[string]int {
+	a := sim.Account
+	a.Lock()
+	defer a.Unlock()
+	return map[string]int{
+		"load balancers": len(a.LoadBalancers), "target groups": len(a.TargetGroups), "security groups": len(a.SecurityGroups),
+		"VPCs": len(a.VPCs), "subnets": len(a.Subnets), "certificates": len(a.Certificates), "gateways": len(a.InternetGateways),
+	}
+}
+
+// leavesNothing checks at the end that the account is as before.
+func leavesNothing(t *testing.T, sim *awssim.Simulator, before map[string]int) {
+	t.Helper()
+	for kind, n := range inventory(sim) {
+		if n != before[kind] {
+			t.Errorf("%s: %d, before the run %d", kind, n, before[kind])
+		}
+	}
+}
+
+func TestFactsHoldInTheSimulator(t *testing.T) {
+	t.Parallel()
+	sim, o := simulated(t)
+	before := inventory(sim)
+	all := book(t, "")
+	report, err := facts.Run(t.Context(), all, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.Facts {
+		if f.Result != facts.Equal {
+			t.Errorf("%s is %s: %s %v", f.Fact, f.Result, f.Reason, f.Differences)
+		}
+	}
+	if len(report.Facts) != len(all.Facts) || len(report.Left) > 0 {
+		t.Errorf("%d of %d facts ran, left %q", len(report.Facts), len(all.Facts), report.Left)
+	}
+	leavesNothing(t, sim, before)
+	plan := facts.NewPlan(all, o)
+	for kind, n := range report.Created {
+		if n > plan.Creates[kind] {
+			t.Errorf("%s: the run created %d, the plan says %d", kind, n, plan.Creates[kind])
+		}
+	}
+}
+
+func TestEveryFactIsARowOfTheLists(t *testing.T) {
+	t.Parallel()
+	lists, err := filepath.Glob("../testdata/facts/*.txt")
+	if err != nil || len(lists) == 0 {
+		t.Fatal(lists, err)
+	}
+	rows := map[string]bool{}
+	for _, list := range lists {
+		content, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(content)) {
+			row, _, _ := strings.Cut(line, " | ")
+			rows[strings.TrimSpace(row)] = true
+		}
+	}
+	for _, f := range book(t, "").Facts {
+		if !rows[f.Text] {
+			t.Errorf("no row of awssim/testdata/facts is %q", f.Text)
+		}
+	}
+}
+
+// TestPermissionsOfThePageAreThoseOfTheFacts looks for each call of the facts in the page's table.
+func TestPermissionsOfThePageAreThoseOfTheFacts(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "### Permissions")
+	section, _, _ = strings.Cut(section, "\n### ")
+	all := book(t, "")
+	steps := []facts.Step{}
+	for _, fixture := range all.Fixtures {
+		steps = append(steps, fixture.Steps...)
+	}
+	for _, template := range all.Templates {
+		steps = append(steps, template...)
+	}
+	for _, f := range all.Facts {
+		steps = append(steps, f.Steps...)
+	}
+	for _, s := range steps {
+		service, action, _ := strings.Cut(s.Call, ".")
+		created := "Create" + strings.TrimPrefix(action, "Delete")
+		switch {
+		case s.Call == "" || strings.Contains(section, "`"+action+"`"):
+		case service == "elbv2" && strings.HasPrefix(action, "Describe"):
+		case strings.HasPrefix(action, "Delete") && strings.Contains(section, "`"+created+"`"):
+		default:
+			t.Errorf("docs/simulator.md has no permission for %s", s.Call)
+		}
+	}
+}
+
+// TestMutatedFactsAreDifferent changes one expectation of each kind.
+func TestMutatedFactsAreDifferent(t *testing.T) {
+	t.Parallel()
+	_, o := simulated(t)
+	mutated := book(t,
+		`^(deletion protection|types|the security policy unless said|a listener has a default rule|TRACE and CONNECT: 405|`+
+			`fixed responses: status.*|load balancer attribute idle_timeout.*|unknown VPC|subnets are required)$`)
+	for i := range mutated.Facts {
+		mutate(t, &mutated.Facts[i])
+	}
+	report, err := facts.Run(t.Context(), mutated, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Facts) != 9 || report.Different != 9 {
+		t.Errorf("%d of %d facts are different, want 9", report.Different, len(report.Facts))
+	}
+	for _, f := range report.Facts {
+		if f.Result != facts.Different || len(f.Differences) == 0 {
+			t.Errorf("%s is %s: %s", f.Fact, f.Result, f.Reason)
+		}
+	}
+}
+
+// mutate makes a fact wrong: another error code, another value, or success in place of a refusal.
+func mutate(t *testing.T, f *facts.Fact) {
+	t.Helper()
+	if f.Template != "" {
+		f.Vars["default"] = "61"
+		return
+	}
+	f.Steps = slices.Clone(f.Steps)
+	for i, s := range f.Steps {
+		switch {
+		case f.Text == "subnets are required":
+			f.Steps[i].Error = ""
+			return
+		case s.Error != "":
+			f.Steps[i].Error = "SomethingElse"
+			return
+		case len(s.Expect) > 0:
+			f.Steps[i].Expect = map[string]any{}
+			for path := range s.Expect {
+				f.Steps[i].Expect[path] = "something else"
+			}
+			return
+		}
+	}
+	t.Fatalf("%s expects nothing", f.Title())
+}
+
+func TestRefusalsCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"AccessDenied", "TooManyTargetGroups", "InvalidAction", "OptInRequired"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			sim, o := simulated(t)
+			if _, err := sim.Gate.AddFault(gate.Fault{Action: "CreateTargetGroup", Code: code}); err != nil {
+				t.Fatal(err)
+			}
+			// One fact makes the call itself, one needs a fixture that does, one expects another refusal of the call.
+			report, err := facts.Run(t.Context(), book(t,
+				"^(target types, instances by default|a listener has a default rule|unknown VPC)$"), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report.Unchecked != 3 {
+				t.Errorf("%d facts cannot be checked, want 3: %+v", report.Unchecked, report.Facts)
+			}
+			for _, f := range report.Facts {
+				if !strings.Contains(f.Reason, code) {
+					t.Errorf("%s: the reason is %q", f.Fact, f.Reason)
+				}
+			}
+		})
+	}
+}
+
+func TestExpectedRefusalIsEqual(t *testing.T) {
+	t.Parallel()
+	_, o := simulated(t)
+	report, err := facts.Run(t.Context(), book(t, "^fifty tags$"), o)
+	if err != nil || report.Equal != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestCancelledRunLeavesNothing cancels a run while it creates fixtures, between facts, and within a fact's wait.
+func TestCancelledRunLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"creating security-group", "creating listener-http",
+		"equal: a listener has a default rule", "creating web"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			sim, o := simulated(t)
+			before := inventory(sim)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			o.Progress = func(format string, args ...any) {
+				if strings.Contains(fmt.Sprintf(format, args...), at) {
+					cancel()
+				}
+			}
+			report, err := facts.Run(ctx, book(t,
+				"a listener has a default rule|fixed responses: status|InvalidSecurityGroup"), o)
+			if err == nil || report == nil || len(report.Left) > 0 {
+				t.Errorf("report %+v, error %v", report, err)
+			}
+			leavesNothing(t, sim, before)
+		})
+	}
+}
+
+func TestCleanDeletesWhatAKilledRunLeft(t *testing.T) {
+	t.Parallel()
+	sim, o := simulated(t)
+	before := inventory(sim)
+	for _, action := range []string{"DeleteLoadBalancer", "DeleteVpc", "DeleteCertificate"} {
+		if _, err := sim.Gate.AddFault(gate.Fault{Action: action, Code: "AccessDenied"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Patience = 300 * time.Millisecond
+	report, err := facts.Run(t.Context(), book(t, "^DuplicateListener$"), o)
+	if err != nil || len(report.Left) == 0 {
+		t.Fatalf("report %+v, error %v", report, err)
+	}
+	sim.Gate.ClearFaults()
+	o.Patience = 0
+	other := o
+	other.Run = "00000000"
+	held := inventory(sim)
+	if left := facts.Clean(t.Context(), other, nil); len(left) > 0 {
+		t.Errorf("another run: %q", left)
+	}
+	leavesNothing(t, sim, held)
+	if left := facts.Clean(t.Context(), o, nil); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+	leavesNothing(t, sim, before)
+}
+
+func TestPlanMakesNoCall(t *testing.T) {
+	t.Parallel()
+	sim, o := simulated(t)
+	var out bytes.Buffer
+	for _, o := range []facts.Options{o, {Run: run, Region: o.Region, Endpoint: "aws"}, {Run: run, Region: o.Region,
+		Endpoint: "aws", VPC: "vpc-1"}} {
+		if err := facts.NewPlan(book(t, ""), o).Write(&out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := sim.Gate.Total(); n > 0 {
+		t.Errorf("%d calls", n)
+	}
+	golden(t, "plan.txt", out.Bytes())
+}
+
+func TestWithoutTargetOrOwnVPCFactsCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	_, o := simulated(t)
+	o.Target = nil
+	answer, err := o.Clients.Call(t.Context(), "ec2.DescribeVpcs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vpcs, _ := answer.(map[string]any)["Vpcs"].([]any)
+	o.VPC, _ = vpcs[0].(map[string]any)["VpcId"].(string)
+	report, err := facts.Run(t.Context(), book(t,
+		"^(what is forwarded is the URL as sent|one subnet of each zone|one zone of an NLB)$"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Unchecked != 2 || report.Equal != 1 || report.Created["VPC"] > 0 {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestReportAsJSONAndText(t *testing.T) {
+	t.Parallel()
+	_, o := simulated(t)
+	o.Target = nil
+	some := book(t, "^(types|subnets are required|security policy 2016-08|what is forwarded is the URL as sent)$")
+	mutate(t, &some.Facts[0])
+	report, err := facts.Run(t.Context(), some, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range report.Facts {
+		report.Facts[i].Seconds = 0
+	}
+	content, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.json", content)
+	var text bytes.Buffer
+	if err := report.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "report.txt", text.Bytes())
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is now\n%s", path, got)
+	}
+}
