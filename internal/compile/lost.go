@@ -4,8 +4,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -14,7 +16,7 @@ import (
 
 // keepLost keeps the listeners that may be those of such versions.
 func (b *build) keepLost() {
-	if !b.e.ListenersLost {
+	if !b.e.ListenersLost && !b.portsLost {
 		return
 	}
 	d, known := b.detailsOfExisting()
@@ -25,6 +27,36 @@ func (b *build) keepLost() {
 		if !slices.ContainsFunc(b.ports, func(p *port) bool { return p.number == n }) {
 			b.keepsLost = true
 			b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: naming.ListenerID(n)})
+		}
+	}
+}
+
+// keepReplaced keeps what a member serves on other ports, if an edit moves it to a listener that cannot be made, or for which it has no valid
+// certificate. The last good version of the member serves. If the listener cannot be made, a Gateway, or a member whose last good version is
+// not known, keeps the listeners that AWS has and no object declares.
+func (b *build) keepReplaced(p *port, made bool) {
+	for _, i := range p.members {
+		m := &b.members[i]
+		if m.State != quarantine.Current {
+			continue
+		}
+		last, known := b.good[m.Object]
+		leaves := known && quarantine.Remembered(last) == quarantine.LastGood && slices.ContainsFunc(last.Listeners, func(was intent.Listener) bool {
+			return !slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == was.Port })
+		})
+		ofPort := func(d diag.Diagnostic) bool { return !made && d.Port == p.number }
+		switch {
+		case leaves && !b.e.FixedPorts:
+			wrong := func(d diag.Diagnostic) bool { return ofPort(d) || quarantine.BadCertificate(d) }
+			for _, d := range b.notes[i] {
+				if wrong(d) {
+					b.fail(i, d)
+				}
+			}
+			b.notes[i] = slices.DeleteFunc(b.notes[i], wrong)
+		case made:
+		case leaves, len(b.good) == 0, b.lostBefore:
+			b.portsLost = true
 		}
 	}
 }
