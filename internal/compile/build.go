@@ -58,15 +58,12 @@ type build struct {
 	keep     stack.Keep
 	// keepsLost reports that listeners are kept that may be those of versions that are not known.
 	keepsLost bool
-	// portsLost reports that a listener cannot be made that may replace one that no object declares any more; lostBefore, that the last
-	// compilation kept such listeners.
-	portsLost, lostBefore bool
-	unmade                []diag.Object         // members of which all rules are left out
-	full                  bool                  // Result.Full
-	others                []facts.NamedListener // of the load balancer of others, that are not the stack's
-	adopts                string                // ARN of the load balancer of others that is taken over; empty = none
-	standsIn              bool                  // it is not the stack's yet
-	consents              map[string]string     // Result.Consents
+	unmade    []diag.Object         // members of which all rules are left out
+	full      bool                  // Result.Full
+	others    []facts.NamedListener // of the load balancer of others, that are not the stack's
+	adopts    string                // ARN of the load balancer of others that is taken over; empty = none
+	standsIn  bool                  // it is not the stack's yet
+	consents  map[string]string     // Result.Consents
 	// withheldRules are those, default ones among them, of listeners that are not made now, and whose target groups are.
 	withheldRules []portRules
 	reaches       map[declaredRule]*reach

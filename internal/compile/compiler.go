@@ -224,7 +224,7 @@ func (c *compiler) newBuild() *build {
 	b := &build{
 		e: c.e, f: c.f, cfg: c.cfg, good: c.good, ownersBefore: c.owners, members: slices.Clone(c.members),
 		notes: make([]diag.List, n), failures: make([]diag.List, n), shared: make([]bool, n), origins: make(map[stack.Ref]Origin, 3*routes), // of a rule, a target group and a binding
-		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings}, lostBefore: c.before.PortsLost,
+		labels: maps.Clone(c.e.BindingLabels), keep: stack.Keep{Settings: c.keepsSettings},
 	}
 	for i, found := range c.restored.Findings {
 		b.notes[i] = slices.Clone(found)
@@ -303,7 +303,7 @@ func (c *compiler) carry() *Memory {
 	}
 	return &Memory{
 		Good: out, Members: c.before.Members, Later: c.before.Later, Effect: c.before.Effect, TargetGroups: c.before.TargetGroups, Beside: c.before.Beside, Policies: policies,
-		Certificates: c.before.Certificates, Listeners: c.listenerVersions(), PortsLost: c.before.PortsLost,
+		Certificates: c.before.Certificates, Listeners: c.listenerVersions(),
 	}
 }
 
@@ -329,7 +329,6 @@ func (c *compiler) finish(b *build) Result {
 	if !b.keepsLost { // AWS has nothing of what is not known
 		r.Memory.Listeners = withoutLost(r.Memory.Listeners)
 	}
-	r.Memory.PortsLost = b.keepsLost && b.portsLost
 	r.Memory.TargetGroups = b.formerOwners()
 	if b.lb.ARN != "" && !slices.Contains(r.Memory.Beside, b.lb.ARN) {
 		r.Memory.Beside = append(slices.Clip(r.Memory.Beside), b.lb.ARN)

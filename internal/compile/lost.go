@@ -16,7 +16,7 @@ import (
 
 // keepLost keeps the listeners that may be those of such versions.
 func (b *build) keepLost() {
-	if !b.e.ListenersLost && !b.portsLost {
+	if !b.e.ListenersLost {
 		return
 	}
 	d, known := b.detailsOfExisting()
@@ -31,33 +31,32 @@ func (b *build) keepLost() {
 	}
 }
 
-// keepReplaced keeps what a member serves on other ports, if an edit moves it to a listener that cannot be made, or for which it has no valid
-// certificate. The last good version of the member serves. If the listener cannot be made, a Gateway, or a member whose last good version is
-// not known, keeps the listeners that AWS has and no object declares.
+// keepReplaced keeps what a member serves on other ports, if an edit moves it to a port for which it has no valid
+// certificate: the last good version of the member serves. Listeners of Gateways are decided on by the front end.
 func (b *build) keepReplaced(p *port, made bool) {
+	if b.e.FixedPorts {
+		return
+	}
 	for _, i := range p.members {
 		m := &b.members[i]
-		if m.State != quarantine.Current {
+		last, known := b.good[m.Object]
+		if !known || m.State != quarantine.Current || quarantine.Remembered(last) != quarantine.LastGood {
 			continue
 		}
-		last, known := b.good[m.Object]
-		leaves := known && quarantine.Remembered(last) == quarantine.LastGood && slices.ContainsFunc(last.Listeners, func(was intent.Listener) bool {
+		if !slices.ContainsFunc(last.Listeners, func(was intent.Listener) bool {
 			return !slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == was.Port })
-		})
-		ofPort := func(d diag.Diagnostic) bool { return !made && d.Port == p.number }
-		switch {
-		case leaves && !b.e.FixedPorts:
-			wrong := func(d diag.Diagnostic) bool { return ofPort(d) || quarantine.BadCertificate(d) }
-			for _, d := range b.notes[i] {
-				if wrong(d) {
-					b.fail(i, d)
-				}
-			}
-			b.notes[i] = slices.DeleteFunc(b.notes[i], wrong)
-		case made:
-		case leaves, len(b.good) == 0, b.lostBefore:
-			b.portsLost = true
+		}) {
+			continue
 		}
+		wrong := func(d diag.Diagnostic) bool {
+			return !made && d.Port == p.number || quarantine.BadCertificate(d)
+		}
+		for _, d := range b.notes[i] {
+			if wrong(d) {
+				b.fail(i, d)
+			}
+		}
+		b.notes[i] = slices.DeleteFunc(b.notes[i], wrong)
 	}
 }
 

@@ -45,8 +45,6 @@ type Memory struct {
 	Policies map[diag.Object]map[string]string
 	// Listeners are the last valid versions of listeners, as intent.LoadBalancer has them. The compiler does not use them.
 	Listeners map[diag.Object]map[string]string
-	// PortsLost reports that listeners are kept that no object declares, because those that may replace them cannot be made.
-	PortsLost bool
 }
 
 // Any reports whether members are remembered. After a start without checkpoints none is.
@@ -95,7 +93,6 @@ type memoryText struct {
 	Beside       []string                `json:"beside,omitempty"`
 	Policies     []namedTexts            `json:"policies,omitempty"`
 	Listeners    []namedTexts            `json:"listeners,omitempty"`
-	PortsLost    bool                    `json:"portsLost,omitempty"`
 
 	Certificates []stack.BroughtCertificate `json:"certificates,omitempty"`
 }
@@ -130,7 +127,7 @@ func byObjects(all []namedTexts) map[diag.Object]map[string]string {
 // MarshalJSON implements json.Marshaler. Secrets are left out: credentials of clients, and keys of certificates that are imported.
 // Equal memories give equal text.
 func (m *Memory) MarshalJSON() ([]byte, error) {
-	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside, Certificates: m.Certificates, PortsLost: m.PortsLost}
+	t := memoryText{Good: make([]intent.Member, 0, len(m.Good)), Members: m.Members, Later: m.Later, Effect: m.Effect, TargetGroups: m.TargetGroups, Applied: m.Applied, Placement: m.Placement, Beside: m.Beside, Certificates: m.Certificates}
 	for _, g := range m.Good {
 		t.Good = append(t.Good, g)
 	}
@@ -153,7 +150,7 @@ func (m *Memory) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &t); err != nil {
 		return fmt.Errorf("reading the memory of a stack: %w", err)
 	}
-	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside, Certificates: t.Certificates, PortsLost: t.PortsLost}
+	*m = Memory{Good: make(map[diag.Object]intent.Member, len(t.Good)), Members: t.Members, Later: t.Later, Effect: t.Effect, TargetGroups: t.TargetGroups, Applied: t.Applied, Placement: t.Placement, Beside: t.Beside, Certificates: t.Certificates}
 	for _, g := range t.Good {
 		m.Good[g.Object] = g
 	}

@@ -73,7 +73,6 @@ func TestALoadBalancerThatWouldServeNothingIsNotMade(t *testing.T) {
 			}
 			f.ExistingKnown = true
 			f.Existing = &facts.LoadBalancer{ARN: "arn:lb", Type: stack.Application, Scheme: stack.Internal, Subnets: []string{"subnet-0a2", "subnet-0b2"}}
-			f.Details = &facts.LoadBalancerDetails{}
 			kept := Compile(loadBalancer(c.members...), f, config(), nil)
 			mustBuild(t, kept)
 			for _, d := range kept.Diagnostics {
