@@ -78,7 +78,11 @@ func (b *build) buildListener(p *port, redirect int32) (all []rules.Rule, made b
 		}
 		all = b.portRules(p, ref)
 	}
-	if p.secure() && !l.Joined && !b.secureListener(p, &l, fields) && !b.keep.Settings {
+	complete := !p.secure() || l.Joined || b.secureListener(p, &l, fields)
+	if p.secure() && !l.Joined && len(b.needs) == 0 && !b.keep.Settings {
+		b.keepReplaced(p, complete)
+	}
+	if !complete && !b.keep.Settings {
 		// Its target groups are made, so that a listener that exists goes on serving, and one that does not is soon made.
 		b.keep.Resources = append(b.keep.Resources, ref)
 		b.withheldRules = append(b.withheldRules, portRules{p, append(all, rules.Rule{Rule: stack.Rule{Actions: l.DefaultActions}})})

@@ -4,8 +4,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/k8s-lbc/lbc/internal/compile/quarantine"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/intent"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
@@ -26,6 +28,35 @@ func (b *build) keepLost() {
 			b.keepsLost = true
 			b.keep.Resources = append(b.keep.Resources, stack.Ref{Kind: stack.KindListener, ID: naming.ListenerID(n)})
 		}
+	}
+}
+
+// keepReplaced keeps what a member serves on other ports, if an edit moves it to a port for which it has no valid
+// certificate: the last good version of the member serves. Listeners of Gateways are decided on by the front end.
+func (b *build) keepReplaced(p *port, made bool) {
+	if b.e.FixedPorts {
+		return
+	}
+	for _, i := range p.members {
+		m := &b.members[i]
+		last, known := b.good[m.Object]
+		if !known || m.State != quarantine.Current || quarantine.Remembered(last) != quarantine.LastGood {
+			continue
+		}
+		if !slices.ContainsFunc(last.Listeners, func(was intent.Listener) bool {
+			return !slices.ContainsFunc(m.Listeners, func(l intent.Listener) bool { return l.Port == was.Port })
+		}) {
+			continue
+		}
+		wrong := func(d diag.Diagnostic) bool {
+			return !made && d.Port == p.number || quarantine.BadCertificate(d)
+		}
+		for _, d := range b.notes[i] {
+			if wrong(d) {
+				b.fail(i, d)
+			}
+		}
+		b.notes[i] = slices.DeleteFunc(b.notes[i], wrong)
 	}
 }
 

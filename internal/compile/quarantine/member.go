@@ -67,7 +67,7 @@ func (m *Member) Remember(was intent.Member, notes diag.List) intent.Member {
 		was.Diagnostics = m.Reasons
 	default:
 		was.Diagnostics = slices.DeleteFunc(slices.Concat(was.Diagnostics, notes), func(d diag.Diagnostic) bool {
-			return !badCertificate(d)
+			return !BadCertificate(d)
 		})
 	}
 	return was
@@ -111,8 +111,8 @@ func Serves(o diag.Object, exists bool, good map[diag.Object]intent.Member) bool
 	return remembered && Remembered(last) == LastGood || len(good) == 0 && exists
 }
 
-// badCertificate reports whether a diagnostic is an error in certificates of the member. A look-up that failed is none.
-func badCertificate(d diag.Diagnostic) bool {
+// BadCertificate reports whether a diagnostic is an error in certificates of the member. A look-up that failed is none.
+func BadCertificate(d diag.Diagnostic) bool {
 	return d.Scope == diag.Certificate && (d.Class == diag.Invalid || d.Class == diag.NotFound)
 }
 

@@ -242,6 +242,7 @@ type differ struct {
 	deletedFrontends []plan.StepID
 	opened           []grant                // in managed security groups
 	toClose          []revocation           // what follows them
+	closeLater       []revocation           // what waits for the listeners of other ports
 	attached         plan.StepID            // the load balancer gets its security groups
 	ownCertificates  map[string]bool        // ARNs of those that are what is wanted
 	ownTrustStores   map[string]bool        // likewise

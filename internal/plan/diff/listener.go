@@ -66,6 +66,13 @@ func (d *differ) listeners() {
 			d.deleteListeners(have[arn], wanted[w.ID], fresh[w.ID])
 		}
 	}
+	var all []plan.StepID
+	for _, w := range d.want.LoadBalancers {
+		all = append(all, fresh[w.ID]...)
+	}
+	for _, x := range d.closeLater {
+		d.revoke(x, all...)
+	}
 }
 
 // openProtected has a first listener wait for what is to protect its load balancer: without that it must not be opened. A load balancer that has
@@ -369,6 +376,9 @@ func (d *differ) deleteListeners(have map[int32]*awsop.Listener, wanted map[int3
 		s := d.step(plan.Delete, r, plan.Normal, awsop.DeleteListener{Listener: stack.Literal(stack.KindListener, l.ARN)}, why)
 		s.Need(released...)
 		s.Need(d.takeover(l)...)
+		if d.replacesPorts() {
+			s.Need(fresh...)
+		}
 		s.Follow(fresh...)
 		for at, as := range d.obs.Actions() {
 			if at.ARN == l.ARN {

@@ -145,6 +145,10 @@ func (d *differ) permissions(r stack.Ref, have, want []stack.Permission) {
 		grants = append(grants, grant{s.ID, rules})
 	}
 	d.opened = append(d.opened, grants...)
+	waiting, rest := d.ofReplacedPorts(rest)
+	if len(waiting) > 0 {
+		d.closeLater = append(d.closeLater, revocation{r, waiting, nil})
+	}
 	if len(rest) == 0 {
 		return
 	}

@@ -1,0 +1,242 @@
+package front
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/api/v1beta1"
+)
+
+// backendEdit changes a Service that others refer to.
+func (t tenants) backendEdit() edit {
+	name := t.pick("Service", "Service/web", "Service/api")
+	changes := map[string]func(s served, svc *corev1.Service){
+		"removed":       func(s served, _ *corev1.Service) { delete(s.objects, name) },
+		"without ports": func(_ served, svc *corev1.Service) { svc.Spec.Ports = nil },
+		"another port": func(_ served, svc *corev1.Service) {
+			svc.Spec.Ports[0].Port,
+				svc.Spec.Ports[0].Name = 8088, "other"
+		},
+		"UDP": func(_ served, svc *corev1.Service) { svc.Spec.Ports[0].Protocol = corev1.ProtocolUDP },
+		"h2c": func(_ served,
+			svc *corev1.Service) {
+			svc.Spec.Ports[0].AppProtocol = ptr.To("kubernetes.io/h2c")
+		},
+		"ClusterIP": func(_ served, svc *corev1.Service) {
+			svc.Spec.Type, svc.Spec.Ports[0].NodePort = corev1.ServiceTypeClusterIP, 0
+		},
+		"headless": func(_ served, svc *corev1.Service) {
+			svc.Spec.Type, svc.Spec.ClusterIP = corev1.ServiceTypeClusterIP, "None"
+		},
+		"without pods": func(_ served, svc *corev1.Service) { svc.Spec.Selector = nil },
+		"ExternalName": func(_ served, svc *corev1.Service) {
+			svc.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "x.test"}
+		},
+		"named targets": func(_ served,
+			svc *corev1.Service) {
+			svc.Spec.Ports[0].TargetPort = intstr.FromString("http")
+		},
+		"IPv6": func(_ served, svc *corev1.Service) {
+			svc.Spec.IPFamilies = []corev1.IPFamily{
+				corev1.IPv6Protocol}
+		},
+		"another target": func(_ served, svc *corev1.Service) { svc.Spec.Ports[0].TargetPort = intstr.FromInt32(9999) },
+		"a load balancer": func(_ served, svc *corev1.Service) {
+			svc.Spec.Type, svc.Spec.LoadBalancerClass = corev1.ServiceTypeLoadBalancer, ptr.To("service.k8s.aws/nlb")
+		},
+	}
+	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
+	return edit{name: name + " " + what, make: func(s served) {
+		if svc := sceneObject[*corev1.Service](s, name); svc != nil && len(svc.Spec.Ports) > 0 {
+			changes[what](s, svc)
+		}
+	}}
+}
+
+// classOf is the class of served Ingresses, or any one if it is removed.
+func classOf(s served) *networkingv1.IngressClass {
+	return cmp.Or(sceneObject[*networkingv1.IngressClass](s, "IngressClass/alb"), &networkingv1.IngressClass{})
+}
+
+// classEdit changes the class of Ingresses, or what it refers to.
+func (t tenants) classEdit() edit {
+	value, name := t.pick("value", sloppy...), t.pick("attribute", "idle_timeout.timeout_seconds", "x", "")
+	spec := func(change func(*v1beta1.IngressClassParamsSpec)) func(served) {
+		return func(s served) {
+			if p := sceneObject[*v1beta1.IngressClassParams](s, "IngressClassParams/alb"); p != nil {
+				change(&p.Spec)
+			}
+		}
+	}
+	changes := map[string]func(served){
+		"class removed":      func(s served) { delete(s.objects, "IngressClass/alb") },
+		"parameters removed": func(s served) { delete(s.objects, "IngressClassParams/alb") },
+		"other parameters": func(s served) {
+			classOf(s).Spec.Parameters = &networkingv1.IngressClassParametersReference{
+				APIGroup: ptr.To("elbv2.k8s.aws"), Kind: "IngressClassParams", Name: "other"}
+		},
+		"parameters of another kind": func(s served) {
+			classOf(s).Spec.Parameters = &networkingv1.IngressClassParametersReference{Kind: "ConfigMap", Name: "alb"}
+		},
+		"certificates": spec(func(p *v1beta1.IngressClassParamsSpec) { p.CertificateArn = []string{value} }),
+		"namespaces": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"x": "y"}}
+		}),
+		"invalid selector": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.NamespaceSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"x y": "y"}}
+		}),
+		"scheme": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Scheme = ptr.To(v1beta1.LoadBalancerScheme(value))
+		}),
+		"address type": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.IPAddressType = ptr.To(v1beta1.LoadBalancerIPAddressType(value))
+		}),
+		"target type": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.TargetType = v1beta1.TargetType(value)
+		}),
+		"ranges":   spec(func(p *v1beta1.IngressClassParamsSpec) { p.InboundCIDRs = []string{value} }),
+		"policy":   spec(func(p *v1beta1.IngressClassParamsSpec) { p.SSLPolicy = value }),
+		"redirect": spec(func(p *v1beta1.IngressClassParamsSpec) { p.SSLRedirectPort = value }),
+		"subnets": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Subnets = &v1beta1.SubnetSelector{IDs: []v1beta1.SubnetID{"subnet-9"}}
+		}),
+		"subnets by tags": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Subnets = &v1beta1.SubnetSelector{Tags: map[string][]string{"x": {"y"}}}
+		}),
+		"tags": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Tags = []v1beta1.Tag{{Key: value, Value: "x"}}
+		}),
+		"attributes": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.LoadBalancerAttributes = []v1beta1.Attribute{{Key: name, Value: value}}
+		}),
+		"listeners": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Listeners = []v1beta1.Listener{{Protocol: "HTTP", Port: 80, ListenerAttributes: []v1beta1.Attribute{{
+				Key: name, Value: "x"}}}}
+		}),
+		"prefix lists":    spec(func(p *v1beta1.IngressClassParamsSpec) { p.PrefixListsIDs = []string{value} }),
+		"web ACL":         spec(func(p *v1beta1.IngressClassParamsSpec) { p.WAFv2ACLArn = value }),
+		"web ACL by name": spec(func(p *v1beta1.IngressClassParamsSpec) { p.WAFv2ACLName = value }),
+		"capacity": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.MinimumLoadBalancerCapacity = &v1beta1.MinimumLoadBalancerCapacity{CapacityUnits: -1}
+		}),
+		"pools": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.IPAMConfiguration = &v1beta1.IPAMConfiguration{IPv4IPAMPoolId: ptr.To("x")}
+		}),
+		"name":             spec(func(p *v1beta1.IngressClassParamsSpec) { p.LoadBalancerName = value }),
+		"imported secrets": spec(func(p *v1beta1.IngressClassParamsSpec) { p.ImportTLSSecrets = ptr.To(true) }),
+		"group": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Group = &v1beta1.IngressGroup{
+				Name: "Not A Name"}
+		}),
+		"settings of group": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Group = &v1beta1.IngressGroup{Name: "g", SettingsNamespaces: []v1beta1.IngressGroupNamespace{"z"}}
+		}),
+		"group of others": spec(func(p *v1beta1.IngressClassParamsSpec) {
+			p.Group = &v1beta1.IngressGroup{Name: "g", NamespaceSelector: &metav1.LabelSelector{
+				MatchLabels: map[string]string{"x": "y"}}}
+		}),
+	}
+	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
+	return edit{name: what, asks: what == "redirect" || what == "certificates", make: changes[what]}
+}
+
+// ingressEdit changes the spec of an Ingress.
+func (t tenants) ingressEdit() edit {
+	on := t.pick("Ingress", "Ingress/one", "Ingress/two")
+	host := t.pick("host", "10.0.0.1", "a..b", "*", "*.*.test", strings.Repeat("a", 200))
+	odd := t.pick("path", "a", "/a b", "/"+strings.Repeat("a", 200), "/[", "/ä", "/*/*/*/*/*/*")
+	path := func(change func(*networkingv1.HTTPIngressPath)) func(*networkingv1.Ingress) {
+		return func(i *networkingv1.Ingress) {
+			if p := &i.Spec.Rules[0].HTTP.Paths[0]; p.Backend.Service != nil {
+				change(p)
+			}
+		}
+	}
+	changes := map[string]func(*networkingv1.Ingress){
+		"class missing": func(i *networkingv1.Ingress) { i.Spec.IngressClassName = ptr.To("missing") },
+		"host": func(i *networkingv1.Ingress) {
+			i.Spec.Rules[0].Host = host
+		},
+		"path": path(func(p *networkingv1.HTTPIngressPath) {
+			p.Path = odd
+		}),
+		"path type":    path(func(p *networkingv1.HTTPIngressPath) { p.PathType = ptr.To(networkingv1.PathType("Odd")) }),
+		"no path type": path(func(p *networkingv1.HTTPIngressPath) { p.PathType = nil }),
+		"Service":      path(func(p *networkingv1.HTTPIngressPath) { p.Backend.Service.Name = "missing" }),
+		"port": path(func(p *networkingv1.HTTPIngressPath) {
+			p.Backend.Service.Port = networkingv1.ServiceBackendPort{Number: 9}
+		}),
+		"port by name": path(func(p *networkingv1.HTTPIngressPath) {
+			p.Backend.Service.Port = networkingv1.ServiceBackendPort{Name: "missing"}
+		}),
+		"no port":    path(func(p *networkingv1.HTTPIngressPath) { p.Backend.Service.Port = networkingv1.ServiceBackendPort{} }),
+		"no Service": path(func(p *networkingv1.HTTPIngressPath) { p.Backend.Service = nil }),
+		"a resource": path(func(p *networkingv1.HTTPIngressPath) {
+			p.Backend = networkingv1.IngressBackend{Resource: &corev1.TypedLocalObjectReference{Kind: "Bucket", Name: "x"}}
+		}),
+		"missing action": path(func(p *networkingv1.HTTPIngressPath) {
+			p.Backend.Service = &networkingv1.IngressServiceBackend{Name: "missing",
+				Port: networkingv1.ServiceBackendPort{Name: "use-annotation"}}
+		}),
+		"default": func(i *networkingv1.Ingress) {
+			i.Spec.DefaultBackend = &networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
+				Name: "missing", Port: networkingv1.ServiceBackendPort{Number: 1}}}
+		},
+		"TLS": func(i *networkingv1.Ingress) {
+			i.Spec.TLS = []networkingv1.IngressTLS{{Hosts: []string{"nowhere.example"}, SecretName: "missing"}}
+		},
+	}
+	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
+	return edit{name: on + " " + what, asks: what == "host" || what == "path" || what == "no path type" ||
+		what == "default", make: func(s served) { changes[what](sceneObject[*networkingv1.Ingress](s, on)) }}
+}
+
+// secretEdit changes the Secret of a login.
+func (t tenants) secretEdit() edit {
+	if rapid.Bool().Draw(t.T, "removed") {
+		return edit{name: "Secret removed", make: func(s served) { delete(s.objects, "Secret/idp") }}
+	}
+	return edit{name: "Secret emptied", make: func(s served) {
+		if secret := sceneObject[*corev1.Secret](s, "Secret/idp"); secret != nil {
+			secret.Data = map[string][]byte{"clientID": nil}
+		}
+	}}
+}
+
+// serviceEdit changes the spec of a Service that has a network load balancer.
+func (t tenants) serviceEdit() edit {
+	changes := map[string]func(svc *corev1.Service){
+		"a protocol that AWS lacks": func(svc *corev1.Service) { svc.Spec.Ports[0].Protocol = corev1.ProtocolSCTP },
+		"UDP":                       func(svc *corev1.Service) { svc.Spec.Ports[0].Protocol = corev1.ProtocolUDP },
+		"two protocols of a port": func(svc *corev1.Service) {
+			svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{Name: "more", Port: svc.Spec.Ports[0].Port,
+				Protocol: corev1.ProtocolUDP, TargetPort: intstr.FromInt32(1), NodePort: 31000})
+		},
+		"without node ports": func(svc *corev1.Service) {
+			svc.Spec.AllocateLoadBalancerNodePorts = ptr.To(false)
+			for i := range svc.Spec.Ports {
+				svc.Spec.Ports[i].NodePort = 0
+			}
+		},
+		"port of others": func(svc *corev1.Service) {
+			svc.Spec.Ports = append(svc.Spec.Ports, corev1.ServicePort{Name: "more", Port: 90,
+				Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(1), NodePort: 31000})
+		},
+		"invalid ranges": func(svc *corev1.Service) { svc.Spec.LoadBalancerSourceRanges = []string{"x"} },
+		"IPv6":           func(svc *corev1.Service) { svc.Spec.IPFamilies = []corev1.IPFamily{corev1.IPv6Protocol} },
+		"named targets":  func(svc *corev1.Service) { svc.Spec.Ports[0].TargetPort = intstr.FromString("x") },
+		"no selector":    func(svc *corev1.Service) { svc.Spec.Selector = nil },
+		"an address":     func(svc *corev1.Service) { svc.Spec.LoadBalancerIP = "10.0.0.1" },
+	}
+	what := t.pick("change", slices.Sorted(maps.Keys(changes))...)
+	return edit{name: what, make: func(s served) { changes[what](sceneObject[*corev1.Service](s, "Service/one")) }}
+}

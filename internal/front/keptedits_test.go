@@ -1,0 +1,254 @@
+package front
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"pgregory.net/rapid"
+
+	"github.com/k8s-lbc/lbc/internal/compile"
+	"github.com/k8s-lbc/lbc/internal/kube/annotation"
+	"github.com/k8s-lbc/lbc/internal/model/diag"
+	"github.com/k8s-lbc/lbc/internal/model/stack"
+	"github.com/k8s-lbc/lbc/internal/model/traffic"
+)
+
+// served are objects that serve, by kind and name, and the front end that reads them.
+type served struct {
+	f       Loader
+	key     stack.Key
+	objects map[string]metav1.Object
+}
+
+// copied are copies of the objects, which an edit may change.
+func (s served) copied() served {
+	out := map[string]metav1.Object{}
+	for name, o := range s.objects {
+		if r, ok := o.(runtime.Object); ok {
+			out[name], _ = r.DeepCopyObject().(metav1.Object)
+		}
+	}
+	s.objects = out
+	return s
+}
+
+func (s served) list() (out []metav1.Object) {
+	for _, name := range slices.Sorted(maps.Keys(s.objects)) {
+		out = append(out, s.objects[name])
+	}
+	return out
+}
+
+// compile compiles the objects with what the last pass remembered, as a checkpoint has it.
+func (s served) compile(t interface{ Fatal(...any) }, before *compile.Memory) compiled {
+	if before != nil {
+		saved, err := json.Marshal(before)
+		if before = (&compile.Memory{}); err != nil || json.Unmarshal(saved, before) != nil {
+			t.Fatal(err, string(saved))
+		}
+	}
+	return answered(t, s.f, s.key, s.list(), before)
+}
+
+func (s served) text() (out string) {
+	for _, o := range s.list() {
+		out += asText(o) + "\n"
+	}
+	return out
+}
+
+// complaint is the first finding of a pass that is more than a note.
+func (c compiled) complaint() string {
+	for _, d := range slices.Concat(c.Found, c.Diagnostics) {
+		if d.Class != diag.Note {
+			return fmt.Sprint(d.Code, " ", d.Object, " ", d.Path, ": ", d.Text)
+		}
+	}
+	return ""
+}
+
+// lost reports whether a request gets no answer of the objects.
+func lost(answer string) bool {
+	return slices.Contains([]string{"", "404", "500", "503", "no listener", "no load balancer"}, answer)
+}
+
+// edit is a change of served objects. asks is set if a valid version of it may ask that something is no longer
+// served.
+type edit struct {
+	name string
+	asks bool
+	make func(s served)
+}
+
+// sceneObject is an object of served objects by its name.
+func sceneObject[T metav1.Object](s served, name string) T {
+	o, _ := s.objects[name].(T)
+	return o
+}
+
+// asking are annotations that say what is served. All others only change how.
+var asking = []string{
+	"actions.", "conditions.", "listen-ports", "group.name", "use-regex-path-match", "certificate-arn",
+	"aws-load-balancer-type", "aws-load-balancer-group-name", "ssl-redirect",
+}
+
+// annotationEdit sets or removes an annotation of an object.
+func (t tenants) annotationEdit(on, kind, family string) edit {
+	var rows []annotation.Entry
+	for _, e := range annotation.Entries() {
+		if strings.Contains(string(e.Scope), kind) || e.Scope == annotation.OnBoth && kind == "backend" {
+			rows = append(rows, e)
+		}
+	}
+	e := rapid.SampledFrom(rows).Draw(t.T, "annotation")
+	key := string(e.Key)
+	if strings.HasSuffix(key, ".") {
+		key += t.pick("family", strings.Split(family, " ")...)
+	}
+	_, short, _ := strings.Cut(string(e.Key), "/")
+	out := edit{name: on + " " + key, asks: slices.Contains(asking, short)}
+	if rapid.IntRange(0, 9).Draw(t.T, "removed") == 0 {
+		out.make = func(s served) {
+			if o := s.objects[on]; o != nil {
+				delete(o.GetAnnotations(), key)
+			}
+		}
+		out.asks = true
+		return out
+	}
+	value := t.pick("value", sloppy...)
+	if fits := slices.Concat(e.Values, harmful[short], []string{e.Example}); rapid.Bool().Draw(t.T,
+		"a value that fits") {
+		value = t.pick("fitting value", fits...)
+	}
+	out.name += "=" + value
+	out.make = func(s served) {
+		if s.objects[on] == nil {
+			return
+		}
+		all := s.objects[on].GetAnnotations()
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[key] = value
+		s.objects[on].SetAnnotations(all)
+	}
+	return out
+}
+
+// keepsAnswers makes edits of objects that serve, one or two of which only the first may ask for less, and fails
+// if a request loses its answer.
+func keepsAnswers(rt *rapid.T, s served, edits []edit, ask []traffic.Request) (kept bool) {
+	old := s.compile(rt, nil)
+	if old.Stack == nil || old.complaint() != "" {
+		rt.Fatalf("the scene does not serve: %s\n%s", old.complaint(), s.text())
+	}
+	now, memory := s, old.Memory
+	for n, e := range edits {
+		now = now.copied()
+		e.make(now)
+		alone := s.copied()
+		e.make(alone)
+		fresh := alone.compile(rt, nil)
+		if fresh.complaint() == "" && e.asks || n > 0 && e.asks {
+			return false
+		}
+		for pass := range 2 {
+			c := now.compile(rt, memory)
+			if c.Wanted && c.Stack == nil { // nothing is written, so that AWS keeps what it has
+				continue
+			}
+			for _, r := range ask {
+				was, is := old.answer(r), c.answer(r)
+				if is == "no listener" && slices.Contains(c.Keep.Resources, stack.Ref{Kind: stack.KindListener,
+					ID: fmt.Sprint(r.Port)}) {
+					continue // AWS has it
+				}
+				if !lost(was) && lost(is) || strings.Contains(was, "authenticate") && !lost(is) && !strings.Contains(is,
+					"authenticate") && fresh.complaint() != "" {
+					rt.Fatalf("edit %d (%s), pass %d: %s %d %s%s gets %q, before %q; findings %v; fresh %q; of\n%s", n,
+						e.name, pass, r.Method, r.Port, r.Host, r.Path, is, was, c.Diagnostics, fresh.complaint(), now.text())
+				}
+			}
+			if c.Memory != nil {
+				memory = c.Memory
+			}
+		}
+		kept = kept || fresh.complaint() != ""
+	}
+	return kept
+}
+
+// TestEditsOfIngressesKeepAnswers draws a group that serves, and edits of a member or of what it refers to. No
+// request that had an answer loses it, unless the edit is valid and asks for that.
+func TestEditsOfIngressesKeepAnswers(t *testing.T) {
+	t.Parallel()
+	kept := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		of := tenants{rt}
+		s := of.servedIngresses()
+		var edits []edit
+		for range rapid.IntRange(1, 2).Draw(rt, "edits") {
+			switch rapid.IntRange(0, 6).Draw(rt, "kind of edit") {
+			case 0:
+				edits = append(edits, of.backendEdit())
+			case 1:
+				edits = append(edits, of.classEdit())
+			case 2:
+				edits = append(edits, of.ingressEdit())
+			case 3:
+				edits = append(edits, of.annotationEdit(of.pick("Service", "Service/web", "Service/api"), "backend",
+					"web.http 80"))
+			case 4:
+				edits = append(edits, of.secretEdit())
+			default:
+				edits = append(edits, of.annotationEdit(of.pick("Ingress", "Ingress/one", "Ingress/two"), "Ingress",
+					"HTTP-80 HTTPS-443 web api split move text"))
+			}
+		}
+		if keepsAnswers(rt, s, edits, requests(80, 443)) {
+			kept++
+		}
+	})
+	if kept == 0 {
+		t.Error("no edit was invalid")
+	}
+}
+
+// TestEditsOfServicesKeepAnswers does the same for Services of network load balancers: no port that is served is
+// closed.
+func TestEditsOfServicesKeepAnswers(t *testing.T) {
+	t.Parallel()
+	kept := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		of := tenants{rt}
+		s := of.servedService()
+		var edits []edit
+		for range rapid.IntRange(1, 2).Draw(rt, "edits") {
+			switch rapid.IntRange(0, 3).Draw(rt, "kind of edit") {
+			case 0:
+				edits = append(edits, of.backendEdit())
+			case 1:
+				edits = append(edits, of.serviceEdit())
+			default:
+				edits = append(edits, of.annotationEdit("Service/one", "Service", "TCP-80 TLS-80 UDP-81 80 81 TCP-90"))
+			}
+		}
+		var ask []traffic.Request
+		for _, port := range []int32{80, 81, 90, 91} {
+			ask = append(ask, traffic.Request{Port: port})
+		}
+		if keepsAnswers(rt, s, edits, ask) {
+			kept++
+		}
+	})
+	if kept == 0 {
+		t.Error("no edit was invalid")
+	}
+}
