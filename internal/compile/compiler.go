@@ -308,6 +308,7 @@ func (c *compiler) carry() *Memory {
 }
 
 func (c *compiler) finish(b *build) Result {
+	b.keep.Namespaces = b.declaringNamespaces()
 	r := Result{Stack: b.stack(), Keep: b.keep, Kept: c.restored.Kept, Origins: b.origins, Consents: b.consents, Unmade: b.unmade, Full: b.full, Memory: c.carry(), DriftPolicy: b.settings.driftPolicy, ReplacementPolicy: b.settings.replacement.Field}
 	if c.keepsSettings { // what is in effect is not remembered, so that the next compilation does the same
 		c.noteKept(b)

@@ -39,12 +39,13 @@ func (b *build) portRules(p *port, listener stack.Ref) []rules.Rule {
 	order := l.Order()
 	all, of := make([]rules.Rule, 0, len(order)), map[int]int{}
 	for _, at := range order {
-		if of[at.Member] > maxMemberRules {
+		rejected := b.members[at.Member].State == quarantine.Rejected
+		if of[at.Member] > intent.MaxMemberRules || rejected && of[at.Member] > mostUnavailable {
 			continue
 		}
 		before := len(all)
 		all = b.addRules(all, p, at, listener)
-		if of[at.Member] += len(all) - before; of[at.Member] > maxMemberRules {
+		if of[at.Member] += len(all) - before; of[at.Member] > intent.MaxMemberRules {
 			b.tooManyRules(p, at)
 		}
 	}
@@ -64,9 +65,8 @@ func (b *build) existingOnly(p *port, all []rules.Rule) []rules.Rule {
 	})
 }
 
-// maxMemberRules bounds the rules of a member on a port. No load balancer has nearly as many, and a route may stand for a hundred of them: an
-// object of a megabyte would take the memory of the controller.
-const maxMemberRules = 5_000
+// mostUnavailable bounds the rules with answer 503 of a member on a port that never was good.
+const mostUnavailable = 1_000
 
 // tooManyRules has a member fail. Of one that is left out already, the rules beyond the bound are not built.
 func (b *build) tooManyRules(p *port, at rules.MemberRoute) {
@@ -74,8 +74,7 @@ func (b *build) tooManyRules(p *port, at rules.MemberRoute) {
 	if m.State.LeftOut() {
 		return
 	}
-	b.fail(at.Member, diag.New(m.Object, at.Route.Source.Place(), diag.InvalidRule,
-		fmt.Sprintf("the object has more than %d rules on port %d", maxMemberRules, p.number), "declare fewer hosts, paths and condition values"))
+	b.fail(at.Member, intent.TooManyRules(m.Object, at.Route.Source.Place(), p.number))
 }
 
 // placeRules gives the rules of a port their order and identity, and records where they come from.

@@ -84,6 +84,21 @@ func (b *build) taken(i int, want *intent.TargetGroup, source intent.Source) boo
 	return true
 }
 
+// declaringNamespaces are the namespaces of the routes of a Gateway that own target groups, or did before, by identity.
+func (b *build) declaringNamespaces() map[string]string {
+	if !b.e.Key.Owner.OfGateway() {
+		return nil // the identity begins with the namespace
+	}
+	out := make(map[string]string, len(b.owners))
+	for id, o := range b.ownersBefore {
+		out[id] = o.Namespace
+	}
+	for id, i := range b.owners {
+		out[id] = b.members[i].Object.Namespace
+	}
+	return out
+}
+
 // onlyTaken reports whether there are failures, and all of them are of target groups that other members own.
 func (b *build) onlyTaken() bool {
 	all := slices.Concat(b.failures...)

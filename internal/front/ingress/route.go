@@ -26,18 +26,45 @@ type path struct {
 
 func (p path) at() string { return fmt.Sprintf("spec.rules[%d].http.paths[%d]", p.rule, p.index) }
 
-// routes are the desired rules. For each rule of the Ingress exact paths come first, then prefixes from long to short, then the others.
-func (t *translation) routes() []intent.Route {
+// mostUnavailable bounds the routes of an Ingress with too many paths, which answer 503: it is AWS's default quota of rules.
+const mostUnavailable = 100
+
+// counted reports whether an Ingress has no more paths than a member may have rules. The paths are counted before anything is built of one.
+func (t *translation) counted(m *intent.Member) bool {
+	paths := 0
+	for _, rule := range t.ingress.Spec.Rules {
+		if rule.HTTP != nil {
+			paths += len(rule.HTTP.Paths)
+		}
+	}
+	if paths <= intent.MaxMemberRules {
+		return true
+	}
+	port := int32(80)
+	if len(m.Listeners) > 0 {
+		port = m.Listeners[0].Port
+	}
+	t.findings.Add(intent.TooManyRules(m.Object, "spec.rules", port))
+	return false
+}
+
+// routes are the desired rules, or the first of them. For each rule of the Ingress exact paths come first, then prefixes from long to short, then
+// the others.
+func (t *translation) routes(most int) []intent.Route {
 	regex := t.lenient(annotation.RegexPathMatch)
 	var out []intent.Route
 	for i, rule := range t.ingress.Spec.Rules {
 		if rule.HTTP == nil {
 			continue
 		}
-		for _, p := range t.sorted(i, rule) {
+		paths := t.sorted(i, rule)
+		for _, p := range paths[:min(len(paths), most)] {
 			if r, ok := t.route(p, regex); ok {
 				out = append(out, r)
 			}
+		}
+		if most -= len(paths); most <= 0 {
+			break
 		}
 	}
 	return out

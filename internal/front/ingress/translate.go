@@ -62,8 +62,12 @@ func translate(v *objects.View, cfg Config, m member) intent.Member {
 	t.read.CheckApproval(annotation.ApprovedPlan)
 	t.read.CheckDeletionPolicy(annotation.DeletionPolicy)
 	t.read.Bool(annotation.AllowDeletion) // applied when the load balancer is deleted; likewise
-	out.Routes = t.routes()
-	t.noteUnused()
+	if t.counted(&out) {
+		out.Routes = t.routes(intent.MaxMemberRules)
+		t.noteUnused()
+	} else {
+		out.Routes = t.routes(mostUnavailable)
+	}
 	out.Diagnostics = f.List()
 	return out
 }

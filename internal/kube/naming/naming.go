@@ -85,6 +85,32 @@ func DeclaredIn(id, namespace string) bool {
 	return namespace != "" && namespace == NamespaceOfTargetGroup(id)
 }
 
+// DeclaringNamespaces are the namespaces that may have declared a target group, by its identity and its name. The identity of one of a route joins
+// the route's namespace and name by a hyphen: of the namespaces that it can mean, the generated name (k8s-<8 of namespace>-<8 of name>-…) leaves few.
+func DeclaringNamespaces(id, name string) (out []string) {
+	if _, ok := backendOfRoute(id); !ok {
+		if namespace := NamespaceOfTargetGroup(id); namespace != "" {
+			return []string{namespace}
+		}
+		return nil
+	}
+	var named []string
+	route := strings.Split(id, ":")[1]
+	for i := 1; i < len(route)-1; i++ {
+		if route[i] != '-' {
+			continue
+		}
+		out = append(out, route[:i])
+		if strings.HasPrefix(name, readable(route[:i], route[i+1:], "")) {
+			named = append(named, route[:i])
+		}
+	}
+	if len(named) > 0 {
+		return named
+	}
+	return out
+}
+
 // backendOfRoute is NAMESPACE-NAME of the backend in the identity of a target group of a route.
 func backendOfRoute(id string) (backend string, ok bool) {
 	parts := strings.Split(id, ":")

@@ -184,6 +184,9 @@ type Keep struct {
 	// Brought are the certificates of listeners with those who declare them, or did. Nobody's certificate waits for one of others. A certificate
 	// that is not among them may be anybody's.
 	Brought []BroughtCertificate `json:"brought,omitempty"`
+	// Namespaces are those of the routes that declare target groups, or did, by the identity of the target group. An identity that is not among
+	// them may not say which namespace it means.
+	Namespaces map[string]string `json:"-"`
 	// Rules are existing rules that the stack lacks, by the identity of the listener.
 	Rules map[string]KeptRules `json:"rules,omitempty"`
 	// Tags are keys that a user declares and may not: what AWS has under such a key stays, and nothing is written.

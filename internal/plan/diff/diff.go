@@ -169,6 +169,7 @@ func newDiffer(desired *stack.Stack, keep stack.Keep, obs *awsop.Observed, opt O
 	}
 	d.forwards = &transition.Targets{
 		Resolve: d.resolve, Labels: d.identities, Observed: obs, Wanted: d.want.TargetGroups, Unweighted: opt.Region.Unweighted,
+		Namespaces: keep.Namespaces,
 	}
 	return d
 }

@@ -88,6 +88,9 @@ func (b *builder) modifyListener(now bool) {
 	if b.reroutes {
 		s := b.Targets.stage(b.Default, c.Sets)
 		w := waiting{targets: s.awaited()}
+		if b.servedByDefault(c.Sets) {
+			w.targets = s.cold
+		}
 		switch {
 		case s.first != nil:
 			op := *b.Modify
@@ -140,8 +143,8 @@ func (b *builder) prewarm() {
 		}
 		var staged ID
 		s := b.Targets.prewarm(p.Have.Actions, p.Want.Actions)
-		if p.awaits = s.awaited(); len(b.moves) > 0 && b.shared && b.moment(i) == beforeMove && !b.mayFollow(p) {
-			p.awaits = s.cold // the moves need the rule: its targets serve behind one in front of it already
+		if p.awaits = s.awaited(); b.served(i) {
+			p.awaits = s.cold // changes of others need the rule: its targets serve behind one in front of it already
 		}
 		if s.first != nil {
 			why := b.Targets.Labels.Actions(p.Have.Actions) + " → " + b.Targets.Labels.Actions(s.first)
@@ -272,37 +275,50 @@ func (b *builder) tag() {
 // delete deletes what is not wanted, last to first where it shares requests.
 func (b *builder) delete() {
 	var order overlapping
+	hurried := b.hurried()
 	for _, old := range slices.Backward(b.surplus) {
-		of := b.Targets.namespaces(old.Actions)
 		c := Change{
 			Action: plan.Delete, Resource: stack.Ref{Kind: stack.KindRule, ID: old.ID, Literal: old.ARN}, Op: awsop.DeleteRule{Rule: ruleAt(old)},
 			Why: []string{b.Targets.Labels.Rule(old.Rule) + " is no longer wanted"}, Needs: []ID{b.moved}, After: append(order.sharing(old.Conditions), b.roomMade), Releases: old.Actions,
 		}
-		if b.shared && !b.succeeded(old, of) {
+		if b.shared && !b.succeeded(old) {
 			c.After = nil
 		}
-		c.Needs = append(c.Needs, b.before(old, of)...)
+		b.before(old, hurried[old], &c)
 		order.add(b.add(c), old.Conditions)
 	}
 }
 
-// before are the changes that must have succeeded before a rule goes, by the namespaces of its target groups: those that may take its requests.
-func (b *builder) before(old *awsop.Rule, of []string) (needs []ID) {
+// before adds to the deletion of a rule what it depends on: the changes of what may take its requests. In a listener of several namespaces these are
+// the changes of its own namespace. Whose a rule is that forwards to no target group is not known: the deletion needs one that answers alike, and
+// follows the others.
+func (b *builder) before(old *awsop.Rule, hurried bool, c *Change) {
+	of, _ := b.Targets.tenants(old.Actions)
 	if b.rerouted != 0 && takesOver(b.Modify.Listener.DefaultActions, old.Actions, b.Targets.Resolve) {
-		needs = append(needs, b.rerouted)
+		c.Needs = append(c.Needs, b.rerouted)
 	}
-	takes := func(d *done) bool { return !b.shared || !apart(of, b.Targets.namespaces(d.Want.Actions)) }
+	depend := func(d *done, waits bool) {
+		to, _ := b.Targets.tenants(d.Want.Actions)
+		switch {
+		case !b.shared, sameAnswer(d.Want.Actions, old.Actions, b.Targets.Resolve):
+			c.Needs = append(c.Needs, d.id)
+		case waits && (hurried || len(of) == 0):
+		case len(of) == 0 || len(to) == 0:
+			c.After = append(c.After, d.id)
+		case !apart(of, to):
+			c.Needs = append(c.Needs, d.id)
+		}
+	}
 	for _, f := range b.fresh {
-		if !traffic.Disjoint(f.Want.Conditions, old.Conditions) && takes(&f) {
-			needs = append(needs, f.id)
+		if !traffic.Disjoint(f.Want.Conditions, old.Conditions) {
+			depend(&f, false)
 		}
 	}
 	for _, m := range b.modified {
-		if m.Have.Priority > old.Priority && !traffic.Disjoint(m.Have.Conditions, old.Conditions) && takes(&m) {
-			needs = append(needs, m.id)
+		if m.Have.Priority > old.Priority && !traffic.Disjoint(m.Have.Conditions, old.Conditions) {
+			depend(&m, len(m.awaits) > 0)
 		}
 	}
-	return needs
 }
 
 // takesOver reports whether default actions answer the requests of a rule that goes: they give the same answer, or redirect every request.

@@ -215,15 +215,19 @@ func answerWith(to string) []stack.Action {
 // newListener holds rules at priorities from one on, so far apart.
 func newListener(rules []stack.Rule, defaults []stack.Action, from, apart int32) *listener {
 	l := &listener{obs: awsop.Observed{Listeners: []awsop.Listener{{ARN: listenerARN}}}, foreign: map[string]bool{}, held: map[string]bool{}}
-	for _, id := range []string{"shop/y", "mal/z", "mal/w"} { // those of several namespaces
-		l.obs.TargetGroups = append(l.obs.TargetGroups, awsop.TargetGroup{ARN: "arn:" + id, TargetGroup: stack.TargetGroup{ID: id}})
-	}
+	l.addTargetGroups("shop/y", "mal/z", "mal/w") // those of several namespaces
 	l.obs = awsop.Advance(l.obs, awsop.ModifyListener{Ref: stack.Literal(stack.KindListener, listenerARN), Listener: stack.Listener{DefaultActions: defaults}}, awsop.Output{}, l.resolve)
 	for i, r := range rules {
 		arn := "arn:" + r.ID
 		l.obs = awsop.Advance(l.obs, awsop.CreateRule{Rule: r, Priority: from + int32(i)*apart}, awsop.Output{ID: arn}, l.resolve)
 	}
 	return l
+}
+
+func (l *listener) addTargetGroups(ids ...string) {
+	for _, id := range ids {
+		l.obs.TargetGroups = append(l.obs.TargetGroups, awsop.TargetGroup{ARN: "arn:" + id, TargetGroup: stack.TargetGroup{ID: id}})
+	}
 }
 
 // addForeign adds a rule at a priority that is not the controller's, for requests that are none of requests.

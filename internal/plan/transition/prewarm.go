@@ -23,8 +23,9 @@ type Targets struct {
 	Labels     stack.Labels
 	Observed   *awsop.Observed
 	Wanted     []stack.TargetGroup
-	Uses       map[string]Use // by ARN, of what is observed
-	Unweighted bool           // forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
+	Uses       map[string]Use    // by ARN, of what is observed
+	Namespaces map[string]string // that declare target groups of routes, by identity, as far as they are known
+	Unweighted bool              // forwards to several target groups are not admitted, so new targets cannot warm up beside the old ones
 }
 
 // Use is how a target group is used.

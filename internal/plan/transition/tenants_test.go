@@ -1,16 +1,15 @@
 package transition
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"github.com/k8s-lbc/lbc/internal/kube/naming"
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 	"github.com/k8s-lbc/lbc/internal/plan"
-	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
 // awaitedBy are the target groups, by identity, for whose targets a change waits, directly or through others.
@@ -123,37 +122,72 @@ func TestRuleLeavesTargetsOfAnotherThatGo(t *testing.T) {
 	}
 }
 
-// TestNoTenantWaitsForTargetsOfAnother draws rules of several namespaces: where nothing of a namespace succeeds a rule, its deletion waits for no
-// targets of others; moves, which are everybody's, wait for none.
+// TestNoTenantWaitsForTargetsOfAnother draws rules of several namespaces, of Ingresses or of a Gateway: no change of one namespace waits for targets
+// of another; moves, and changes of what forwards to no target group, wait for none.
 func TestNoTenantWaitsForTargetsOfAnother(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		rules, defaults := draw(rt, "before")
-		l := newListener(rules, defaults, 1, 1)
-		l.pass = 1
-		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom([]string{"shop/y", "mal/z", "mal/w"}), func(id string) string { return id }).Draw(rt, "wanted target groups")
+		ids := []string{"shop/y", "mal/z", "mal/w"}
 		want, wantDefaults := draw(rt, "after")
+		gateway := rapid.Bool().Draw(rt, "of a Gateway")
+		if gateway {
+			for i, id := range ids {
+				ids[i] = ofRoute(id)
+			}
+			for _, rs := range [][]stack.Rule{rules, want, {{Actions: defaults}, {Actions: wantDefaults}}} {
+				for _, r := range rs {
+					renamed(r.Actions)
+				}
+			}
+		}
+		l := newListener(rules, defaults, 1, 1)
+		l.addTargetGroups(ids...)
+		l.pass = 1
+		l.wanted = rapid.SliceOfDistinct(rapid.SampledFrom(ids), func(id string) string { return id }).Draw(rt, "wanted target groups")
 		in := l.input(want, wantDefaults)
 		tr := Compute(in)
 		if !in.isShared() {
 			return
 		}
-		for _, c := range changesOf(tr, "SetRulePriorities") {
-			if got := awaitedBy(tr, c.ID); len(got) > 0 {
-				rt.Fatalf("change %d waits for targets of %v:\n%s\nrules %s", c.ID, got, tr, l.text())
-			}
-		}
-		goes := func(ns string) bool {
-			of := func(as []stack.Action) bool {
-				return slices.ContainsFunc(awsop.TargetGroupsOf(as), func(r stack.Ref) bool { return !strings.Contains(r.ID, "/") || strings.HasPrefix(r.ID, ns+"/") })
-			}
-			return !of(wantDefaults) && !slices.ContainsFunc(want, func(r stack.Rule) bool { return of(r.Actions) })
-		}
-		for _, c := range changesOf(tr, "DeleteRule") {
-			ns := fmt.Sprint(in.Targets.namespaces(c.Releases))
-			if got := awaitedBy(tr, c.ID); len(got) > 0 && ns != "[]" && goes(strings.Trim(ns, "[]")) {
-				rt.Fatalf("change %d, of %s, waits for targets of %v:\n%s\nrules %s", c.ID, ns, got, tr, l.text())
+		for _, p := range tr.Phases {
+			for _, c := range p.Changes {
+				if c.Op == nil || c.Action == plan.Await {
+					continue
+				}
+				as := slices.Concat(c.Sets, c.Releases)
+				if c.Action == plan.Update && len(c.Sets) > 0 {
+					as = c.Sets
+				}
+				of, _ := in.Targets.tenants(as)
+				for _, id := range awaitedBy(tr, c.ID) {
+					if to, _ := in.Targets.tenants(answerWith(id)); apart(append(of, "nobody"), to) {
+						rt.Fatalf("change %d, of %v, waits for targets of %s:\n%s\nrules %s", c.ID, of, id, tr, l.text())
+					}
+				}
 			}
 		}
 	})
+}
+
+// ofRoute is the identity of a target group of a route of Gateway gw/web.
+func ofRoute(id string) string {
+	namespace, name, _ := strings.Cut(id, "/")
+	return naming.GatewayTargetGroup{
+		Gateway: stack.ID{Namespace: "gw", Name: "web"}, RouteKind: "HTTPRoute", RouteNamespace: namespace, RouteName: name,
+		BackendNamespace: namespace, BackendName: name, TargetPort: "80",
+	}.ID()
+}
+
+// renamed gives target groups of namespaces the identities that those of routes have.
+func renamed(as []stack.Action) {
+	for _, a := range as {
+		if a.Forward != nil {
+			for i, g := range a.Forward.TargetGroups {
+				if strings.Contains(g.TargetGroup.ID, "/") {
+					a.Forward.TargetGroups[i].TargetGroup.ID = ofRoute(g.TargetGroup.ID)
+				}
+			}
+		}
+	}
 }
