@@ -309,10 +309,10 @@ func (c *Config) validateConsole() error {
 		return nil
 	}
 	if _, _, err := net.SplitHostPort(c.ConsoleAddr); err != nil {
-		return fmt.Errorf("invalid value %q for --console-bind-addr: it takes a loopback address with a port, such as 127.0.0.1:9090", c.ConsoleAddr)
+		return fmt.Errorf("invalid value %q for --console-bind-addr: write a loopback address with a port, such as 127.0.0.1:9090", c.ConsoleAddr)
 	}
 	if !console.IsLoopback(c.ConsoleAddr) {
-		return fmt.Errorf("invalid value %q for --console-bind-addr: the console has no login, so that it listens on loopback addresses only; use such as 127.0.0.1:9090, which kubectl port-forward reaches", c.ConsoleAddr)
+		return fmt.Errorf("invalid value %q for --console-bind-addr: the console has no login, so it listens only on loopback addresses; use an address such as 127.0.0.1:9090, which kubectl port-forward reaches", c.ConsoleAddr)
 	}
 	return nil
 }

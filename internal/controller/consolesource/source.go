@@ -1,6 +1,6 @@
-// Package consolesource is the data of the web console of a controller: what the last passes over stacks read, decided and changed, the events that were
-// recorded, and the health of the targets of the load balancer that is looked at.
-// It keeps values of the passes and writes nothing.
+// Package consolesource provides the data of the controller's web console: what the last passes over stacks read,
+// decided and changed, the recorded events, and the health of targets of the load balancer that a user looks at. It
+// keeps values of the passes and writes nothing.
 package consolesource
 
 import (

@@ -270,7 +270,7 @@ func (c *Collector) fate(s orphan.Seen) string {
 	if c.After <= 0 {
 		return "it stays because --delete-orphans-after is 0"
 	}
-	return "it is deleted once it was seen so for " + c.After.String() + ", of which " + s.Watched.Round(time.Second).String() + " are over"
+	return "the controller deletes it after " + c.After.String() + " without an owner, of which " + s.Watched.Round(time.Second).String() + " have passed"
 }
 
 func (c *Collector) event(ctx context.Context, o orphan.Orphan, s orphan.Seen) {
@@ -280,7 +280,7 @@ func (c *Collector) event(ctx context.Context, o orphan.Orphan, s orphan.Seen) {
 	}
 	c.Record(subject, reporting.EventOf(diag.New(subject, "", diag.Orphaned,
 		"AWS holds "+strings.Join(texts(o.Resources), ", ")+" of "+orphan.Tag(o.Key)+", seen since "+s.Since.UTC().Format(time.RFC3339)+": "+o.Why+"; "+c.fate(s),
-		"to delete it: "+o.Delete(true)+"; to keep it, take the tag of the cluster off it: lbc orphans has the commands")))
+		"to delete it: "+o.Delete(true)+"; to keep it, remove the cluster's tag from it: lbc orphans has the commands")))
 }
 
 func texts(all []orphan.Resource) []string {

@@ -253,5 +253,5 @@ func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
 		d.Phase = phases[code]
 		return d
 	}
-	return diag.New(o, "", code, text, "the request is tried again; if the error lasts, check the permissions of the controller's service account")
+	return diag.New(o, "", code, text, "the controller tries again; if the error persists, check the permissions of its service account")
 }

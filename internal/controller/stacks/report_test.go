@@ -119,7 +119,7 @@ func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *te
 				}
 			}
 			all := strings.Join(*events, "\n")
-			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "the request is tried again; if the error lasts, check the permissions") {
+			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "the controller tries again; if the error persists, check the permissions") {
 				t.Errorf("events, want %s…%s:\n%s", tc.want, code, all)
 			}
 			if tc.refuse.patch {

@@ -165,7 +165,7 @@ func (g *group) nodes(byInstance map[string]string) map[string]bool {
 	return out
 }
 
-// Learnt reports whether it is known what is registered in a group, and what is wanted there.
+// Learnt reports whether both the registered and the wanted targets of a group are known.
 func (r *Registry) Learnt(of Group) bool {
 	g := r.known(of)
 	if g == nil {

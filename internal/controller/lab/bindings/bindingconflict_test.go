@@ -136,7 +136,7 @@ func TestABindingThatCannotBeCompletedIsReportedAndTriedSeldom(t *testing.T) {
 	if attempts > 12 {
 		t.Errorf("%d attempts in %d rounds", attempts, rounds)
 	}
-	l.ToldOnce("bound FailedReconcile: what its target group tells cannot be written into the binding: ")
+	l.ToldOnce("bound FailedReconcile: cannot write the fields of its target group into the binding: ")
 	if l.Get(b, "bound"); meta.FindStatusCondition(b.Status.Conditions, "Ready").Reason != "BindingNotCompleted" {
 		t.Errorf("%+v", b.Status.Conditions)
 	}
