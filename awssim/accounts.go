@@ -15,8 +15,9 @@ import (
 	"github.com/k8s-lbc/lbc/awssim/wire"
 )
 
-// Other is another account of the same region: its state, services, record of calls and faults are its own, the data plane and the DNS server those of the first account. A caller
-// reaches it by an access key of it, such as that of a role that was assumed.
+// Other is another account of the same region. It has its own state, services, record of calls and faults. It uses
+// the data plane and the DNS server of the first account. A caller reaches it with one of its access keys, such as
+// the key of an assumed role.
 type Other struct{ *Simulator }
 
 // accounts are all of them, the first one first.

@@ -133,8 +133,8 @@ func (a *Account) DrainFor(tg *TargetGroup, delay time.Duration) time.Duration {
 	return delay
 }
 
-// Left reports whether a target that drains gets no new connections any more: those of network load balancers still do for a
-// while.
+// Left reports whether a draining target gets no new connections. A network load balancer still sends new
+// connections for a while.
 func (a *Account) Left(tg *TargetGroup, t *Target) bool {
 	if t.GoneAt.IsZero() {
 		return false

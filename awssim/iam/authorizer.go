@@ -83,8 +83,9 @@ var elsewhere = map[string]bool{
 	"sts:GetCallerIdentity": true, "sts:AssumeRole": true, "sts:AssumeRoleWithWebIdentity": true,
 }
 
-// Authorizer decides on calls to a by the policies of the caller. A caller that has none, or is not known, may do everything unless
-// the account's Enforced is set; no caller at all, which only calls within the process have, always may.
+// Authorizer decides on calls by the policies of the caller. A caller without policies, or an unknown one, may do
+// everything unless the account's Enforced is set. Calls from within the process have no caller and are always
+// allowed.
 func Authorizer(a *account.Account) gate.Authorizer {
 	return func(ctx context.Context, service, action, key string, in any) error {
 		if elsewhere[service+":"+action] {

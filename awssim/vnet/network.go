@@ -34,7 +34,8 @@ const (
 // network is "tcp" or "udp". It returns an error wrapping syscall.ECONNREFUSED (see ErrRefused) for a closed port.
 type Forwarder func(ctx context.Context, network string, from, to netip.AddrPort) (net.Conn, error)
 
-// Firewall stands in front of an address: what it does not admit is dropped without an answer. An address always reaches itself.
+// Firewall protects an address: it drops packets that it does not admit, without an answer. An address always
+// reaches itself.
 type Firewall func(network string, from, to netip.AddrPort) bool
 
 type senderKey struct{}

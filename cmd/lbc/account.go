@@ -207,7 +207,7 @@ func (i *inputs) vpcExists(ctx context.Context, s *source) error {
 	_, err := s.clients.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{i.config.VPC}})
 	var api smithy.APIError
 	if errors.As(err, &api) && strings.HasPrefix(strings.ToLower(api.ErrorCode()), "invalidvpcid") {
-		return fmt.Errorf("--aws-vpc-id: there is no VPC %s in %s: aws ec2 describe-vpcs lists those that there are; --aws-region and your credentials decide where", i.config.VPC, i.config.Region)
+		return fmt.Errorf("--aws-vpc-id: there is no VPC %s in %s: aws ec2 describe-vpcs lists the existing ones; --aws-region and your credentials select region and account", i.config.VPC, i.config.Region)
 	}
 	return nil
 }

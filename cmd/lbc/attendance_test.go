@@ -58,7 +58,7 @@ func TestWaitEndsWhereNoControllerLooksAfterTheObject(t *testing.T) {
 				name string
 			}{{objects.Ingress, "web"}, {loadBalancerKind, "ingress-web"}} {
 				err := s.wait(on.kind, on.name, forCurrent, make(nothings, unattendedLooks).all()...)
-				if err == nil || !strings.Contains(err.Error(), "no controller looks after") || !strings.Contains(err.Error(), tt.want) || s.out.Len() > 0 {
+				if err == nil || !strings.Contains(err.Error(), "no controller updates") || !strings.Contains(err.Error(), tt.want) || s.out.Len() > 0 {
 					t.Errorf("%s: %v\n%s", on.kind, err, s.out.String())
 				}
 			}
@@ -96,7 +96,7 @@ func TestWaitBelievesAClockThatDiffersWhileTheLeaseIsRenewed(t *testing.T) {
 		changes = append(changes, func() { s.put(leaseBy("pod_lbc-1", 5*time.Minute-time.Duration(n)*time.Second)) })
 	}
 	s.put(leaseBy("pod_lbc-1", 6*time.Minute))
-	if err := s.wait(objects.Ingress, "web", forCurrent, changes...); err == nil || strings.Contains(err.Error(), "no controller looks after") {
+	if err := s.wait(objects.Ingress, "web", forCurrent, changes...); err == nil || strings.Contains(err.Error(), "no controller updates") {
 		t.Errorf("%v", err)
 	}
 }

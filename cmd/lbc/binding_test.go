@@ -237,7 +237,7 @@ spec: {targetGroupName: web, multiClusterTargetGroup: true, targetGroupARN: "`+b
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 	out, errOut, err = lbc(t, "", "explain", "targetgroupbinding", "web", "-f", file, "--context", "c")
-	if err != nil || !strings.Contains(out, "10.0.128.99:8080 unused (Target.NotInUse), not registered by this cluster: another one's, or registered by hand; it stays") {
+	if err != nil || !strings.Contains(out, "10.0.128.99:8080 unused (Target.NotInUse), another cluster or somebody by hand has registered it; it stays") {
 		t.Errorf("%v\n%s%s", err, out, errOut)
 	}
 }

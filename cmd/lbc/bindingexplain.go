@@ -24,7 +24,7 @@ var bindingNames = []string{"targetgroupbinding", "targetgroupbindings"}
 // showBinding prints the explanation of a TargetGroupBinding.
 func (o *explainOptions) showBinding(ctx context.Context, src *source, b *v1beta1.TargetGroupBinding, out io.Writer) error {
 	if o.request != "" {
-		return errors.New("--request: a TargetGroupBinding has no rules for requests; leave the flag out, or explain the Ingress, Service or Gateway whose load balancer is in front")
+		return errors.New("--request: a TargetGroupBinding has no rules for requests; omit the flag, or explain the Ingress, Service or Gateway whose load balancer is in front")
 	}
 	this := func(x *v1beta1.TargetGroupBinding) bool { return x.Namespace == b.Namespace && x.Name == b.Name }
 	got, err := o.bindings(ctx, src, this, nil, true)

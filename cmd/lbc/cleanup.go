@@ -17,16 +17,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-const cleanupHelp = `Delete what carries the tags of a cluster in AWS, where the controller that would do so is gone. The plan is shown first, and lbc asks, unless --yes is
-given. What others made, without the cluster's tags, stays. It may be interrupted, and goes on with what is left when it is run again.
+const cleanupHelp = `Delete the AWS resources with the tags of a cluster whose controller no longer exists. lbc first shows the plan and asks, unless you pass
+--yes. Resources without the cluster's tags stay. You can interrupt the command and run it again.
 
---orphans selects what no object claims, as lbc orphans lists it; --stack selects stacks by their keys; --all selects everything, with
-the shared backend security group. TargetGroupBindings of the stacks are deleted from the cluster, too, and the rules that let the deleted security
-groups into others.
+--orphans selects resources that belong to no object, as lbc orphans lists them. --stack selects stacks by their keys. --all selects
+everything, with the shared backend security group. lbc also deletes the TargetGroupBindings of these stacks from the cluster, and the
+rules of other security groups that admit the deleted groups.
 
-lbc refuses while a controller is alive, because both would write; --ignore-controller overrides that. It refuses stacks that objects still claim,
-because their controller would make them again; --ignore-objects overrides that, and the finalizers of these objects stay. It refuses stacks with healthy
-targets that are neither pods nor nodes of the cluster, because another cluster of the same name may use them; --ignore-targets overrides that.
+lbc refuses in three cases, and each has a flag that overrides the refusal:
+
+  --ignore-controller   a controller is running, and both would write
+  --ignore-objects      objects claim the stacks, so their controller would create them again; the finalizers of the objects stay
+  --ignore-targets      healthy targets are neither pods nor nodes of the cluster, so another cluster of the same name may use them
 
 ` + leftHelp
 
@@ -73,7 +75,7 @@ func (o *cleanupOptions) run(ctx context.Context, given func(string) bool, in io
 		return err
 	}
 	if l.alive != "" && !o.ignoreController {
-		return fmt.Errorf("a controller is alive: %s; delete the objects, and it deletes their load balancers; --ignore-controller deletes beside it", l.alive)
+		return fmt.Errorf("a controller is running: %s; if you delete the objects, it deletes their load balancers; --ignore-controller deletes in addition to it", l.alive)
 	}
 	selected, err := o.selected(l)
 	if err != nil {
@@ -125,7 +127,7 @@ func (o *cleanupOptions) selected(l *left) (keys []stack.Key, err error) {
 		}
 	}
 	if claimed := l.claimed(named); len(claimed) > 0 && !o.ignoreObjects {
-		return nil, fmt.Errorf("objects claim what is to be deleted:\n%s\ndelete them first, or select with --orphans; --ignore-objects overrides this", indented(claimed))
+		return nil, fmt.Errorf("objects claim these resources:\n%s\ndelete them first, or select with --orphans; --ignore-objects overrides this", indented(claimed))
 	}
 	for _, h := range named {
 		for _, u := range unclear {
@@ -171,7 +173,7 @@ func (o *cleanupOptions) refuseServing(ctx context.Context, l *left, keys []stac
 		return nil
 	}
 	slices.Sort(lines)
-	return fmt.Errorf("targets of what is to be deleted are %s:\n%s\nlook into the other clusters of the account first; --ignore-targets overrides this", l.servesElsewhere(), indented(lines))
+	return fmt.Errorf("targets of these resources are %s:\n%s\ncheck the other clusters of the account first; --ignore-targets overrides this", l.servesElsewhere(), indented(lines))
 }
 
 // cleanupDocument is the output of -o json: what would be deleted. Its plans are never null.

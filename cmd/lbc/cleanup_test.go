@@ -192,7 +192,7 @@ func TestWhatServesOutsideOfTheClusterIsListedAsSuchAndNotDeleted(t *testing.T) 
 	}
 	out, errOut, err := lbc(t, "", append([]string{"orphans"}, account...)...)
 	var code exitCode
-	if !errors.As(err, &code) || code != exitWarnings || !strings.Contains(out, "  serves  10.0.140.9: healthy, although their cluster is said to be gone: another cluster may have the same name\n") {
+	if !errors.As(err, &code) || code != exitWarnings || !strings.Contains(out, "  serves  10.0.140.9: healthy, although you said that their cluster no longer exists: another cluster may have the same name\n") {
 		t.Errorf("%v: %s%s", err, out, errOut)
 	}
 	if out, _, _ = lbc(t, "", append([]string{"orphans", "-o", "json"}, account...)...); !strings.Contains(out, `"serving": [`) || !strings.Contains(out, `"10.0.140.9"`) {

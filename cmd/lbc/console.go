@@ -14,12 +14,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/console"
 )
 
-const consoleHelp = `Serve a web page on this machine that shows the load balancers that objects declare: the way from the object over listeners, rules and target
-groups to the pods with their health; what is wrong; what the controller would change, and why; which answer a request gets, and why; and how the
-plan of a Gateway differs from that of the Ingress that it was translated from.
+const consoleHelp = `Serve a web page on this machine that shows the declared load balancers:
 
-The page only reads, with your own credentials, and never shows Secrets. It has no login, so that it listens on loopback addresses only.
-Cluster and account are read once, and again when the page asks for it; the health of targets is read while the page shows them.
+  - the path from each object to listeners, rules, target groups and pods, with the health of the targets
+  - what is wrong
+  - what the controller would change, and why
+  - which answer a request gets, and why
+  - for a Gateway that was translated from an Ingress, the differences between their plans
+
+The page only reads, with your own credentials, and never shows Secrets. It has no login, so it listens only on loopback addresses.
+lbc reads cluster and account once, and again when the page requests it. It reads the health of targets while the page shows them.
 
 ` + inputHelp
 
@@ -56,7 +60,7 @@ func consoleCommand() *cobra.Command {
 
 func (o *consoleOptions) run(ctx context.Context, out, errOut io.Writer, in io.Reader) error {
 	if !console.IsLoopback(o.listen) {
-		return fmt.Errorf("--listen %s: the console has no login, so that it listens on loopback addresses only, such as 127.0.0.1:8080", o.listen)
+		return fmt.Errorf("--listen %s: the console has no login, so it listens only on loopback addresses, such as 127.0.0.1:8080", o.listen)
 	}
 	source := &consoleSource{options: o, now: time.Now}
 	if slices.Contains(o.files, "-") {

@@ -144,7 +144,7 @@ func TestTheConsoleReadsAgainWhenItIsAskedToAndKeepsWhatItHadIfThatFails(t *test
 func TestTheConsoleListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"0.0.0.0:0", ":8080", "192.0.2.1:80", "[::]:0", "example.com:80"} {
-		if _, _, err := lbc(t, "", "console", "-f", "../../examples/shop.yaml", "--listen", address); err == nil || !strings.Contains(err.Error(), "loopback addresses only") {
+		if _, _, err := lbc(t, "", "console", "-f", "../../examples/shop.yaml", "--listen", address); err == nil || !strings.Contains(err.Error(), "only on loopback addresses") {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

@@ -119,6 +119,6 @@ func otherName(ctx context.Context, k client.Reader, name string) string {
 	if other == nil {
 		return ""
 	}
-	return fmt.Sprintf("--cluster-name is %s, but the load balancers of this cluster were made under the name %s, as LoadBalancer %s/%s shows: "+
-		"under another name all of them would be made again", name, other.Status.Cluster, other.Namespace, other.Name)
+	return fmt.Sprintf("--cluster-name is %s, but the load balancers of this cluster were created under the name %s, as LoadBalancer %s/%s shows: "+
+		"under another name, the controller would create all of them again", name, other.Status.Cluster, other.Namespace, other.Name)
 }

@@ -18,20 +18,21 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/doctor"
 )
 
-const doctorHelp = `Examine a cluster and its AWS account for what keeps the controller or its load balancers from working: before the installation, and at
-any time after. Each finding has a severity, the object, evidence and a remedy; docs/doctor.md describes each check.
+const doctorHelp = `Examine a cluster and its AWS account for problems of the controller and its load balancers, before the installation or at any time after.
+Each finding has a severity, the object, evidence and a remedy; docs/doctor.md describes each check.
 
-The cluster is that of --kubeconfig, else of $KUBECONFIG or ~/.kube/config, or the one that lbc runs in. Cluster name, region and VPC are
-those of the controller's Deployment; without one, region and VPC are those of the nodes. Flags override them. AWS is reached by your own
-credentials, which are not those of the controller: IAM simulates what the policies of its role allow, if you may ask for that, and what
-AWS has denied to it shows in events.
+The cluster is the one of --kubeconfig, otherwise of $KUBECONFIG or ~/.kube/config, or the one in which lbc runs. Cluster name, region and
+VPC come from the controller's Deployment; without one, region and VPC come from the nodes. Flags override them.
 
-Nothing is written. A Service is created as a dry run, which stores nothing, so that the API server calls the webhooks.
+lbc uses your own AWS credentials, not the controller's. If you may simulate policies, IAM tells lbc what the controller's role may do.
+Events show what AWS has denied to the controller.
 
-With --leader, lbc shows the report that the leader of the controller keeps in ConfigMap aws-lbc-doctor: some of the checks, once a minute, from what
-the leader holds. It needs no AWS credentials.
+lbc writes nothing. To make the API server call the webhooks, it creates a Service as a dry run, which stores nothing.
 
-What cannot be read is a finding, and the checks that need it are not made; other checks are.
+With --leader, lbc shows the report that the controller's leader writes into ConfigMap aws-lbc-doctor. The report has some of the checks,
+once a minute, from the leader's own data. It needs no AWS credentials.
+
+A source that lbc cannot read is a finding. lbc then skips the checks that need the source.
 
 Exit status: 0 healthy, with notes at most; 1 lbc failed; 2 errors; 4 warnings and no errors.`
 
@@ -67,18 +68,18 @@ func doctorCommand() *cobra.Command {
 	f := cmd.Flags()
 	controllerFlags(f, &o.config, map[string]string{
 		"kubeconfig":                "cluster to examine; default: $KUBECONFIG, ~/.kube/config",
-		"cluster-name":              "name of the cluster; default: that of the controller's Deployment",
-		"aws-region":                "region of the account; default: that of the Deployment, your environment or the nodes",
-		"aws-vpc-id":                "VPC of the cluster; default: that of the Deployment or the nodes",
-		"leader-election-namespace": "with --leader: namespace of the controller; default: that of its Deployment",
+		"cluster-name":              "name of the cluster; default: from the controller's Deployment",
+		"aws-region":                "region of the account; default: from the Deployment, your environment or the nodes",
+		"aws-vpc-id":                "VPC of the cluster; default: from the Deployment or the nodes",
+		"leader-election-namespace": "with --leader: namespace of the controller; default: the namespace of its Deployment",
 	})
 	o.reach.flags(f)
 	f.StringSliceVar(&o.check, "check", nil, "make these checks only")
 	f.StringSliceVar(&o.skip, "skip", nil, "leave these checks out")
-	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: that of its service account")
+	f.StringVar(&o.role, "controller-role", "", "ARN of the controller's role in AWS; default: from its service account")
 	f.BoolVar(&o.offline, "offline", false, "leave AWS out")
 	f.BoolVar(&o.leader, "leader", false, "show the findings of the controller's leader, which makes some checks once a minute; does not call AWS")
-	f.BoolVar(&o.details, "details", false, "list the checks without findings, too")
+	f.BoolVar(&o.details, "details", false, "also list the checks without findings")
 	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "how long each source of facts may take")
 	for _, flag := range []string{"check", "skip"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(doctor.Names(), cobra.ShellCompDirectiveNoFileComp))

@@ -27,29 +27,28 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-const explainHelp = `Explain an Ingress, Service or Gateway: the fields of its load balancer, each with the annotation or class parameter that sets it (← …) or
-the flag, default or discovery that it comes from (in parentheses), the listeners with all their rules in the order of evaluation
-and the object that each rule comes from, the target groups, and the findings.
+const explainHelp = `Explain an object and its load balancer:
 
-Of a Gateway, also the listeners that it and its ListenerSets declare with the routes that attach to each, and why other routes do not. A
-route (httproute, grpcroute, tcproute, udproute, tlsroute) or listenerset is explained for each Gateway that it names: where it attaches or
-why not, its rules in their places among all, and their target groups.
-
-Of a GlobalAccelerator, its accelerator with the listeners, the endpoint groups, and in these the endpoints, each with the load balancer of the
-object that it names and the health that AWS has of it.
-
-Of a TargetGroupBinding, the chain from its Service to the targets in AWS: which endpoints are targets and why others are not, their health, what is
-registered beside them, the rules of security groups that its networking asks for, and who owns it.
+  Ingress, Service, Gateway  the fields of the load balancer, each with the annotation or class parameter that sets it (← …), or its flag,
+                             default or discovery (in parentheses); the listeners with all rules in the order of evaluation, and the object
+                             of each rule; the target groups; the findings
+  Gateway                    also the listeners of the Gateway and its ListenerSets, the routes that attach to each, and why other routes
+                             do not
+  route, listenerset         for each Gateway that it names: where it attaches or why not, its rules among all others, and their target
+                             groups. Kinds of routes are httproute, grpcroute, tcproute, udproute and tlsroute
+  GlobalAccelerator          the accelerator with its listeners, endpoint groups and endpoints, each endpoint with the load balancer of its
+                             object and with AWS's health
+  TargetGroupBinding         the path from its Service to the targets in AWS: which endpoints are targets, why others are not, their health,
+                             other registered targets, the security group rules of its networking, and its owner
 
 If the newest version of the object is not in effect in the cluster, standard error says so; lbc wait waits for it.
-Of an object that is deleted and still there, why it stays, and the steps that are left in AWS.
+For a deleted object that still exists, lbc shows the cause and the remaining steps in AWS.
 
-The name may be left out if there is only one object. Without a namespace, the object is looked up in that of -n, then in all files.
+You can omit the name if there is only one object. Without a namespace, lbc looks in the namespace of -n, then in all files.
 
-With --request, show which rule of the load balancer of an Ingress or Gateway a request matches: each rule that is evaluated with the first of its
-conditions that does not hold, the matching rule, its action, and the health of the targets behind it if the load balancer exists.
-Other Ingresses of the same group are included as they are in the cluster. -L follows redirects as long as they stay on the load
-balancer, and detects loops.
+With --request, lbc shows which rule a request matches: each evaluated rule with its first condition that does not match, the matching rule
+with its action, and the health of the targets if the load balancer exists. Other Ingresses of the group come from the cluster.
+-L follows redirects as long as they stay on the load balancer, and detects loops.
 
 ` + inputHelp + `
 

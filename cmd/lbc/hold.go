@@ -23,15 +23,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/hold"
 )
 
-const holdHelp = `Stop the controller's writes to AWS for a time, as during an incident of AWS. While a hold lasts, the controller registers and deregisters targets, opens
-readiness gates, and writes nothing else to AWS: no load balancer, listener, rule, certificate or security group changes. Deleted objects keep their finalizer.
-A hold ends by itself at the time of --until, and what waited is carried out then. Without flags, lbc hold lists the holds.
+const holdHelp = `Stop the controller's writes to AWS for a time, for example during an incident of AWS. During a hold, the controller registers and
+deregisters targets, opens readiness gates, and writes nothing else to AWS: load balancers, listeners, rules, certificates and security
+groups do not change. Deleted objects keep their finalizer. The hold ends at the time of --until, and the controller then executes the
+waiting plans. Without flags, lbc hold lists the holds.
 
---all holds everything. --namespace holds the load balancers whose objects are all in that namespace: a group that other namespaces share is not held.
---stack holds the load balancer of one object, KIND/NAMESPACE/NAME, with all objects of its group. Kinds are ingress, service, gateway and globalaccelerator.
---end ends the hold of the same scope.
+  --all        hold everything
+  --namespace  hold the load balancers whose objects are all in this namespace; groups that other namespaces share are not on hold
+  --stack      hold the load balancer of one object, KIND/NAMESPACE/NAME, with all objects of its group; kinds are ingress, service,
+               gateway and globalaccelerator
+  --end        end the hold of the same scope
 
-The holds are in ConfigMap aws-lbc-holds of the controller's namespace. Whoever may write it can hold and release all load balancers.`
+The holds are in ConfigMap aws-lbc-holds of the controller's namespace. Users who may write it can hold and release all load balancers.`
 
 type holdOptions struct {
 	outputs
@@ -81,8 +84,8 @@ func holdCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	controllerFlags(f, &o.config, map[string]string{
-		"kubeconfig":                "cluster whose controller is meant; default: $KUBECONFIG, ~/.kube/config",
-		"leader-election-namespace": "namespace of the controller; default: that of its Deployment",
+		"kubeconfig":                "cluster of the controller; default: $KUBECONFIG, ~/.kube/config",
+		"leader-election-namespace": "namespace of the controller; default: the namespace of its Deployment",
 	})
 	o.reach.flags(f)
 	f.BoolVar(&o.all, "all", false, "hold all load balancers and accelerators")
@@ -201,7 +204,7 @@ func (o *holdOptions) configMap(ctx context.Context, k client.Reader) (client.Ob
 func (o *holdOptions) finish(ctx context.Context, k client.Client, at client.ObjectKey, scope hold.Scope, out io.Writer) error {
 	err := change(ctx, k, at, func(data map[string]string) error {
 		if _, ok := data[scope.Key()]; !ok {
-			return fmt.Errorf("no hold of %s exists; lbc hold lists those that do", scope)
+			return fmt.Errorf("no hold of %s exists; lbc hold lists the existing holds", scope)
 		}
 		delete(data, scope.Key())
 		return nil
@@ -308,5 +311,5 @@ func sharedGroups(ctx context.Context, k client.Reader, namespace string) string
 		return ""
 	}
 	slices.Sort(names)
-	return "Not held, as other namespaces share it: " + strings.Join(names, ", ") + ". Hold it with --stack and one of its objects.\n"
+	return "Not held, because other namespaces share it: " + strings.Join(names, ", ") + ". Hold it with --stack and one of its objects.\n"
 }

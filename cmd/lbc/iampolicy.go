@@ -15,20 +15,23 @@ import (
 
 const iamPolicyHelp = `Print the IAM policy of the controller's role.
 
-The policy allows the calls that this version of the controller makes, and those that AWS makes on their way, and nothing else. Load
-balancers, listeners, rules, target groups, targets, security groups and certificates may only be changed if they have the tag of the
-cluster, and rules of security groups of nodes and pods only if the group has the tag kubernetes.io/cluster/NAME. Flags of the controller
-decide which features are part of the policy: set those that your controller runs with, such as --cluster-name, --enable-shield=false or
---feature-gates=EnableCertificateManagement=true. --without leaves out what your objects do not use, --with adds features for what has no
-such tag, such as foreign-target-groups. --only prints what a feature needs as a policy of its own, such as global-accelerator: all of them
-are too long for one.
+The policy allows the calls of this version of the controller, the calls that AWS makes for them, and nothing else. It allows changes of
+load balancers, listeners, rules, target groups, targets, security groups and certificates only if they have the cluster's tag, and of
+rules in security groups of nodes and pods only if the group has the tag kubernetes.io/cluster/NAME.
+
+The flags of the controller decide which features the policy contains. Pass the flags of your controller, such as --cluster-name,
+--enable-shield=false or --feature-gates=EnableCertificateManagement=true.
+
+  --without  omits features that your objects do not use
+  --with     adds features for resources without such a tag, such as foreign-target-groups
+  --only     prints only the statements of a feature, such as global-accelerator, for a second policy, because IAM limits the size of one
 
 With EKS Pod Identity, one policy serves many clusters: --cluster-name '${aws:PrincipalTag/eks-cluster-name}'.
 
---reader prints a policy that only reads: for people and pipelines that call lbc plan, explain, doctor and the like, not for the controller.
+--reader prints a policy that allows only reads: for people and pipelines that run lbc plan, explain or doctor, not for the controller.
 
---standard prints the policy that installations of the AWS Load Balancer Controller have, whatever the flags; docs/install has it for every
-partition, together with additions to it. docs/permissions.md explains every action.`
+--standard prints the policy of existing installations of the AWS Load Balancer Controller, whatever the flags. docs/install has this policy
+for every partition, and additions to it. docs/permissions.md explains every action.`
 
 const iamPolicyExample = `  lbc iam-policy --cluster-name prod --aws-vpc-id vpc-0123456789abcdef0 >policy.json
   aws iam create-policy --policy-name AWSLoadBalancerControllerIAMPolicy --policy-document file://policy.json
@@ -81,7 +84,7 @@ func iamPolicyCommand() *cobra.Command {
 	f.StringVar(&o.partition, "partition", "", list(partitions)+"; default: that of --aws-region, else aws")
 	f.StringSliceVar(&o.with, "with", nil, "features to add, for all resources that no flag names: "+list(features))
 	f.StringSliceVar(&o.without, "without", nil, "features to leave out: "+list(features))
-	f.StringSliceVar(&o.only, "only", nil, "print what only these features need, for a policy beside another one, as IAM takes less in one than all need: "+list(features))
+	f.StringSliceVar(&o.only, "only", nil, "print only the statements that these features need, for a second policy, because IAM limits the size of one: "+list(features))
 	f.BoolVar(&o.standard, "standard", false, "print the policy of existing installations instead")
 	f.BoolVar(&o.reader, "reader", false, "print a policy that only reads, for lbc plan, explain and doctor")
 	o.flags(cmd, "json", "terraform", "cloudformation")
@@ -122,7 +125,7 @@ func (o *iamPolicyOptions) run(out, errOut io.Writer) error {
 		return err
 	}
 	if _, err = io.WriteString(out, text); err == nil && o.config.ServesAccelerators() && len(o.only) == 0 {
-		_, err = fmt.Fprintf(errOut, "lbc: what accelerators need is another policy: lbc iam-policy --only %s\n", iampolicy.GlobalAccelerator)
+		_, err = fmt.Fprintf(errOut, "lbc: accelerators need a second policy: lbc iam-policy --only %s\n", iampolicy.GlobalAccelerator)
 	}
 	return err
 }

@@ -15,24 +15,23 @@ import (
 )
 
 // inputHelp is the part of the help of every command that reads objects.
-const inputHelp = `Objects are read from files (-f, also directories and - for standard input), from a cluster, or from both; objects in files then override
-those of the cluster. Without -f, the cluster is that of $KUBECONFIG or ~/.kube/config and of its current context, as for kubectl; with -f
-alone no cluster is contacted, unless --kubeconfig, --context or --as names one. As kubectl lbc, plan and explain read that cluster
-beside the files, too, as kubectl diff does, unless --account is given.
+const inputHelp = `lbc reads objects from files (-f, also directories and - for standard input), from a cluster, or from both. Objects in files override those of
+the cluster. Without -f, lbc reads the cluster of the current context in $KUBECONFIG or ~/.kube/config, like kubectl. With -f, it contacts
+no cluster unless you pass --kubeconfig, --context or --as. The plugin kubectl lbc differs: plan and explain also read the cluster if you
+pass files, like kubectl diff, unless you pass --account.
 
-Cluster name, region, VPC and all flags of the controller are read from the controller's Deployment in the cluster; flags of the command
-line win.
+Cluster name, region, VPC and all flags of the controller come from the controller's Deployment in the cluster. Flags on the command line
+override them.
 
-The state of AWS is read from an account file (--account: an account of awssim, or a recording made by lbc record), else with
-a cluster from the account of your AWS credentials (AWS_ENDPOINT_URL selects another endpoint), else from the simulator's
-built-in account.
+The state of AWS comes from the first of these that you have: an account file (--account: an account of awssim, or a recording of lbc
+record); with a cluster, the account of your AWS credentials (AWS_ENDPOINT_URL selects another endpoint); the simulator's built-in account.
 
-Without a cluster, IngressClass alb exists as the chart installs it, all namespaces exist, and a GatewayClass that is in none of the
-files is one of the controller that chooses the type of the load balancer by the listeners. The names of target groups
-contain the UIDs and node ports of Services, which the cluster assigns, so that the names in the cluster will differ.
+Without a cluster, lbc assumes that IngressClass alb exists as in the chart, and that all namespaces exist. A GatewayClass that is in none
+of the files counts as the class that chooses the type of the load balancer by the listeners. The names of target groups contain UIDs and
+node ports of Services. The cluster assigns these, so names in the cluster will differ.
 
-All flags of the controller, such as --default-target-type=ip or --strict-groups, are accepted; without a Deployment, set those that your
-controller runs with.`
+lbc accepts all flags of the controller, such as --default-target-type=ip or --strict-groups. Without a Deployment, pass the flags of your
+controller.`
 
 // inputs are the flags for the sources of objects and of the state of AWS.
 type inputs struct {
@@ -69,9 +68,9 @@ func (i *inputs) flags(cmd *cobra.Command) {
 	i.command, i.commandLine = cmd, f
 	controllerFlags(f, &i.config, map[string]string{
 		"kubeconfig":   "cluster to read objects from; default: $KUBECONFIG, ~/.kube/config; with -f none",
-		"cluster-name": "name of the cluster; default: that of the controller's Deployment, or of the account file",
-		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
-		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes, or of the account file",
+		"cluster-name": "name of the cluster; default: from the controller's Deployment, or of the account file",
+		"aws-region":   "region of the account; default: from the Deployment, your environment or the nodes",
+		"aws-vpc-id":   "VPC of the cluster; default: from the Deployment or the nodes, or of the account file",
 	})
 	_ = cmd.RegisterFlagCompletionFunc("namespace", i.completeNamespaces)
 	_ = cmd.RegisterFlagCompletionFunc("context", i.completeContexts)

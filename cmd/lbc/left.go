@@ -27,9 +27,9 @@ import (
 )
 
 // leftHelp is the part of the help of the commands about what a cluster has left in AWS.
-const leftHelp = `The cluster is that of --kubeconfig, else of $KUBECONFIG or ~/.kube/config; --no-cluster says that it does not exist any more: then nothing claims
-anything. Cluster name, region and VPC are those of the controller's Deployment; without one, region and VPC are those of the nodes. Flags
-override them. AWS is reached by your own credentials.`
+const leftHelp = `The cluster is the one of --kubeconfig, otherwise of $KUBECONFIG or ~/.kube/config. With --no-cluster, lbc assumes that the cluster no longer
+exists, so no object claims anything. Cluster name, region and VPC come from the controller's Deployment; without one, region and VPC come
+from the nodes. Flags override them. lbc uses your own AWS credentials.`
 
 // leftOptions are the flags for what a cluster may have left in AWS.
 type leftOptions struct {
@@ -44,9 +44,9 @@ func (o *leftOptions) flags(cmd *cobra.Command, formats ...string) {
 	f := cmd.Flags()
 	controllerFlags(f, &o.config, map[string]string{
 		"kubeconfig":   "cluster whose objects may claim what AWS holds; default: $KUBECONFIG, ~/.kube/config",
-		"cluster-name": "name of the cluster; default: that of the controller's Deployment",
-		"aws-region":   "region of the account; default: that of the Deployment, your environment or the nodes",
-		"aws-vpc-id":   "VPC of the cluster; default: that of the Deployment or the nodes",
+		"cluster-name": "name of the cluster; default: from the controller's Deployment",
+		"aws-region":   "region of the account; default: from the Deployment, your environment or the nodes",
+		"aws-vpc-id":   "VPC of the cluster; default: from the Deployment or the nodes",
 	})
 	o.reach.flags(f)
 	f.BoolVar(&o.noCluster, "no-cluster", false, "the cluster does not exist any more; needs --cluster-name and --aws-vpc-id")
@@ -122,7 +122,7 @@ func (o *leftOptions) survey(ctx context.Context, given func(string) bool, errOu
 	})
 	for _, s := range append([]doctor.Source{doctor.APIServer}, sources...) {
 		if u, ok := facts.Unread[s]; ok {
-			return nil, fmt.Errorf("%s could not be read, so that nothing is concluded about owners: %s", s, u.Reason)
+			return nil, fmt.Errorf("%s could not be read, so owners are unknown: %s", s, u.Reason)
 		}
 	}
 	return &facts, nil
@@ -190,7 +190,7 @@ func (l *left) serving(ctx context.Context, resources []orphan.Resource) ([]stri
 // servesElsewhere says of whom such targets are.
 func (l *left) servesElsewhere() string {
 	if l.kube == nil {
-		return "healthy, although their cluster is said to be gone: another cluster may have the same name"
+		return "healthy, although you said that their cluster no longer exists: another cluster may have the same name"
 	}
 	return "healthy, and neither pods nor nodes of this cluster: another cluster may have the same name"
 }

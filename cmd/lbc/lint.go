@@ -22,18 +22,19 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, AWS's limits. Each
-finding has file and line, object, field, problem and remedy; docs/findings.md explains its code.
+const lintHelp = `Check manifests without a cluster and without AWS: spelling and values of annotations, rules, classes, groups, AWS's limits. Each finding
+has file and line, object, field, problem and remedy; docs/findings.md explains its code.
 
-The existence of certificates, subnets, security groups and target groups is not checked, since that needs an account. A Service or
-Secret that is in none of the files is a warning; the settings of an Ingress for its target groups are checked nevertheless. Of Gateways
-and the objects around them, each condition that is not met is a finding, with the reason of the condition as its code. With
---account (an account file, or a recording made by lbc record) and --kubeconfig, all of it is checked.
+lbc lint does not check whether certificates, subnets, security groups and target groups exist, because that needs an account. A Service
+or Secret that is in none of the files is a warning; lbc checks the Ingress's settings for its target groups anyway. For Gateways and their
+routes, each condition that is not met is a finding, with the reason of the condition as its code. With --account (an account file, or a
+recording of lbc record) and --kubeconfig, lbc checks everything.
 
-An IngressClass that is in none of the files is assumed to be one of the controller if the Ingress has annotations of the controller. A new Service of type
-LoadBalancer without a class is assumed to get the controller's class from its webhook if it has annotations for its load balancer, or asks for IPv6.
+If an IngressClass is in none of the files and its Ingress has annotations of the controller, lbc assumes that it is a class of the
+controller. If a new Service of type LoadBalancer has no class, but annotations for its load balancer or IPv6, lbc assumes that the webhook
+sets the controller's class.
 
-Exit status: 0 no errors; 1 error; 2 findings that are errors, or with --strict warnings.`
+Exit status: 0 no errors; 1 lbc failed; 2 findings that are errors, or with --strict warnings.`
 
 const lintExample = `  lbc lint shop.yaml deploy/
   helm template . | lbc lint -
@@ -102,7 +103,7 @@ func lintCommand() *cobra.Command {
 	o.outputs.flags(cmd, "text", "json", "yaml", "github")
 	existing := cmd.Flags().Lookup(addition.FlagName)
 	existing.Hidden, existing.Usage = false, "also report as errors features that the AWS Load Balancer Controller v3.5 lacks"
-	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit with status 2 for warnings, too")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "also exit with status 2 for warnings")
 	return cmd
 }
 

@@ -34,7 +34,7 @@ func (o *lintOptions) unservedAccelerators(src *source) (out []finding) {
 		}
 		f := finding{File: p.file, Line: p.line(""), Severity: severityWarning, Object: nameOf(p.object), Reason: codeIgnoredKind}
 		f.Message = "it has no effect: feature gate " + string(config.GlobalAcceleratorController) + " is off"
-		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) + "=true, and name the flag here, too"
+		f.Remedy = "start the controller with --feature-gates=" + string(config.GlobalAcceleratorController) + "=true, and pass the flag here"
 		if notice := o.config.AcceleratorNotice(); notice != "" {
 			f.Message, f.Remedy = "it has no effect: "+notice, "remove it, or make the accelerator from a cluster in another region"
 		}

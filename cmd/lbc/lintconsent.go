@@ -28,7 +28,7 @@ func (o *lintOptions) needsConsent(src *source) (out []finding) {
 			}
 			if o.config.LoadBalancersOfOthers().Of(o.config.ClusterName, ns, lb) == consent.None {
 				out = append(out, finding{File: p.file, Line: p.line(k.Existing.Path()), Severity: severityNote, Object: nameOf(p.object), Field: k.Existing.Path(), Reason: codeNeedsConsent,
-					Message: fmt.Sprintf("load balancer %s is %s only if its owner or whoever runs the controller lets namespace %s use it", named, map[string]string{annotation.SharedIt: "shared", annotation.AdoptedIt: "taken over"}[ownership], ns),
+					Message: fmt.Sprintf("load balancer %s is %s only if its owner or the administrator of the controller lets namespace %s use it", named, map[string]string{annotation.SharedIt: "shared", annotation.AdoptedIt: "taken over"}[ownership], ns),
 					Remedy:  fmt.Sprintf("run the controller with --existing-load-balancers=%s=%s, or have its owner set tag %s: CLUSTER/%s on it", ns, lb.Name, naming.SharedWithTag, ns)})
 			}
 			break // Gateways are of two kinds

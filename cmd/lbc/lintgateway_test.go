@@ -27,7 +27,7 @@ func TestEachMistakeOfAGatewayOrRouteIsFoundWithItsReason(t *testing.T) {
 	for _, c := range []struct{ name, class, gateway, more, want string }{
 		{"a class without its configuration", ", parametersRef: {group: gateway.k8s.aws, kind: LoadBalancerConfiguration, namespace: x, name: lbc}", "", "", "warning: GatewayClass alb: spec.parametersRef names LoadBalancerConfiguration x/lbc, which does not exist (spec.parametersRef) [InvalidParameters]"},
 		{"a class with another kind", ", parametersRef: {group: '', kind: ConfigMap, namespace: x, name: lbc}", "", "", "error: GatewayClass alb: spec.parametersRef names a ConfigMap"},
-		{"an address that is none", "", ", addresses: [{type: Hostname, value: a.example.com}]", "", "error: Gateway default/web: hostname a.example.com is not that of the load balancer"},
+		{"an address that is none", "", ", addresses: [{type: Hostname, value: a.example.com}]", "", "error: Gateway default/web: hostname a.example.com is not the load balancer"},
 		{"a ListenerSet that is not admitted", "", "", "{apiVersion: gateway.networking.k8s.io/v1, kind: ListenerSet, metadata: {name: s}, spec: {parentRef: {name: web}, listeners: [{name: b, port: 81, protocol: HTTP}]}}",
 			"error: ListenerSet default/s: Gateway default/web admits no ListenerSets of namespace default; set spec.allowedListeners.namespaces there (spec.parentRef) [NotAllowed]"},
 		{"a backend in another namespace", "", "", strings.ReplaceAll(route, "%s", ", rules: [{backendRefs: [{name: s, namespace: x, port: 80}]}]"), "warning: HTTPRoute default/r: "},

@@ -18,8 +18,8 @@ var version = "v0.0.0-dev"
 
 const rootHelp = `Show what the AWS Load Balancer Controller would do with your manifests, and why.
 
-lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup and lbc hold write to the cluster, and only lbc cleanup to AWS. Without a cluster and an
-account it uses a simulated account and needs only the manifests.`
+lbc reads manifests, a cluster, or both, and the state of AWS. Only lbc cleanup and lbc hold write to the cluster, and only lbc cleanup
+writes to AWS. Without a cluster and an account, lbc uses a simulated account and needs only the manifests.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -19,29 +19,34 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-const migrateHelp = `Translate Ingresses into Gateways, HTTPRoutes and their configurations that answer requests alike, and show what differs.
+const migrateHelp = `Translate Ingresses into Gateways, HTTPRoutes and their configurations, and show differences.
 
-Ingresses, IngressClasses, IngressClassParams and Services are read from files (-f, also directories and - for standard input), from a cluster
-(--kubeconfig), or from both. Nothing is written to the cluster or to AWS. Ingresses of other controllers and invalid ones are left out, and
-the report says why. Each Gateway has annotation gateway.k8s.aws/dry-run, so that the controller only plans it: compare, take the annotation
-away, and point DNS to the new load balancer. The Ingress keeps its own until it is deleted.
+lbc reads Ingresses, IngressClasses, IngressClassParams and Services from files (-f, also directories and - for standard input), from a
+cluster (--kubeconfig), or from both. It writes nothing to the cluster or to AWS. It skips Ingresses of other controllers and invalid
+Ingresses; the report says why.
+
+Each Gateway has the annotation gateway.k8s.aws/dry-run, so the controller only plans it. Compare the plan, remove the annotation, and point
+DNS to the new load balancer. The Ingress keeps its load balancer until you delete it.
 
 The manifests go to standard output, or with --output-dir into files. The report goes to standard error, or with --report into a file. It
-names what has no equal in a Gateway, and compares the load balancers of both sides: their settings, and the answers to requests that are
-generated from the rules. Both are made in a simulated account that has what the manifests name.
+names settings that have no equivalent in a Gateway. It also compares the load balancers of both sides: their settings, and their answers to
+requests that lbc generates from the rules. lbc builds both in a simulated account that contains the resources in the manifests.
 
---from nlb-service translates Services of this controller, which have a network load balancer, into a Gateway of class aws-nlb with a TCPRoute or
-UDPRoute for each port. The Services stay, as the backends of the routes; the report has the command that ends their own load balancers.
+--from nlb-service translates Services of this controller with a network load balancer into a Gateway of class aws-nlb, with a TCPRoute or
+UDPRoute for each port. The routes use the Services as backends. The report has the command that ends the Services' own load balancers.
 
---from service and --from v1-ingress are for what was written for other controllers. Services of type LoadBalancer of the cloud provider's
-controller become Services for this one, beside them: their load balancers cannot be taken over. Services that this controller serves by
-annotation aws-load-balancer-type get its class. Ingresses of the ALB ingress controller v1, also of API versions that no cluster serves any
-more, become Ingresses that are answered alike, and keep their load balancers.
+--from service and --from v1-ingress translate objects of other controllers:
 
-All flags of the controller, such as --default-target-type=ip, are accepted; set those that your controller runs with.
+  - Services of type LoadBalancer of the cloud provider's controller become additional Services for this controller, because their load
+    balancers cannot be adopted.
+  - Services that this controller serves by annotation aws-load-balancer-type get its class.
+  - Ingresses of the ALB ingress controller v1, also of old API versions, become Ingresses with the same answers. They keep their load
+    balancers.
 
-Exit status: 0 success, also if no Ingress is found; 1 error; 2 an Ingress or Service is invalid, or something has no equal in a Gateway; with
---diff-exit, 3 requests or settings differ.`
+lbc accepts all flags of the controller, such as --default-target-type=ip. Pass the flags of your controller.
+
+Exit status: 0 success, also if there is no Ingress; 1 error; 2 an Ingress or Service is invalid, or a setting has no equivalent in a
+Gateway; with --diff-exit, 3 requests or settings differ.`
 
 const migrateExample = `  # Manifests to standard output, the report to standard error
   lbc migrate -f shop.yaml
@@ -80,7 +85,7 @@ func migrateCommand() *cobra.Command {
 	var o migrateOptions
 	cmd := &cobra.Command{
 		Use:     "migrate [FILE]... [--kubeconfig FILE] [--output-dir DIR]",
-		Short:   "Translate Ingresses and Services, also those for other controllers, into Gateways; prove that both answer alike",
+		Short:   "Translate Ingresses and Services, also of other controllers, into Gateways, and check that both answer alike",
 		Long:    migrateHelp,
 		Example: migrateExample,
 		Args:    cobra.ArbitraryArgs,
@@ -93,16 +98,16 @@ func migrateCommand() *cobra.Command {
 	o.outputs.flags(cmd, "text", "json", "yaml")
 	f := cmd.Flags()
 	f.Lookup("account").Usage = "account file or recording in which both sides are compared; default: the simulator's built-in account"
-	f.Lookup("kubeconfig").Usage = "cluster to read Ingresses or Services and what they name from"
+	f.Lookup("kubeconfig").Usage = "cluster from which to read Ingresses, Services and the objects that they name"
 	f.Lookup("output").Usage = "form of the report: text, json or yaml"
-	f.StringVar(&o.from, "from", fromIngress, "what is translated: ingress, nlb-service, service or v1-ingress")
-	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces whose objects are translated; default: all that are read")
+	f.StringVar(&o.from, "from", fromIngress, "what to translate: ingress, nlb-service, service or v1-ingress")
+	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces whose objects to translate; default: all")
 	f.StringVar(&o.name, "ingress-name", "", "the only Ingress to translate; needs one --namespaces")
 	f.StringVar(&o.dir, "output-dir", "", "directory for the manifests; default: standard output")
 	f.StringVar(&o.extension, "output-format", "yaml", "form of the manifests: yaml or json")
 	f.StringVar(&o.split, "split", "", "namespace: a file for each namespace, in a directory of its own")
 	f.StringVar(&o.report, "report", "", "file for the report; default: standard error")
-	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that they are planned only")
+	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that the controller only plans them")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
 	f.BoolVar(&o.diffExit, "diff-exit", false, "exit with status 3 if requests or settings differ")
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(slices.Sorted(maps.Keys(translations)), cobra.ShellCompDirectiveNoFileComp))

@@ -81,29 +81,29 @@ func (o *migrateOptions) formerOptions() former.Options {
 
 // knownDifferences are in every migration, and are not compared.
 var knownDifferences = []string{
-	"the load balancer, its DNS name, its target groups and security groups are new ones, with names of their own; DNS is to be pointed to the new load balancer",
-	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways in place of those of Ingresses",
-	"rules that the Gateway makes match a host with any port behind it, and those of the Ingress without a port or with that of the listener",
+	"the load balancer, its DNS name, its target groups and security groups are new and have other names; point DNS to the new load balancer",
+	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways instead of the tags of Ingresses",
+	"rules of the Gateway match a host with any port; rules of the Ingress match a host without a port or with the listener's port",
 	"rules have other priorities, and a rule of the Ingress may become several",
 }
 
 var knownOfServices = []string{
-	"a load balancer of the cloud provider's controller stays until its Service is deleted, and serves until then; DNS is to be pointed to the new one before",
+	"a load balancer of the cloud provider's controller stays and serves until you delete its Service; point DNS to the new load balancer before",
 	"pods that are older than the new Service have no readiness gates for it: wait until its targets are healthy before DNS points to it",
 }
 
 var knownOfNLB = []string{
-	"the load balancer, its DNS name, its addresses, its target groups and security groups are new ones, with names of their own; DNS is to be pointed to the new load balancer",
-	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways in place of those of Services",
-	"a load balancer that AWS made without security groups stays without; the new one has some, unless spec.disableSecurityGroup of its LoadBalancerConfiguration is true",
+	"the load balancer, its DNS name, its addresses, its target groups and security groups are new and have other names; point DNS to the new load balancer",
+	"resources have tag " + migrate.OriginTag + ", and the tags of Gateways instead of the tags of Services",
+	"a load balancer that was created without security groups stays without; the new one has security groups, unless spec.disableSecurityGroup of its LoadBalancerConfiguration is true",
 	"pods that are older than the Gateway have no readiness gates for it: wait until its targets are healthy before DNS points to it",
 }
 
 var knownOfV1 = []string{
-	"compared is what this controller makes of the Ingress as it is and of the translated one, which is answered as by the ALB ingress controller v1",
-	"uninstall the ALB ingress controller v1, which is to be 1.1.3 or newer, before this controller runs: Ingresses and load balancers stay",
+	"the comparison is between this controller's load balancers for the Ingress before and after the translation; the translated Ingress answers as with the ALB ingress controller v1",
+	"uninstall the ALB ingress controller v1 (1.1.3 or newer) before this controller runs: Ingresses and load balancers stay",
 	"load balancers and their security groups are taken over by their tags; target groups are new ones, with names of their own",
-	"the controller's role needs docs/install/iam_policy_v1_to_v2_additional.json, too, for what v1 has left",
+	"the controller's role also needs docs/install/iam_policy_v1_to_v2_additional.json, for the resources of v1",
 	"the rule of the nodes' security group that admits ports 0-65535 of the managed group stays, unless it gets the description elbv2.k8s.aws/targetGroupBinding=shared",
-	"readiness gates target-health.alb.ingress.k8s.aws/... of pod templates are to be removed: label elbv2.k8s.aws/pod-readiness-gate-inject of the namespace has gates added",
+	"readiness gates target-health.alb.ingress.k8s.aws/... must be removed from pod templates: with label elbv2.k8s.aws/pod-readiness-gate-inject of the namespace, the controller adds gates",
 }

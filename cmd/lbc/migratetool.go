@@ -19,10 +19,10 @@ import (
 // migrateTool is the name under which the program has the flags of the tool of that name.
 const migrateTool = "lbc-migrate"
 
-const migrateToolHelp = `Translate Ingresses into Gateways, as lbc migrate does, with the flags and the exit codes of lbc-migrate. lbc migrate --help says what is
-translated, and what the report means.
+const migrateToolHelp = `Translate Ingresses into Gateways like lbc migrate, with the flags and exit codes of lbc-migrate. lbc migrate --help describes the
+translation and the report.
 
-Exit status: 0 success, also if no Ingress is found, or something has no equal in a Gateway, which the report says; 1 error.`
+Exit status: 0 success, also if there is no Ingress, or if a setting has no equivalent in a Gateway, which the report says; 1 error.`
 
 const migrateToolExample = `  lbc-migrate -f shop.yaml,blog.yaml
   lbc-migrate --input-dir manifests --split namespace --output-dir gateways
@@ -72,7 +72,7 @@ func migrateToolCommand() *cobra.Command {
 	f.StringVar(&o.dir, "output-dir", "./gateway-output", "directory for the manifests")
 	f.StringVar(&o.extension, "output-format", "yaml", "yaml or json")
 	f.StringVar(&o.split, "split", "", "namespace: a file for each namespace")
-	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that they are planned only")
+	f.BoolVar(&o.dryRun, "dry-run", true, "annotate Gateways with gateway.k8s.aws/dry-run, so that the controller only plans them")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace files that exist")
 	return cmd
 }

@@ -12,10 +12,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-const orphansHelp = `List what carries the tags of a cluster in AWS and no object of the cluster claims: load balancers, target groups, security groups, certificates, and the
-TargetGroupBindings of such stacks. An object claims a stack by its name, its finalizer, its group or the load balancer in its status, whatever its
-class; a TargetGroupBinding without labels of a stack claims its target group. Each orphan has the commands that delete it or keep it, and
-the healthy targets that it has outside of the cluster: they are a sign that another cluster has the same name, and uses it.
+const orphansHelp = `List the AWS resources that have the tags of a cluster and belong to no object of the cluster: load balancers, target groups, security
+groups, certificates, and the TargetGroupBindings of such stacks.
+
+An object claims a stack by its name, its finalizer, its group or the load balancer in its status, whatever its class. A TargetGroupBinding
+without labels of a stack claims its target group.
+
+Each orphan has the commands that delete or keep it. It also has its healthy targets outside the cluster: they are a sign that another
+cluster with the same name uses the orphan.
 
 ` + leftHelp + `
 
@@ -57,7 +61,7 @@ func orphansCommand() *cobra.Command {
 	var o leftOptions
 	cmd := &cobra.Command{
 		Use:     "orphans",
-		Short:   "List what AWS holds of a cluster that no object claims",
+		Short:   "List AWS resources of a cluster that belong to no object",
 		Long:    orphansHelp,
 		Example: "  lbc orphans\n  lbc orphans -o json\n  lbc orphans --no-cluster --cluster-name demo --aws-region eu-west-1 --aws-vpc-id vpc-0123456789abcdef0",
 		Args:    cobra.NoArgs,

@@ -24,10 +24,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/explain"
 )
 
-const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why: load balancers; the targets and the rules of
-security groups of TargetGroupBindings; and, with feature gate GlobalAcceleratorController, accelerators of AWS Global Accelerator. Of one load balancer, or with --details of
-all, also the settings of what is created: scheme, subnets, certificates, health checks and so on, each with the place that declares it
-(← …), or the flag, default or discovery that it comes from.
+const planHelp = `Show what the controller would create (+), change (~), replace (±) and delete (-) in AWS, and why. The plan covers load balancers, the targets
+and security group rules of TargetGroupBindings, and, with feature gate GlobalAcceleratorController, accelerators.
+
+For one load balancer, or for all with --details, the plan also shows the settings of new resources: scheme, subnets, certificates, health
+checks and others. Each has the place that declares it (← …), or its flag, default or discovery.
 
 ` + inputHelp + `
 
@@ -93,7 +94,7 @@ func planCommand() *cobra.Command {
 	o.outputs.flags(cmd, "text", "json", "yaml", "stack", "markdown")
 	o.allFlag(cmd)
 	cmd.Flags().BoolVar(&o.details, "details", false, "also show the settings of new resources if the plan has several load balancers")
-	cmd.Flags().StringVar(&o.out, "out", "", "file to which the plan is written as JSON, too")
+	cmd.Flags().StringVar(&o.out, "out", "", "file to which to write the plan as JSON")
 	cmd.Flags().BoolVar(&o.exitCode, "exit-code", false, "exit with status 3 if there are changes")
 	cmd.Flags().StringSliceVar(&o.failOn, "fail-on", nil, "exit with status 6 if the plan has any of these: exposure, replacement, deletion")
 	cmd.Flags().BoolVar(&o.ownFlags, "upgrade-check", false, "check an upgrade to this version and these flags: like --exit-code, but without flags of the controller's Deployment, and invalid objects do not fail")
@@ -292,7 +293,7 @@ func (o *planOptions) stackText(out io.Writer, src *source, r offline.Result, al
 		b.WriteString(r.Plan.Text(plan.TextOptions{Color: o.format == "text" && o.colored(out), Details: o.detailsOf(src, r, alone)}))
 	}
 	if r.DriftAssumed {
-		b.WriteString("  note: without a checkpoint of the controller it is not known what it applied last: what differs counts as changed in AWS, also if an edit makes the difference\n")
+		b.WriteString("  note: without a checkpoint of the controller, its last applied state is unknown: every difference counts as changed in AWS, also a difference because of an edit\n")
 	}
 	diagnostics(&b, r.Diagnostics, "  ")
 	for _, u := range r.Unmet {

@@ -64,7 +64,7 @@ func meantFlag(cmd *cobra.Command, err error) error {
 		}
 	})
 	if best == "" {
-		return fmt.Errorf("%w; %s --help lists those that there are", err, cmd.CommandPath())
+		return fmt.Errorf("%w; %s --help lists the existing ones", err, cmd.CommandPath())
 	}
 	return fmt.Errorf("%w; did you mean --%s?", err, best)
 }

@@ -49,7 +49,7 @@ func TestAFlagOrCommandThatWasProbablyMeantIsNamed(t *testing.T) {
 	for want, line := range map[string][]string{
 		"unknown flag: --detail; did you mean --details?":                          {"doctor", "--detail"},
 		"unknown flag: --default-traget-type; did you mean --default-target-type?": {"plan", "--default-traget-type=ip"},
-		"unknown flag: --zzzzzzzzzz; lbc plan --help lists those that there are":   {"plan", "--zzzzzzzzzz"},
+		"unknown flag: --zzzzzzzzzz; lbc plan --help lists the existing ones":      {"plan", "--zzzzzzzzzz"},
 		"Did you mean this?\n\tplan":                                               {"plam"},
 	} {
 		if _, err := run(t, append([]string{"lbc"}, line...)...); err == nil || !strings.Contains(err.Error(), want) {

@@ -23,12 +23,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-const recordHelp = `Record the state of an AWS account for a cluster, so that plans can be made without AWS: lbc plan --account FILE.
+const recordHelp = `Record the state of an AWS account for a cluster. lbc plan --account FILE then plans without AWS.
 
-The recording has the responses to the reads that plans need: the VPC, its subnets, route tables and security groups, the
+The recording contains the responses to the reads that plans need: the VPC, its subnets, route tables and security groups, the
 certificates and web ACLs of the region, the cluster's load balancers with their resources, and the health of their targets. With -f
-or --kubeconfig, it also has the further reads of the plans of these objects. The command only reads, with the credentials of your
-environment. The file contains ARNs, names, tags and addresses, and no credentials.
+or --kubeconfig, it also contains the further reads for these objects. The command only reads, with the credentials of your environment.
+The file contains ARNs, names, tags and addresses, and no credentials.
 
 The file is JSON; - writes to standard output.`
 

@@ -19,12 +19,12 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/objects"
 )
 
-const rollbackHelp = `List what the AWS Load Balancer Controller v3.5 does not have and objects use, before you put that controller back: annotations, fields,
-finalizers and flags, with what becomes of each, what to do before, and the command where there is one. docs/tasks/going-back.md has the whole table
-and the order of the steps.
+const rollbackHelp = `List the features in use that the AWS Load Balancer Controller v3.5 lacks, before you go back to it: annotations, fields, finalizers and
+flags. For each, the list says what happens to it, what to do before, and the command if there is one. docs/tasks/going-back.md has the
+whole table and the order of the steps.
 
-Objects whose deletion would hang are listed first. Then come the writes to AWS with which that controller begins, as far as the state of AWS is
-known: it numbers the rules of listeners again, which changes no answer. Without access to AWS this part is missing, and a line says so.
+The list begins with objects whose deletion would hang. It ends with the first writes to AWS of that controller, as far as the state of AWS
+is known: it numbers the rules of listeners again, which changes no answer. Without access to AWS, a line says that this part is missing.
 
 ` + inputHelp + `
 
@@ -84,7 +84,7 @@ func rollbackCommand() *cobra.Command {
 	var o rollbackOptions
 	cmd := &cobra.Command{
 		Use:     "rollback-check [FILE]...",
-		Short:   "List what keeps you from going back to the existing controller",
+		Short:   "List the features in use that the existing controller lacks",
 		Long:    rollbackHelp,
 		Example: rollbackExample,
 		Args:    cobra.ArbitraryArgs,

@@ -71,7 +71,7 @@ func TestLintNotesServicesThatNoClientOrHealthCheckReachesOrNoControllerServes(t
 	for _, want := range []string{
 		`Service default/dns: no controller serves a Service without load balancer class of load balancer type external and target type ""`,
 		"Service default/class: this controller serves Services of class service.k8s.aws/nlb and leaves this one, of class service.k8s.aws/nbl, to another controller",
-		"Service default/lists: annotation service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists is empty, so that the security group of the load balancer admits no client",
+		"Service default/lists: annotation service.beta.kubernetes.io/aws-load-balancer-security-group-prefix-lists is empty, so the security group of the load balancer admits no client",
 		"[UnansweredHealthCheck]", "[NoClientAdmitted]", "[NotServed]", "0 errors, 0 warnings, 4 notes",
 	} {
 		if err != nil || !strings.Contains(out, want) {

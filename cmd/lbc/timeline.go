@@ -31,15 +31,18 @@ import (
 	"github.com/k8s-lbc/lbc/internal/view/timeline"
 )
 
-const timelineHelp = `List what happened to an object and its load balancer, oldest first: edits and their managers, plans and their steps, writes to AWS with the ids of their
-requests, targets in and out, certificates, drift, changes of leaders, holds, events, and changes of conditions.
+const timelineHelp = `List what happened to an object and its load balancer, oldest first: edits and their managers, plans and their steps, writes to AWS with
+their request ids, registered and deregistered targets, certificates, drift, changes of leaders, holds, events, and changes of conditions.
 
-The list has two sources. The API server knows the last write of each manager, the events of the last hour, and the status of the LoadBalancer object. lbc reads
-them with the rights of the user. The leader records what it does, for at most seven days and in at most 8 KiB for each load balancer. The record is in ConfigMaps
-of the controller's namespace: it names objects of all namespaces, so only administrators can read it. Without that right, or without a record, lbc says so and
-lists the rest.
+The list has two sources:
 
-The controller writes the record with the next plan that changes AWS, at the latest after a minute. AWS is not called.`
+  - The API server knows the last write of each manager, the events of the last hour, and the status of the LoadBalancer object. lbc reads
+    them with the rights of the user.
+  - The leader records its actions for at most seven days and in at most 8 KiB for each load balancer. The record is in ConfigMaps of the
+    controller's namespace. Only administrators can read it, because it names objects of all namespaces. Without that right, or without a
+    record, lbc says so and lists the rest.
+
+The controller writes the record with the next plan that changes AWS, at the latest after a minute. lbc does not call AWS.`
 
 type timelineOptions struct {
 	inputs
@@ -73,13 +76,13 @@ func timelineCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the object; default: that of the context")
+	f.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the object; default: the namespace of the context")
 	f.DurationVar(&o.since, "since", 2*time.Hour, "how far back to look")
 	o.reach.flags(f)
 	o.command, o.commandLine = cmd, f
 	controllerFlags(f, &o.config, map[string]string{
 		"kubeconfig":                "cluster of the object; default: $KUBECONFIG, ~/.kube/config",
-		"leader-election-namespace": "namespace of the controller; default: what the LoadBalancer object names",
+		"leader-election-namespace": "namespace of the controller; default: from the LoadBalancer object",
 	})
 	_ = cmd.RegisterFlagCompletionFunc("namespace", o.completeNamespaces)
 	_ = cmd.RegisterFlagCompletionFunc("context", o.completeContexts)

@@ -12,8 +12,8 @@ func judgeUpgrade(errOut io.Writer, changes bool) error {
 		fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would write nothing to AWS") //nolint:errcheck // a hint
 		return nil
 	}
-	fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would make the changes above in AWS, so the upgrade is refused. "+ //nolint:errcheck // a hint
-		"See the plan by lbc plan -A of both versions: what the installed one plans as well is no effect of the upgrade. To upgrade all the same, run helm upgrade with --set upgradeCheck.enabled=false")
+	fmt.Fprintln(errOut, "lbc: version "+version+" with these flags would make the changes above in AWS, so lbc refuses the upgrade. "+ //nolint:errcheck // a hint
+		"Compare the plans of lbc plan -A of both versions: changes that the installed version plans too are not caused by the upgrade. To upgrade anyway, run helm upgrade with  --set upgradeCheck.enabled=false")
 	return exitChanges
 }
 

@@ -306,7 +306,7 @@ func TestWaitEndsWithItsTimeout(t *testing.T) {
 func TestWaitRefusesArgumentsThatNameNothing(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"pod/web": "is no kind of object", "ingress": "names no object", "ingress/": "names no object", "ingress/web --for ready": "write current or deleted",
+		"pod/web": "is no kind of object", "ingress": "is not the name of an object", "ingress/": "is not the name of an object", "ingress/web --for ready": "write current or deleted",
 		"ingress/web --timeout 0s": "more than 0",
 	} {
 		if _, _, err := lbc(t, "", append([]string{"wait"}, strings.Fields(args)...)...); err == nil || !strings.Contains(err.Error(), want) {

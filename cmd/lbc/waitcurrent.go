@@ -71,7 +71,7 @@ func (w *waiter) attendedOr(ctx context.Context, v verdict) verdict {
 	if w.looks++; w.looks < unattendedLooks {
 		return waits("no controller seems to look after it: %s", why)
 	}
-	return ends("no controller looks after %s: %s. Start the controller; lbc doctor tells more", w, why)
+	return ends("no controller updates %s: %s. Start the controller; lbc doctor shows more", w, why)
 }
 
 // current is the verdict on an object whose newest version is to be in effect.
@@ -298,6 +298,6 @@ func (o *explainOptions) sayVersion(ctx context.Context, src *source, kind objec
 		fmt.Fprintf(errOut, "lbc: the newest version of %s is not in effect: %s\n", w, v.text) //nolint:errcheck // a hint
 	}
 	if why, _ := w.attended.missing(ctx, object.GetDeletionTimestamp() != nil); why != "" {
-		fmt.Fprintf(errOut, "lbc: no controller looks after %s: %s. Statuses in the cluster are as it left them; lbc doctor tells more.\n", w, why) //nolint:errcheck // a hint
+		fmt.Fprintf(errOut, "lbc: no controller updates %s: %s. Statuses in the cluster are old; lbc doctor shows more.\n", w, why) //nolint:errcheck // a hint
 	}
 }

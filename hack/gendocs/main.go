@@ -147,12 +147,14 @@ func introduction(reader, afterwards string) string {
 
 func findings() string {
 	generated := introduction("users and operators who see a code in brackets in an event or a condition",
-		"know what the code means, and whether the controller tries again by itself")
+		"know what the code means, and whether the controller tries again")
 	var b strings.Builder
-	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets. The event that carries it has the reason of the table, but\n" +
-		"what AWS refuses when it is written to has FailedDeployModel whatever its code, and what fails before has FailedBuildModel; its text says what is\n" +
-		"wrong, in which field, and what to do. Findings of class *note* do not stop anything; *invalid* ones wait for an edit; the\n" +
-		"others are tried again by themselves.\n\n| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
+	b.WriteString("# Findings\n\n" + generated + "Every finding ends with its code in brackets.\n" +
+		"Its text says what is wrong, in which field, and what to do.\n\n" +
+		"The event of a finding has the reason in the table, with two exceptions: " +
+		"if AWS refuses a write, the reason is FailedDeployModel, and if something fails before the first write, it is FailedBuildModel.\n\n" +
+		"A finding of class *note* stops nothing. A finding of class *invalid* waits for an edit.\n" +
+		"After a finding of another class, the controller tries again.\n\n| Code | Event reason | Class | Meaning |\n|---|---|---|---|\n")
 	codes := diag.Codes()
 	slices.Sort(codes)
 	for _, c := range codes {
@@ -165,7 +167,7 @@ func findings() string {
 func flags() string {
 	generated := introduction("operators who configure the controller", "know the name, the default and the meaning of each flag and feature gate")
 	var b strings.Builder
-	b.WriteString("# Flags\n\n" + generated + "Flags of the controller, with the names and defaults of the AWS Load Balancer Controller; `--existing-features-only`, `--strict-groups`, `--deletion-brake`, `--delete-orphans-after`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, `--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, `--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, `--metrics-cert-dir`, `--console-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations` are ours.\n\n" +
+	b.WriteString("# Flags\n\n" + generated + "Flags have the names and defaults of the AWS Load Balancer Controller.\nOnly this controller has these flags: `--existing-features-only`, `--strict-groups`, `--deletion-brake`, `--object-labels`, `--copied-labels`, `--assumable-roles`, `--existing-load-balancers`, `--bindable-target-groups`, `--binding-networking`, `--external-target-groups`, `--cross-namespace-target-groups`, `--endpoints-without-pods`, `--node-security-group`, `--max-rules-per-security-group`, `--deregistration-brake`, `--open-readiness-gates-after`, `--exclude-ip-targets-by-node-label`, `--enable-node-drain-condition`, `--drift-check-interval`, `--drift-policy`, `--replacement-policy`, `--publish-address`, `--enable-checkpoints`, `--enable-tls-secret-import`, `--webhook-bind-host`,\n`--pprof-bind-addr`, `--metrics-secure`, `--metrics-cert-dir`, `--console-bind-addr`, `--otlp-traces-endpoint`, `--otlp-traces-sampling-ratio`, `--version`, `--webhook-cert-secret`, `--webhook-cert-lifetime` and `--webhook-configurations`.\n\n" +
 		"| Flag | Default | Meaning |\n|---|---|---|\n")
 	config.FlagSet(&config.Config{}).VisitAll(func(f *pflag.Flag) {
 		if f.Name == "feature-gates" {
@@ -187,20 +189,21 @@ func flags() string {
 	return b.String()
 }
 
-const permissionsHead = `Every AWS call that the controller can make, and the IAM action that allows it. A call that is denied is reported on the object
-that needs it, with the name of the action and the statement of the policy that ` + "`lbc iam-policy`" + ` prints; what does not need it goes on. Once it is allowed,
-what waited is done, without a restart.
+const permissionsHead = `The page lists every AWS call that the controller can make, and the IAM action that allows the call.
+If AWS denies a call, the controller reports it on the object that needs the call.
+The event names the action and the statement of the policy that ` + "`lbc iam-policy`" + ` prints. Everything else continues.
+Once you allow the action, the controller completes the work without a restart.
 
 ## Policies
 
 | Policy | For |
 |---|---|
-| [iam_policy.json](install/iam_policy.json), and of other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, as installations of the AWS Load Balancer Controller have it. It suffices, except for web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, trust stores of Gateways, and limits of the account above AWS's defaults |
-| [iam_policy_certificates.json](install/iam_policy_certificates.json) | besides, certificates that the controller requests (gate ` + "`EnableCertificateManagement`" + `) |
-| [iam_policy_globalaccelerator.json](install/iam_policy_globalaccelerator.json) | besides, [GlobalAccelerators](tasks/global-accelerator.md) (gate ` + "`GlobalAcceleratorController`" + `) |
-| [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | besides, load balancers that version 1 of the existing controller left |
-| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, TargetGroupBindings to target groups of yours only, without rules of security groups. Nothing is reported as missing: once after each start the controller asks for what is left of load balancers, and takes the refusal as an answer |
-| ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, and writes as far as [the next section](#what-the-smallest-policy-restricts) says. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
+| [iam_policy.json](install/iam_policy.json), and for other partitions [_cn](install/iam_policy_cn.json), [_us-gov](install/iam_policy_us-gov.json), [_eusc](install/iam_policy_eusc.json), [_iso](install/iam_policy_iso.json), [_isob](install/iam_policy_isob.json), [_isoe](install/iam_policy_isoe.json), [_isof](install/iam_policy_isof.json) | the standard policy, which installations of the AWS Load Balancer Controller have. It suffices, except for web ACLs by name (` + "`wafv2:ListWebACLs`" + `), certificates from Secrets or on request, trust stores of Gateways, and limits of the account above AWS's defaults |
+| [iam_policy_certificates.json](install/iam_policy_certificates.json) | in addition, for certificates that the controller requests (gate ` + "`EnableCertificateManagement`" + `) |
+| [iam_policy_globalaccelerator.json](install/iam_policy_globalaccelerator.json) | in addition, for [GlobalAccelerators](tasks/global-accelerator.md) (gate ` + "`GlobalAcceleratorController`" + `) |
+| [iam_policy_v1_to_v2_additional.json](install/iam_policy_v1_to_v2_additional.json) | in addition, for load balancers of version 1 of the existing controller |
+| [iam_policy_targetgroupbindings.json](install/iam_policy_targetgroupbindings.json) | instead, if you use only TargetGroupBindings to your own target groups, without security group rules. The controller reports no missing right: once after each start it asks AWS for load balancers, and accepts the refusal |
+| ` + "`lbc iam-policy --cluster-name NAME`" + ` | instead, the smallest policy: the actions below, with the [restrictions of writes](#what-the-smallest-policy-restricts) in the next section. ` + "`-o terraform`" + ` and ` + "`-o cloudformation`" + ` print it for these tools |
 
 ## What the smallest policy restricts
 
@@ -208,43 +211,45 @@ IAM allows a write only if the resource has the tag that the table names. ` + "`
 
 | The controller writes to | Condition | More only with feature |
 |---|---|---|
-| load balancers, target groups and trust stores: changes, deletion, new listeners | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the resource | ` + "`existing-load-balancers`" + `: load balancers that have no tag of a cluster |
-| listeners and rules: changes, deletion, priorities, certificates; new rules of a listener | the same tag of the listener or rule | ` + "`existing-load-balancers`, `untagged-listeners`" + `: those that have no tag of a cluster |
+| load balancers, target groups and trust stores: changes, deletion, new listeners | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the resource | ` + "`existing-load-balancers`" + `: load balancers without a tag of a cluster |
+| listeners and rules: changes, deletion, priorities, certificates; new rules of a listener | the same tag of the listener or rule | ` + "`existing-load-balancers`, `untagged-listeners`" + `: listeners and rules without a tag of a cluster |
 | targets | the same tag of the target group | ` + "`foreign-target-groups`" + `: any target group |
 | rules of the security groups of load balancers, and deletion of these groups | the same tag of the group | |
-| rules of the security groups of nodes and pods | tag ` + "`kubernetes.io/cluster/NAME`" + ` of the group, as EKS gives it | ` + "`foreign-security-groups`" + `: any group of the VPC |
+| rules of the security groups of nodes and pods | tag ` + "`kubernetes.io/cluster/NAME`" + ` of the group, which EKS sets | ` + "`foreign-security-groups`" + `: any group of the VPC |
 | certificates that the controller requests or imports | tag ` + "`elbv2.k8s.aws/cluster: NAME`" + ` of the certificate | |
 | accelerators | the same tag of the accelerator | |
-| anything that is created | the request gives the same tag | |
-| tags | the resource has the same tag already, and the request does not give it; or the call creates the resource | ` + "`existing-load-balancers`, `untagged-listeners`" + `: the tag is given to what has no tag of a cluster |
+| new resources | the request sets the same tag | |
+| tags | the resource already has the same tag, and the request does not set it; or the call creates the resource | ` + "`existing-load-balancers`, `untagged-listeners`" + `: the request sets the tag on a resource without a tag of a cluster |
 | records in Route 53 that prove who owns a name | type CNAME, in any zone | |
 | objects in S3 for trust stores | the bucket and the prefix of the cluster | |
 
-What belongs to another cluster is refused with every feature, except targets in its target groups and rules of its security groups.
+With every feature, IAM refuses writes to resources of another cluster, except targets in its target groups and rules of its security groups.
 
 The smallest policy does not restrict:
 
-- reads: the policy allows them on all resources, as AWS does not check tags there.
-- web ACLs and Shield Advanced (statement AddOns): the controller attaches web ACLs and protections, which have no tag of the cluster, and AWS does not check the tags of the load balancer.
-- which certificates get the tag of the cluster (statement TagCreatedCertificates): ACM has no condition by which a new certificate differs from one without a tag of a cluster.
-- which accelerators get it while they are created (statement TagCreatedAccelerators): Global Accelerator has no such condition either.
-- what a rule forwards to: IAM checks the listener, and not the target groups ([security-model.md](security-model.md) says what the controller checks).
+- reads: AWS does not check tags there, so the policy allows reads of all resources;
+- web ACLs and Shield Advanced (statement AddOns): web ACLs and protections have no tag of the cluster, and AWS does not check the tags of the load balancer;
+- which certificates get the tag of the cluster (statement TagCreatedCertificates): no condition of ACM distinguishes a new certificate from another one without a tag;
+- which accelerators get the tag of the cluster (statement TagCreatedAccelerators): Global Accelerator has no such condition either;
+- the targets of a rule: IAM checks the listener, not the target groups ([security-model.md](security-model.md) says what the controller checks).
 
-Without ` + "`--cluster-name`" + `, the tag of any cluster counts. Then, and with a variable of IAM as the name, security groups of nodes need the tag ` + "`aws:eks:cluster-name`" + `,
-which only EKS gives: keys of conditions take no wildcards and no variables.
+Without ` + "`--cluster-name`" + `, the tag of any cluster counts. Security groups of nodes then need the tag ` + "`aws:eks:cluster-name`" + `, which only EKS sets.
+The same holds if the name is an IAM variable, because keys of conditions cannot contain wildcards or variables.
 
-Before you attach the smallest policy to an installation that exists, look whether
+Before you attach the smallest policy to an existing installation, check three things:
 
-- the gate ` + "`ListenerRulesTagging`" + ` was ever off: the controller could not change listeners and rules without tags. Add feature ` + "`untagged-listeners`" + ` until they have tags;
-- TargetGroupBindings name target groups of your own: add ` + "`foreign-target-groups`" + `, or set ` + "`--bindable-target-groups`" + ` to their names;
-- a security group of nodes or pods lacks the tag ` + "`kubernetes.io/cluster/NAME`" + `: tag it, or add ` + "`foreign-security-groups`" + `.
+- The gate ` + "`ListenerRulesTagging`" + ` was off at some time: the policy does not allow changes of listeners and rules without tags. Add the feature ` + "`untagged-listeners`" + ` until they have tags.
+- TargetGroupBindings name your own target groups: add ` + "`foreign-target-groups`" + `, or set ` + "`--bindable-target-groups`" + ` to their names.
+- A security group of nodes or pods lacks the tag ` + "`kubernetes.io/cluster/NAME`" + `: tag it, or add ` + "`foreign-security-groups`" + `.
 
-A call that is refused leaves AWS as it is, and an event names the statement and the feature. The published policies above have none of these conditions, as the policies of existing installations have none.
+If AWS refuses a call, nothing in AWS changes, and an event names the statement and the feature.
+The published policies above have none of these conditions, because existing installations have none.
 
 ## Features
 
-` + "`lbc iam-policy`" + ` takes the flags of the controller into account. ` + "`--without outposts,ipam`" + ` leaves features out by name, and ` + "`--with foreign-target-groups`" + ` adds one.
-` + "`--only global-accelerator`" + ` prints what only a feature needs, for a policy beside another one. IAM takes 6,144 characters in one policy: with many features, print some of them apart.
+` + "`lbc iam-policy`" + ` accepts the flags of the controller. ` + "`--without outposts,ipam`" + ` omits features by name, and ` + "`--with foreign-target-groups`" + ` adds one.
+` + "`--only global-accelerator`" + ` prints only the statements of a feature, for a second policy.
+IAM allows 6,144 characters in one policy. If you need many features, print some of them as a second policy.
 
 | Feature | Default | What for |
 |---|---|---|
@@ -253,24 +258,34 @@ A call that is refused leaves AWS as it is, and an event names the statement and
 const rightsHead = `
 ## Rights in the cluster
 
-The ClusterRole of the chart, and of ` + "`config/rbac`" + `, has the rights below. If the controller issues the certificate of its webhooks, it has those on their two
-configurations (` + "`get`, `patch`" + `), too. A Role in the controller's namespace has those on the Lease, on the ConfigMaps of checkpoints, on the
-ConfigMap with the [holds](operations/hold.md#hold) (` + "`list`, `watch`" + `), on the report of the [doctor in the leader](doctor.md#in-the-leader) (` + "`get`, `update`" + `) and on the Secret of that certificate (` + "`create`" + `; ` + "`get` and `update`" + ` by name). With value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + `, the controller may write ConfigMaps in all namespaces, where it notes
-its targets in target groups that clusters share. The chart sets the value itself where Helm finds a TargetGroupBinding with ` + "`multiClusterTargetGroup`" + `. Tests compare the rights with all requests of a controller's life: each right is needed by one, or has a reason to be granted all the
-same, and each request is granted. The roles of the existing chart suffice, but for what is optional and that certificate.
+The ClusterRole of the chart and of ` + "`config/rbac`" + ` has the rights in the table.
+Further rights are in these roles:
 
-A request that the API server refuses for want of a right is reported with verb, resource and remedy: in the log, on ` + "`/readyz?verbose`" + `, as an event on the controller's pod
-and by ` + "`lbc_degraded{reason=\"rights\"}`" + ` ([running.md](operations/running.md#what-the-controller-lacks)), until the right is granted; what does not need it goes on. Rights on
-Secrets are reported on the objects that name them ([running.md](operations/running.md#secrets)).
+| Rights on | Verbs | When |
+|---|---|---|
+| the Lease and the ConfigMaps of checkpoints, in the controller's namespace | ` + "`create`, `get`, `update`" + ` | always |
+| ConfigMaps, for [holds](operations/hold.md#hold), in the controller's namespace | ` + "`list`, `watch`" + ` | always |
+| the report of the [doctor in the leader](doctor.md#in-the-leader), in the controller's namespace | ` + "`get`, `update`" + ` | always |
+| the Secret of the webhooks' certificate, in the controller's namespace | ` + "`create`; `get` and `update`" + ` by name | if the controller issues the certificate |
+| the two webhook configurations | ` + "`get`, `patch`" + ` | if the controller issues the certificate |
+| ConfigMaps in all namespaces, for targets in shared target groups | ` + "`create`, `delete`, `update`" + ` | value ` + "`multiClusterTargetGroups`" + `, or ` + "`config/multi-cluster/rbac.yaml`" + ` |
+
+The chart sets ` + "`multiClusterTargetGroups`" + ` itself if Helm finds a TargetGroupBinding with ` + "`multiClusterTargetGroup`" + `.
+The roles of the existing chart suffice, except for optional rights and the rights on the webhooks' certificate.
+Tests compare the rights with all requests of the controller: the roles grant each request, and each right is needed or has a reason.
+
+If the API server refuses a request, the controller reports the verb, the resource and a remedy until you grant the right.
+The report is in the log, on ` + "`/readyz?verbose`" + `, in an event on the controller's pod and in ` + "`lbc_degraded{reason=\"rights\"}`" + ` ([running.md](operations/running.md#what-the-controller-lacks)).
+Everything that does not need the right continues. Missing rights on Secrets are reported on the objects that name the Secrets ([running.md](operations/running.md#secrets)).
 
 | API group | Resources | Verbs |
 |---|---|---|
 `
 
 const optionalHead = `
-Some rights are optional; that they are missing is logged once:
+Some rights are optional. If one is missing, the controller logs that once:
 
-| Without rights on | Lost is |
+| Without rights on | You lose |
 |---|---|
 `
 

@@ -75,7 +75,7 @@ func (b *build) chooseAddOns() {
 func allowed[T any](b *build, f merge.Owned[T], on bool, why string) bool {
 	if !on {
 		b.note(f.Member, diag.New(b.members[f.Member].Object, f.Source.Place(), diag.IgnoredSetting,
-			"the setting has no effect, because "+why, "nothing needs to be done; what is configured in AWS stays as it is"))
+			"the setting has no effect, because "+why, "nothing to do: the configuration in AWS does not change"))
 	}
 	return on
 }
@@ -187,7 +187,7 @@ func (b *build) withoutWebACL(i int, d diag.Diagnostic) {
 		return
 	}
 	if quarantine.Serves(b.members[i].Object, lb != nil, b.good) {
-		d.Text += "; the load balancer keeps the web ACL that it has, and serves unprotected if it has none"
+		d.Text += "; the load balancer keeps its web ACL, and without one it serves unprotected"
 		b.note(i, d)
 		return
 	}

@@ -149,7 +149,7 @@ func TestNewLoadBalancerWaitsForItsWebACL(t *testing.T) {
 			if (r.Stack != nil) != exists || len(r.Needs) > 0 {
 				t.Errorf("%s, exists %v: built %v, needs %v", name, exists, r.Stack != nil, r.Needs)
 			}
-			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, map[bool]string{false: "is not opened, because it would serve unprotected", true: "serves unprotected if it has none"}[exists]) {
+			if len(r.Diagnostics) != 1 || !strings.Contains(r.Diagnostics[0].Text, map[bool]string{false: "is not opened, because it would serve unprotected", true: "without one it serves unprotected"}[exists]) {
 				t.Errorf("%s, exists %v: %v", name, exists, r.Diagnostics)
 			}
 		}

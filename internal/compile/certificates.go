@@ -112,10 +112,10 @@ func (b *build) addCertificates(c *gathered, p *port, at int) {
 func (b *build) regathered(c *gathered, p *port) {
 	consequence, without := "", int32(0)
 	if c.unread && len(c.arns) > 0 {
-		consequence = fmt.Sprintf("; %s listener %d keeps the certificates that are attached in AWS until they can be looked up", p.protocol, p.number)
+		consequence = fmt.Sprintf("; %s listener %d keeps its current certificates until the look-up succeeds", p.protocol, p.number)
 	}
 	if len(c.arns) == 0 {
-		consequence, without = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number), p.number
+		consequence, without = fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number), p.number
 	}
 	for _, i := range p.members {
 		hosts := b.withoutOwned(c, c.lacking[i])
@@ -137,7 +137,7 @@ func (b *build) regathered(c *gathered, p *port) {
 
 // noteUncertified reports that a port has no certificate although nothing is wrong with any.
 func (b *build) noteUncertified(p *port) {
-	consequence := fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number)
+	consequence := fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number)
 	for n, i := range p.members {
 		m := &b.members[i]
 		if len(p.listeners[n].Owned) > 0 { // why none of these can be used is among the member's findings

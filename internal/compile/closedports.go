@@ -52,8 +52,8 @@ func (b *build) mergeSources(p *port, on string) {
 	for at, i := range p.members {
 		if !slices.Contains(lacking, i) && !nonEmpty(p.listeners[at].InboundCIDRs).Set {
 			b.note(i, diag.New(b.members[i].Object, p.listeners[at].Source.Path(), diag.ConflictingSettings,
-				fmt.Sprintf("port %d allows no source, because %s closed it before, and the security groups that it names are not in effect", p.number, b.members[c.Member].Object),
-				"use another port, or have "+groups+" removed there"))
+				fmt.Sprintf("port %d admits no client: %s closed it first, and the security groups that it names are not in effect", p.number, b.members[c.Member].Object),
+				"use another port, or ask its owner to remove "+groups))
 		}
 	}
 }
@@ -94,9 +94,9 @@ func (b *build) noteClosed() {
 		m := &b.members[i]
 		groups, ranges := restrictions(b.e.Key.Owner)
 		b.note(i, diag.New(m.Object, m.Settings.SecurityGroups.Source.Place(), diag.ConflictingSettings,
-			fmt.Sprintf("no source is allowed on ports %v of %s, whatever its %s and prefix lists are: security groups %v, which are to restrict them, are not in effect",
+			fmt.Sprintf("ports %v of %s admit no client, whatever its %s and prefix lists say: security groups %v, which should restrict the ports, are not in effect",
 				ports, m.Object, ranges, m.Settings.SecurityGroups.Value),
-			fmt.Sprintf("remove %s, so that %s decide, or move it to another group", groups, ranges)))
+			fmt.Sprintf("remove %s, then %s decide, or move the object to another group", groups, ranges)))
 	}
 }
 

@@ -48,7 +48,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 		want    []string
 		told    map[string]string // by name of the member: text of a finding
 	}
-	closed := map[string]string{"new": "no source is allowed on ports [8081] of Ingress zz/new"}
+	closed := map[string]string{"new": "ports [8081] of Ingress zz/new admit no client"}
 	for name, states := range map[string][]state{
 		"it asks for the world":           {{list(web, api, zz(only(8081), ranges("0.0.0.0/0"), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed}},
 		"it asks for no ranges":           {{list(web, api, zz(only(8081), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed}},
@@ -66,7 +66,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 		"another comes later": {
 			{list(web, api, zz(only(8081), guardedBy("front"))), []string{"0 10.0.0.0/8"}, closed},
 			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081))), []string{"0 10.0.0.0/8"},
-				map[string]string{"new": closed["new"], "other": "port 8081 allows no source, because Ingress zz/new closed it before"}},
+				map[string]string{"new": closed["new"], "other": "port 8081 admits no client: Ingress zz/new closed it first"}},
 			{list(web, api, zz(only(8081), guardedBy("front")), other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8"},
 				map[string]string{"new": closed["new"], "other": "[0.0.0.0/0] of Ingress yy/other is ignored, because Ingress zz/new has no source"}},
 			{list(web, api, other(only(8081), ranges("0.0.0.0/0"))), []string{"0 10.0.0.0/8", world}, nil}},
@@ -82,7 +82,7 @@ func TestAPortWhoseMembersLostTheirSecurityGroupsAdmitsNoClient(t *testing.T) {
 				same(t, "security groups", []string{got.LoadBalancers[0].SecurityGroups[0].ID}, []string{stack.ManagedSecurityGroup})
 				for _, who := range []string{"new", "other"} {
 					said := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool {
-						return d.Object.Name == who && strings.Contains(d.Text, cmp.Or(s.told[who], "no source"))
+						return d.Object.Name == who && strings.Contains(d.Text, cmp.Or(s.told[who], "admit no client"))
 					})
 					if said != (s.told[who] != "") {
 						t.Errorf("state %d: %s is told %v", n, who, r.Diagnostics)

@@ -209,6 +209,6 @@ func (b *build) noteRules(claims []rules.Claim, f rules.Fitting, tooMany, groups
 		}
 		b.note(i, excess(b.members[i].Object, first.Route.Source.Place(),
 			fmt.Sprintf("%s: %d of the %d rules of this object are left out%s; on port %s%s", cause.text(of), len(out), total, rest, named, closed),
-			cause.remedy("have fewer hosts, paths and backends here, or another load balancer for some of them")))
+			cause.remedy("declare fewer hosts, paths and backends here, or move some of them to another load balancer")))
 	}
 }

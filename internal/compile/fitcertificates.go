@@ -51,7 +51,7 @@ func (b *build) fitCertificates() {
 	for i := range b.members {
 		if of := byMember[i]; len(of) > 0 {
 			b.note(i, excess(b.members[i].Object, "",
-				fmt.Sprintf("%s: %d of this object are not attached, so that clients that ask for their names get the default certificate: %s", l.text("certificates besides default ones"), len(of), strings.Join(of, ", ")),
+				fmt.Sprintf("%s: %d of this object are not attached, so clients that ask for their names get the default certificate: %s", l.text("certificates besides default ones"), len(of), strings.Join(of, ", ")),
 				l.remedy("use certificates with several names or wildcards, or another load balancer for some of the hosts")))
 		}
 	}

@@ -36,7 +36,7 @@ type frontend struct {
 }
 
 const (
-	frontendWaits = "; the network load balancer in front of the ALB is neither made nor changed until this is fixed"
+	frontendWaits = "; the network load balancer in front of the ALB is not created or changed until this is fixed"
 	frontendStays = "; the network load balancer in front of the ALB, which no member validly enables, is not deleted until this is fixed"
 )
 

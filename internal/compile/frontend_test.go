@@ -20,7 +20,7 @@ func TestAFrontendThatStaysThoughItIsSwitchedOffIsReported(t *testing.T) {
 		broken("metadata.annotations[alb.ingress.kubernetes.io/frontend-nlb-healthcheck-port]")(m)
 		m.Settings.Frontend.Broken = true
 	}
-	const stays, waits = "is not deleted until", "neither made nor changed"
+	const stays, waits = "is not deleted until", "is not created or changed"
 	for name, c := range map[string]struct {
 		a, b     []func(*intent.Member)
 		frontend bool              // exists

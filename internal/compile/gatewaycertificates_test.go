@@ -58,8 +58,8 @@ func TestRouteHearsOfItsHostWithoutCertificate(t *testing.T) {
 	f.Certificates = map[string]facts.Certificate{}
 	r = Compile(secureGateway([]string{"late.example.com"}, "late"), f, config(), nil)
 	same(t, "no certificate at all", told(r.Diagnostics), []string{
-		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not made or changed until then",
-		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not made or changed until then",
+		"Gateway gw CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not created or changed until then",
+		"HTTPRoute late CertificateNotFound no certificate found for host: late.example.com; HTTPS listener 443 is not created or changed until then",
 	})
 }
 

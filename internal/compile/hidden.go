@@ -81,7 +81,7 @@ func (b *build) noteHidden(redirect int32) {
 			d.Text = fmt.Sprintf("no request reaches this rule: port %d redirects all requests to port %d (%s), where the object has no listener", r.port, redirect, s.Source)
 			d.Remedy = fmt.Sprintf(`add {"HTTPS":%d} to alb.ingress.kubernetes.io/listen-ports of this Ingress; for ACME challenges, in the ingressTemplate of the issuer's solver`, redirect)
 		case r.hidden.By == nil:
-			d.Text = "this redirect leads back to its own requests, so it is left out; the next rule that matches answers them"
+			d.Text = "this redirect leads to itself, so the controller leaves it out; the next rule that matches answers its requests"
 			d.Remedy = "redirect to another protocol, host, port or path, or remove the rule"
 		default:
 			if b.told(at) || b.members[r.hidden.By.Member].State.LeftOut() {
@@ -109,9 +109,9 @@ func hiddenText(h *rules.Hidden, by diag.Object) (text, remedy string) {
 	switch {
 	case !expression(h.Rule.Conditions) || expression(h.By.Conditions):
 	case by.Kind == "Ingress":
-		remedy = "paths of type Prefix come before expressions: write that path with pathType ImplementationSpecific behind this one, as /* for /, or narrow it"
+		remedy = "paths of type Prefix come before regular expressions: write that path after this one, with pathType ImplementationSpecific (/* for /), or narrow it"
 	default:
-		remedy = "prefixes come before expressions: write that path as an expression, too, in a rule behind this one, or narrow it"
+		remedy = "prefixes come before regular expressions: write that path as a regular expression in a later rule, or narrow it"
 	}
 	return text, remedy
 }

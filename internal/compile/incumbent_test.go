@@ -120,7 +120,7 @@ func TestTheFindingNamesValueOwnerReasonAndRemedy(t *testing.T) {
 	for _, d := range r.Diagnostics {
 		got += d.Message() + "\n"
 	}
-	want := `conflicting scheme: "internet-facing" of Ingress zz/evil is not permitted, because Ingress shop/web has "internal", and of values that disagree the stricter one comes first; requests for its hosts and paths are answered with 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both, or leave it to one of them [SettingNotPermitted]
+	want := `conflicting scheme: "internet-facing" of Ingress zz/evil is not permitted, because Ingress shop/web has "internal", and the stricter value comes first; requests for its hosts and paths are answered with 503 until this is fixed (metadata.annotations[alb.ingress.kubernetes.io/scheme]); set the same value on both objects, or set it on only one [SettingNotPermitted]
 conflicting inbound CIDRs of port 80: [10.0.0.0/8] of Ingress zz/tight is ignored, because the group was built without one, and its default is changed only by Ingresses of namespace shop, whose Ingress shop/b is its oldest member (metadata.annotations[alb.ingress.kubernetes.io/inbound-cidrs]); have it set on an Ingress of namespace shop, or remove it here [ConflictingSettings]
 `
 	if got != want {
@@ -275,7 +275,7 @@ func TestOnlyNamespacesThatClassParametersNameDecideAboutWhatMembersShare(t *tes
 			"80 plain.example.com /* → infra/plain-plain:80", "8000 own.example.com /* → zz/own-own:80"})
 		same(t, name, codes(r.Diagnostics), []string{"web SettingNotPermitted"})
 		for _, d := range r.Diagnostics {
-			if !strings.Contains(d.Text, "class parameters of the group") {
+			if !strings.Contains(d.Text, "the class parameters let only") {
 				t.Errorf("%s: %s", name, d.Text)
 			}
 		}

@@ -61,7 +61,7 @@ func (b *build) chooseScheme() {
 	}
 	if lb.Scheme != b.lb.Scheme && b.e.KeepsScheme && !b.undecided() && len(b.members) > 0 {
 		b.note(0, diag.New(b.members[0].Object, "", diag.IgnoredSetting,
-			fmt.Sprintf("no scheme is declared: the load balancer stays %s, as it is, and a new one would be %s", lb.Scheme, b.lb.Scheme), "declare the scheme"))
+			fmt.Sprintf("no scheme is declared: the existing load balancer stays %s, and a new one would be %s", lb.Scheme, b.lb.Scheme), "declare the scheme"))
 	}
 	b.lb.Scheme = lb.Scheme
 }
@@ -177,7 +177,7 @@ func (b *build) nameLoadBalancer() {
 			}
 			if lb != nil && lb.Scheme == b.lb.Scheme {
 				d.Code, d.Class = diag.IgnoredSetting, diag.Note
-				d.Text += "; the load balancer, which exists, keeps the name that it has"
+				d.Text += "; the existing load balancer keeps its name"
 				b.note(s.Member, d)
 				return
 			}
@@ -203,7 +203,7 @@ func (b *build) namesOthers(s merge.Owned[string]) bool {
 		return false
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-		fmt.Sprintf("load balancer name %s has no effect: names of the form k8s-…-<hash> are generated, and this one may be another load balancer's. The name is %s", s.Value, own),
+		fmt.Sprintf("load balancer name %s has no effect: the controller generates names of the form k8s-…-<hash>, and this name may belong to another load balancer. The name is %s", s.Value, own),
 		"declare a name of another form, or none"))
 	return true
 }
@@ -215,8 +215,8 @@ func (b *build) noteRenaming(s merge.Owned[string]) {
 		return
 	}
 	b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-		fmt.Sprintf("load balancer name %s has no effect: the load balancer, which exists, keeps the name %s, since AWS renames none", s.Value, lb.Name),
-		"declare the name that it has, or none; to change it, delete the object and create it again"))
+		fmt.Sprintf("load balancer name %s has no effect: the existing load balancer keeps the name %s, because AWS cannot change it", s.Value, lb.Name),
+		"declare the current name, or none; to change the name, delete the object and create it again"))
 }
 
 // choosePrivateLinkRules sets whether inbound rules apply to PrivateLink traffic. AWS takes that with security groups only.

@@ -219,8 +219,8 @@ func (b *build) keepAddresses(member int, source intent.Source) {
 		}
 		if len(kept) > 0 {
 			b.note(member, diag.New(b.members[member].Object, b.at(k, member, source), diag.IgnoredSetting,
-				fmt.Sprintf("%s have an effect in subnets that the load balancer gets, and not in those that it has: %s", k.what, strings.Join(kept, "; ")),
-				"declare the addresses that it has; to change them, take the subnet away by one edit and add it by another one"))
+				fmt.Sprintf("%s have no effect in subnets that the load balancer already has: %s", k.what, strings.Join(kept, "; ")),
+				"declare the current addresses; to change them, remove the subnet with one edit and add it with a second one"))
 		}
 	}
 }

@@ -167,7 +167,7 @@ func TestWithoutMemoryAMisspeltKeyLeavesWhatTheLoadBalancerHas(t *testing.T) {
 		if s := mustBuild(t, Compile(e, f, config(), r.Memory)); differs(s) {
 			t.Errorf("%s, from memory: %+v %+v", setting, s.LoadBalancers[0], s.SecurityGroups)
 		}
-		if told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return strings.Contains(d.Text, "what the load balancer has stays") }); told != (setting != "subnets") {
+		if told := slices.ContainsFunc(r.Diagnostics, func(d diag.Diagnostic) bool { return strings.Contains(d.Text, "the load balancer does not change") }); told != (setting != "subnets") {
 			t.Errorf("%s: found %v", setting, r.Diagnostics)
 		}
 	}

@@ -57,7 +57,7 @@ func TestTargetsOfAServiceOfTwoFamiliesHaveTheFirstOneUnlessTheLoadBalancerOrThe
 		if got := s.TargetGroups[0].IPAddressType; got != c.want || s.Bindings[0].IPAddress != got {
 			t.Errorf("%s: %s, binding %s, want %s", name, got, s.Bindings[0].IPAddress, c.want)
 		}
-		if noted := strings.Contains(fmt.Sprint(r.Diagnostics), "by IPv4 only"); noted != c.note {
+		if noted := strings.Contains(fmt.Sprint(r.Diagnostics), "only IPv4 traffic"); noted != c.note {
 			t.Errorf("%s: %v", name, r.Diagnostics)
 		}
 	}

@@ -92,8 +92,8 @@ func (b *build) takesHost(i int, names, serving []string, source intent.Source) 
 					continue
 				}
 				d := diag.New(b.members[i].Object, source.Place(), diag.CertificateRefused,
-					fmt.Sprintf("the certificate has name %s, and clients of %s would get it", name, other.Object),
-					"use a certificate for hosts of this object only, or one that ACM issued, or put the object into a group of its own").In(diag.Certificate)
+					fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, other.Object),
+					"use a certificate that covers only hosts of this object, or one that ACM issued, or move the object to its own group").In(diag.Certificate)
 				return &d
 			}
 		}

@@ -24,16 +24,16 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		if b.cfg.ExternalTargetGroups.Allow(o.Namespace, arn, name) {
 			return true
 		}
-		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which is not of this cluster", o.Namespace, name),
-			fmt.Sprintf("who runs the controller can allow it by --external-target-groups=%s=%s", o.Namespace, name))
+		b.refuse(i, source, fmt.Sprintf("objects of namespace %s may not forward to target group %s, which does not belong to this cluster", o.Namespace, name),
+			fmt.Sprintf("the administrator of the controller can allow it with --external-target-groups=%s=%s", o.Namespace, name))
 		return false
 	}
 	if b.cfg.CrossNamespaceTargetGroups.Allow(o.Namespace, arn, name) {
 		return true
 	}
 	if owner.Contested {
-		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so that it is not known whose it is", name),
-			fmt.Sprintf("remove the tags that are wrong in AWS; who runs the controller can allow it by --cross-namespace-target-groups=%s=%s", o.Namespace, name))
+		b.refuse(i, source, fmt.Sprintf("target group %s has tags of several load balancers of this cluster, so its owner is unknown", name),
+			fmt.Sprintf("remove the wrong tags in AWS; the administrator of the controller can allow it with --cross-namespace-target-groups=%s=%s", o.Namespace, name))
 		return false
 	}
 	foreign := ungranted(b.e.References, o, *owner, name)
@@ -41,7 +41,7 @@ func (b *build) permitted(i int, arn string, source intent.Source) bool {
 		return true
 	}
 	b.refuse(i, source, fmt.Sprintf("target group %s belongs to %s, and no ReferenceGrant of namespace %s permits objects of kind %s in namespace %s to name it", name, owner.Stack, foreign[0], o.Kind, o.Namespace),
-		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; who runs the controller can allow it by --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
+		fmt.Sprintf("create a ReferenceGrant to its Service in namespace %s; the administrator of the controller can allow it with --cross-namespace-target-groups=%s=%s", foreign[0], o.Namespace, name))
 	return false
 }
 

@@ -83,7 +83,7 @@ func TestRefusedAttributeIsLeftOutAlone(t *testing.T) {
 	same(t, "target group", []string{fmt.Sprint(s.TargetGroups[0].Attributes)}, []string{"map[slow_start.duration_seconds:30]"})
 	same(t, "told", codes(r.Diagnostics), []string{"a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation", "a InvalidAnnotation"})
 	for _, d := range r.Diagnostics {
-		if !strings.HasSuffix(d.Text, "; it is not set, and everything else is") || !strings.HasPrefix(d.Path, "metadata.annotations[") {
+		if !strings.HasSuffix(d.Text, "; it is not set, but everything else takes effect") || !strings.HasPrefix(d.Path, "metadata.annotations[") {
 			t.Error(d.Message())
 		}
 	}

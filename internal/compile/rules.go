@@ -244,7 +244,7 @@ func (b *build) routeActions(p *port, i int, route *intent.Route) []intent.Actio
 	}
 	if to := b.ownRedirect(i); to != 0 {
 		b.note(i, diag.New(b.members[i].Object, b.members[i].Settings.SSLRedirectPort.Source.Place(), diag.IgnoredSetting,
-			fmt.Sprintf("of port %d only the rules of this Ingress with authentication redirect to port %d", p.number, to),
+			fmt.Sprintf("on port %d, only the rules of this Ingress with authentication redirect to port %d", p.number, to),
 			"nothing to do for these; see the conflict about ssl-redirect for the rest"))
 		return []intent.Action{{Type: stack.ActionRedirect, Redirect: redirectTo(to)[0].Redirect}}
 	}

@@ -135,7 +135,7 @@ func (b *build) refuseRanges(without int) {
 		}
 		if without < 0 {
 			b.failShared(i, diag.New(m.Object, source.Place(), diag.InvalidAnnotation,
-				"the load balancer of the group has no security groups, so that nothing restricts who reaches the ports of its members", "remove the source ranges, or use another group"))
+				"the load balancer of the group has no security groups, so nothing restricts the clients of its members' ports", "remove the source ranges, or use another group"))
 			continue
 		}
 		w := &b.members[without]
@@ -155,7 +155,7 @@ func (b *build) noteIgnoredRanges() {
 			for _, f := range []intent.Field[[]string]{l.InboundCIDRs, l.PrefixLists} {
 				if f.Set && len(f.Value) > 0 {
 					b.note(i, diag.New(b.members[i].Object, f.Source.Place(), diag.IgnoredSetting,
-						"source ranges have no effect beside named security groups: the groups' own rules decide",
+						"source ranges have no effect together with named security groups: the rules of these groups decide",
 						"remove the ranges, or put them into the groups' rules"))
 				}
 			}

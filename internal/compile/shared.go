@@ -68,7 +68,7 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	if key, _, ours := naming.StackOf(b.cfg.Cluster, lb.ARN, lb.Tags); ours && key == b.e.Key { // it is about to be listed
 		return diag.Diagnostic{}, false
 	} else if ours {
-		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s is that of %s", name, key)
+		return found(diag.LoadBalancerUnfit, "join its group, or name another load balancer", "load balancer %s belongs to %s", name, key)
 	}
 	if by := naming.ManagedBy(b.cfg.Cluster, lb.Tags); by != "" {
 		return found(diag.LoadBalancerUnfit, "name one that no controller manages", "load balancer %s belongs to %s, whose controller may delete listeners and rules that are not its own", name, by)
@@ -86,7 +86,7 @@ func (b *build) unfit(s merge.Owned[string], lb *facts.NamedLoadBalancer, own *f
 	case lb.VPC != b.cfg.VPC:
 		return found(diag.LoadBalancerUnfit, "name one in the VPC of the cluster", "load balancer %s is in %s, and the cluster in %s", name, lb.VPC, b.cfg.VPC)
 	case own != nil:
-		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object has load balancer %s, which would have to go before it %s %s", own.Name, does, name)
+		return found(diag.LoadBalancerUnfit, "create the object under another name, or delete it and create it again", "the object already has load balancer %s, which would have to be deleted before the object %s %s", own.Name, does, name)
 	}
 	return diag.Diagnostic{}, false
 }
@@ -107,12 +107,12 @@ func (b *build) asking(s merge.Owned[string]) string {
 // noConsent is the finding that there is no consent to the use of a load balancer of others.
 func (b *build) noConsent(s merge.Owned[string], lb *facts.LoadBalancer) diag.Diagnostic {
 	return diag.New(diag.Object{}, "", diag.LoadBalancerNotAllowed,
-		fmt.Sprintf("load balancer %s belongs to somebody else, and nobody lets namespace %s use it", s.Value, b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
+		fmt.Sprintf("load balancer %s belongs to somebody else, and no consent lets namespace %s use it", s.Value, b.asking(s)), waysToConsent(b.cfg.Cluster, b.asking(s), lb.Name))
 }
 
 // waysToConsent are both ways in which others let a namespace have a load balancer.
 func waysToConsent(cluster, namespace, name string) string {
-	return fmt.Sprintf("whoever runs the controller can allow it by --existing-load-balancers=%s=%s, or whoever owns the load balancer by its tag %s: %s/%s",
+	return fmt.Sprintf("the administrator of the controller can allow it with --existing-load-balancers=%s=%s, or the owner of the load balancer with its tag %s: %s/%s",
 		namespace, name, naming.SharedWithTag, cluster, namespace)
 }
 
@@ -149,7 +149,7 @@ func (b *build) noteNotOurs() {
 		}
 		for _, source := range sorting.Sorted(maps.Keys(ignored), func(x, y intent.Source) int { return strings.Compare(x.Place(), y.Place()) }) {
 			b.note(i, diag.New(m.Object, source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("it is a setting of load balancer %s, which is somebody else's and stays as it is", b.lb.Name), "have its owner set it, and remove it here"))
+				fmt.Sprintf("it is a setting of load balancer %s, which belongs to somebody else and does not change", b.lb.Name), "ask its owner to set it, and remove it here"))
 		}
 	}
 }
@@ -169,7 +169,7 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 	if b.e.Type == stack.Application && other.Protocol == p.protocol {
 		if s := b.settings.sslRedirect; s.Set && p.protocol == "HTTP" {
 			b.note(s.Member, diag.New(b.members[s.Member].Object, s.Source.Place(), diag.IgnoredSetting,
-				fmt.Sprintf("port %d of load balancer %s is a listener of others, which does not redirect for the object", p.number, b.lb.Name), "declare HTTPS ports only, or have its owner redirect"))
+				fmt.Sprintf("port %d of load balancer %s is a listener of others, which does not redirect for the object", p.number, b.lb.Name), "declare only HTTPS ports, or ask its owner to redirect"))
 		}
 		for at, i := range p.members {
 			l := &p.listeners[at]
@@ -179,7 +179,7 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			}
 			if p.secure() && l.Certificates.Set {
 				b.note(i, diag.New(b.members[i].Object, l.Certificates.Source.Place(), diag.IgnoredSetting,
-					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates do not change", p.number, b.lb.Name), "have its owner attach the certificate"))
+					fmt.Sprintf("port %d of load balancer %s is a listener of others, whose certificates do not change", p.number, b.lb.Name), "ask its owner to attach the certificate"))
 			}
 		}
 		return true
@@ -191,8 +191,8 @@ func (b *build) joins(p *port, other *facts.NamedListener) bool {
 			why = fmt.Sprintf("it is %s, and the object declares %s", other.Protocol, p.protocol)
 		}
 		b.note(i, diag.New(b.members[i].Object, source.Place(), diag.ListenerTaken,
-			fmt.Sprintf("port %d of load balancer %s has a listener of others, which stays: %s; nothing is served there for the object", p.number, b.lb.Name, why),
-			"use another port, or have its owner remove the listener"))
+			fmt.Sprintf("port %d of load balancer %s has a listener of others, which stays: %s; the object is not served on this port", p.number, b.lb.Name, why),
+			"use another port, or ask its owner to remove the listener"))
 	}
 	return false
 }

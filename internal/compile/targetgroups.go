@@ -35,7 +35,7 @@ func (b *build) targetGroup(i int, want *intent.TargetGroup, source intent.Sourc
 	}
 	if want.IPv4 && !b.dualstack() && b.e.Key.Owner == stack.Service {
 		b.note(i, diag.New(b.members[i].Object, source.Path(), diag.IgnoredSetting,
-			fmt.Sprintf("targets of Service %s/%s are reached by IPv4 only, although it has IPv6, too: the load balancer is not dualstack", want.ServiceNamespace, want.ServiceName),
+			fmt.Sprintf("targets of Service %s/%s get only IPv4 traffic, although it also has IPv6: the load balancer is not dualstack", want.ServiceNamespace, want.ServiceName),
 			"nothing to do, or set ip-address-type dualstack").In(diag.Route))
 	}
 	if d, bad := b.badTargetGroup(tg); bad {
@@ -144,7 +144,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 	case tg.Name == generated:
 	case naming.Generated(tg.Name) && tg.Name != b.formerName(tg):
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
-			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: names of the form k8s-…-<hash> are generated, and this one may be another target group's", tg.Name, tg.ID),
+			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: the controller generates names of the form k8s-…-<hash>, and this name may belong to another target group", tg.Name, tg.ID),
 			"declare a name of another form, or none").In(diag.Route))
 	case tg.Name != "":
 		at := slices.IndexFunc(b.tgs, func(other stack.TargetGroup) bool { return other.Name == tg.Name })
@@ -152,7 +152,7 @@ func (b *build) nameOf(i int, tg *intent.TargetGroup, source intent.Source) (nam
 			return tg.Name, tg.TargetType != stack.TargetALB
 		}
 		b.note(i, diag.New(b.members[i].Object, cmp.Or(tg.NameSource.Place(), source.Path()), diag.IgnoredSetting,
-			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, which AWS admits once", tg.Name, tg.ID, b.tgs[at].ID),
+			fmt.Sprintf("targetGroupName %s has no effect on the target group of %s: target group %s has that name, and AWS allows a name only once", tg.Name, tg.ID, b.tgs[at].ID),
 			"declare another name for this route or its Service, or none to have a generated name").In(diag.Route))
 	}
 	return generated, false

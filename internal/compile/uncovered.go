@@ -88,13 +88,13 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	}
 	consequence := fmt.Sprintf("; clients of %s listener %d get the certificate of another host", p.protocol, p.number)
 	if len(c.arns) == 0 {
-		consequence = fmt.Sprintf("; %s listener %d is not made or changed until then", p.protocol, p.number)
+		consequence = fmt.Sprintf("; %s listener %d is not created or changed until then", p.protocol, p.number)
 	}
 	var whose []string
 	for _, r := range u.ofRoutes {
 		o := b.members[r.member].Object
 		b.note(r.member, diag.New(o, "spec.hostnames", diag.CertificateNotFound, certificates.NotFound(r.hosts)+consequence,
-			"request or import a certificate that covers it in ACM, in the load balancer's region, or have one named on the Gateway"))
+			"request or import a certificate that covers it in ACM, in the load balancer's region, or ask for one on the Gateway"))
 		whose = append(whose, fmt.Sprintf("%s of %s", strings.Join(r.hosts, ", "), o))
 	}
 	if len(c.arns) == 0 { // the Gateway's own finding says it
@@ -103,7 +103,7 @@ func (u *uncovered) report(b *build, c *gathered, p *port, gateway int) {
 	o := b.members[gateway].Object
 	b.note(gateway, diag.New(o, "spec.listeners", diag.HostWithoutCertificate,
 		"no certificate covers hosts of routes: "+strings.Join(whose, "; ")+consequence,
-		"nothing needs to be done here; the authors of the routes have a certificate issued, or you name one for the listener"))
+		"nothing to do here: the owners of the routes request a certificate, or you name one for the listener"))
 }
 
 // tellRoutes tells the routes of a port what is wrong with the certificates that the Gateway names for it, in the same words as there.

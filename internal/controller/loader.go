@@ -25,9 +25,11 @@ const (
 // relistPauses are the pauses between attempts at the second listing.
 var relistPauses = backoff.Policy{First: 10 * time.Second, Longest: 5 * time.Minute}
 
-// Loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists it again in the background. The second
-// listing finds resources that the former leader created last, which AWS's lists may show late, and is the proof by which objects that are deleted later lose their
-// finalizers without a listing of their own. Ten minutes later stacks are visited whose objects were deleted between the two leaders, for which there is no event.
+// Loader reads the account in bulk as soon as this replica leads, before the first pass needs it, and lists the
+// account again in the background. The second listing finds resources that the former leader created last, because
+// AWS's lists may show them late. It also proves absence: objects that are deleted later lose their finalizers
+// without further listings. Ten minutes later, Loader queues stacks whose objects were deleted between the two
+// leaders, because these have no event.
 type Loader struct {
 	Inventory   *inventory.Inventory
 	Checkpoints *checkpoint.Writer

@@ -19,10 +19,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/policy"
 )
 
-// Approval refuses a whole plan for a stack while objects that decide about its load balancer have the annotation for an approval, and none of them approves of the
-// stack. What is approved is the state that is wanted and not the steps towards it, which become fewer as they are carried out. A load balancer that no object declares is
-// not concerned: its deletion is what was asked for, or the brake holds it. Of one that is taken over, the destructive steps are refused without the annotation, and with the
-// approval of another state; and the objects that take it over approve only where the consent names their namespace.
+// Approval refuses a whole plan of a stack while deciding objects have the annotation for an approval and none of
+// them approves the stack. An approval covers the desired state, not the steps, because steps become fewer during
+// execution.
+//
+// A load balancer that no object declares is not concerned: its deletion was requested, or the brake holds it. For
+// an adopted load balancer, destructive steps are refused without the annotation, and with the approval of another
+// state. The adopting objects can approve only if the consent names their namespace.
 func Approval(w Input, desired *stack.Stack, o awsop.Observed, allowed consent.Balancers) (plan.Policy, error) {
 	of := desired.Key.Owner
 	taken := w.takes(desired, &o, allowed)
@@ -75,8 +78,9 @@ func (w Input) asking(of stack.Owner) (out []metav1.Object) {
 	return out
 }
 
-// ToApprovers is a finding that a plan is not approved, on the objects that may approve of it: those that ask for approvals, else those that decide. On the
-// others among objects, the finding names those, without the digest.
+// ToApprovers returns the finding that a plan is not approved, for the objects that may approve it: objects that ask
+// for approvals, otherwise objects that decide. For all other objects, the finding names these objects and omits the
+// digest.
 func (w Input) ToApprovers(of stack.Owner, d diag.Diagnostic, objects []diag.Object) (out diag.List) {
 	approvers := w.asking(of)
 	if len(approvers) == 0 {

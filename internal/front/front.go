@@ -63,8 +63,9 @@ type Compiler struct {
 	Config compile.Config
 }
 
-// Compile compiles an Input until there are no new needs. A stack that is to be removed needs no facts, since its plan is made from what
-// exists, but for the one whether a load balancer that its objects share is the stack's own: it stays. needs are all the needs that were answered, for callers that refresh them.
+// Compile compiles an Input until there are no new needs. A stack that is to be deleted needs no facts, because its
+// plan follows from what exists, with one exception: whether the stack owns the load balancer that its objects
+// share. needs are all answered needs, for callers that refresh them.
 func (c Compiler) Compile(ctx context.Context, key stack.Key, w Input, before *compile.Memory) (result compile.Result, needs []facts.Need, err error) {
 	cfg := c.Config
 	if !w.Wanted {

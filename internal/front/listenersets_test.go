@@ -248,7 +248,7 @@ func TestCompatibleConstructionTakesNoHostname(t *testing.T) {
 func TestListenerSetThatLosesIsTold(t *testing.T) {
 	t.Parallel()
 	c := newScene("", open).route(1, "team/r", "", "t.example.com", "/").set(2, "mal", listener("t.example.com")).route(3, "mal/r", "mal", "t.example.com", "/").compiled(t, attachment.Application)
-	const whose = "requests for hostname t.example.com on port 80 are those of HTTPRoute team/r, at listener http of Gateway infra/gw"
+	const whose = "requests for hostname t.example.com on port 80 belong to HTTPRoute team/r, at listener http of Gateway infra/gw"
 	if said := c.said(diag.HostnameTaken); !strings.Contains(said, "ListenerSet mal/set: "+whose) || !strings.Contains(said, "annotation gateway.k8s.aws/settings-namespaces of Gateway infra/gw name namespace mal") ||
 		!strings.Contains(said, "HTTPRoute mal/r: "+whose) {
 		t.Error(said)

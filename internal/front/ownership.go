@@ -91,7 +91,7 @@ func Observation(w Input, of stack.Owner) plan.Policy {
 			return p
 		}
 		return p.Under(policy.HoldAll(plan.Guard{Code: diag.OnlyObserved,
-			Text:   fmt.Sprintf("the load balancer is only observed, as %s says: nothing is written to AWS; carrying the plan out means %s", w.whoseOwnership(of, observing), p.Summary()),
+			Text:   fmt.Sprintf("%s says that the controller only observes the load balancer: nothing is written to AWS; executing the plan means %s", w.whoseOwnership(of, observing), p.Summary()),
 			Remedy: fmt.Sprintf("see lbc plan for the steps; set the annotation to %s there, or remove it, to have them carried out", annotation.ManagedIt)}))
 	}
 }

@@ -233,10 +233,10 @@ func (w *Input) notPermitted(o metav1.Object, m *intent.Member, deciders intent.
 			if slices.Contains(strings.Split(value, ","), digest) {
 				continue
 			}
-			remedy = fmt.Sprintf("to approve of what this object declares, write %s; else %s", digest, remedy)
+			remedy = fmt.Sprintf("to approve this object's declaration, write %s; otherwise %s", digest, remedy)
 		}
 		found = append(found, diag.New(m.Object, k.Path(), diag.SettingNotPermitted,
-			fmt.Sprintf("%s: %q decides about what other members of the group have as well, and %s", k, value, deciders.Why(m.Object)), remedy).In(diag.Route))
+			fmt.Sprintf("%s: %q also decides about settings of other members of the group, and %s", k, value, deciders.Why(m.Object)), remedy).In(diag.Route))
 	}
 	return found
 }

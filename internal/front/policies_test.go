@@ -188,7 +188,7 @@ func TestClassParametersNameWhoDecides(t *testing.T) {
 	by := map[string]intent.Authority{"infra": intent.Deciding, "shop": intent.RoutesOnly}
 	w := inGroup(key, of(key, "shop/web", 1, observed), of(key, "infra/settings", 9, nil))
 	w.Authority = by
-	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Observes(key.Owner) || !strings.Contains(w.Found[0].Text, "class parameters of the group") {
+	if w = w.Governed(key, nil); len(w.SetAside) != 1 || w.Observes(key.Owner) || !strings.Contains(w.Found[0].Text, "the class parameters let only") {
 		t.Errorf("the oldest one decides: %v", w.Found)
 	}
 	w = inGroup(key, of(key, "shop/web", 1, nil), of(key, "infra/settings", 9, observed))

@@ -156,7 +156,7 @@ func (w Input) Several() (found diag.List) {
 		if on := w.Placement.ShownOn(m.Routes); len(on) > 1 {
 			found = append(found, diag.New(m.Object, "spec.rules", diag.SeveralLoadBalancers,
 				fmt.Sprintf("its hosts are on %d load balancers of the group, and each name in its status answers for some of them: %s", len(on), w.Placement.Describe(m.Routes)),
-				"where DNS records are made for the Ingress, as by external-dns, divide it into Ingresses with one host each"))
+				"if external-dns or another program creates DNS records for the Ingress, divide it into Ingresses with one host each"))
 		}
 	}
 	return found

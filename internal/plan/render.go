@@ -108,7 +108,7 @@ func (p *Plan) waits() *Guard {
 	return nil
 }
 
-// Held is the guard that all steps have because the plan is held as a whole; nil = some step has none or another one.
+// Held returns the guard of all steps if the plan is on hold as a whole; nil if a step has no guard or another one.
 func (p *Plan) Held() *Guard {
 	if len(p.Steps) == 0 || p.Steps[0].Guard == nil || headings[p.Steps[0].Guard.Code] == "" {
 		return nil

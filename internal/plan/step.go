@@ -1,7 +1,9 @@
-// Package plan is the form of what is to be written to AWS and Kubernetes: steps with an operation, reasons, dependencies, lanes and
-// guards, as values that can be printed as text and JSON, and policies, which filter them. It knows no operation: those are in packages below
-// it, as elb has them for load balancers. Function Stack of package diff makes plans, and its example shows one; package apply executes them.
-// It calls nothing and imports only the standard library, diag and stack, of which it uses references and keys.
+// Package plan has plans: steps to write to AWS and Kubernetes, with an operation, reasons, dependencies, lanes and
+// guards, as values that can be printed as text and JSON. It also has policies, which filter steps.
+//
+// It knows no operation; packages such as awsop have them. Function Stack of package diff makes plans, and its
+// example shows one. Package apply executes them. Package plan calls nothing and imports only the standard library,
+// diag and stack.
 package plan
 
 import (
@@ -16,8 +18,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Plan is what to write. Steps stand in an order in which they may be executed one by one: every step comes after those that
-// it needs or follows.
+// Plan is a list of steps. Every step comes after the steps that it needs or follows, so they can be executed one by
+// one.
 type Plan struct {
 	Key   stack.Key `json:"key"`
 	Steps []Step    `json:"steps"`

@@ -50,12 +50,13 @@ This page is generated from playground/conformance/lists.yaml by "make conforman
 
     make conformance
 
-runs the conformance tests of sigs.k8s.io/gateway-api v1.6.3 in the playground, against the controller's binary, as root or with
-the sysctl net.ipv4.ip_unprivileged_port_start=0: their clients use the real ports of load balancers. The results are compared with the lists; a test that
-fails and is listed as passing is an error, and one that passes and is not. Results and the reports that the Gateway API's project takes are left in
-bin/conformance.
+runs the conformance tests of sigs.k8s.io/gateway-api v1.6.3 in the playground, against the controller's binary. Run it as root, or with
+the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
 
-What passes and what is listed as "not yet" is the goal.
+The command compares the results with the lists. It fails if a test fails that is listed as passing, or passes and is not listed as passing.
+It writes the results, and the reports for the Gateway API's project, to bin/conformance.
+
+The goal is that all tests pass, except the skipped ones. Tests that are listed as "not yet" do not pass yet.
 `)
 	for _, r := range l.Runs {
 		fmt.Fprintf(&b, "\n## %s: class %s, %s\n\n", r.Name, r.Class, strings.Join(r.Profiles, ", "))

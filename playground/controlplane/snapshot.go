@@ -24,8 +24,9 @@ func (cp *ControlPlane) SnapshotEtcd(dir string) error {
 	return nil
 }
 
-// RestoreEtcd gives etcd the content of a snapshot and starts the API server anew, so that resource versions go back. Watches of clients begin anew; other
-// components are not restarted: client-go needs up to 45 s until it lists what lies before the versions that it knows.
+// RestoreEtcd restores the content of etcd from a snapshot and starts the API server again, so resource versions go
+// back. Watches of clients begin again. Other components are not restarted: client-go needs up to 45 s until it
+// lists again.
 func (cp *ControlPlane) RestoreEtcd(ctx context.Context, snapshot string) error {
 	if _, err := os.Stat(filepath.Join(snapshot, etcdStore)); err != nil {
 		return fmt.Errorf("restore etcd from a snapshot: %w", err)

@@ -81,8 +81,8 @@ func (c *Cluster) Apply(t testing.TB, manifests string) {
 	c.ApplyFile(t, path)
 }
 
-// ApplyRefused applies YAML text of which something must be refused, and returns what kubectl printed, errors included. What was
-// not refused stays until it is deleted.
+// ApplyRefused applies YAML text of which a part must be refused. It returns kubectl's output, with the errors.
+// Objects that were not refused stay until the test deletes them.
 func (c *Cluster) ApplyRefused(t testing.TB, manifests string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "refused.yaml")

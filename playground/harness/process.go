@@ -12,7 +12,8 @@ import (
 	"github.com/k8s-lbc/lbc/playground/process"
 )
 
-// Process is a controller that a test starts itself, with an environment of its own, beside the playground's or without it.
+// Process is a controller that a test starts itself, with its own environment, in addition to the playground's
+// controller or without it.
 type Process struct {
 	*process.Process
 	Log             string // file

@@ -1,6 +1,6 @@
-// Package load sends requests to load balancers and counts those that fail: on connections of their own or on kept ones, as gRPC streams, WebSockets and flows of
-// datagrams. It knows neither Kubernetes nor AWS, since its callers give it a way to connect.
-// It imports golang.org/x/net for WebSockets.
+// Package load sends requests to load balancers and counts the failed ones. It uses new or kept connections, gRPC
+// streams, WebSockets and flows of datagrams. It knows neither Kubernetes nor AWS: its callers provide the
+// connections. It imports golang.org/x/net for WebSockets.
 package load
 
 import (

@@ -11,8 +11,9 @@ import (
 // unplugged is the firewall of the addresses of a dead node: packets to it get no answer, not even a refusal.
 func unplugged(string, netip.AddrPort, netip.AddrPort) bool { return false }
 
-// Kill ends a node as the loss of its machine does: its pods and its heartbeat stop in the middle of what they do, nothing at its addresses and those
-// of its pods answers, and none of that is written to the API server. Objects of its pods stay until they are deleted by force.
+// Kill ends a node like the loss of its machine. Its pods and its heartbeat stop at once, nothing answers at the
+// addresses of the node and its pods, and nobody informs the API server. The objects of its pods stay until somebody
+// deletes them by force.
 func (f *Fleet) Kill(name string) error {
 	f.mu.Lock()
 	spec, ok := f.nodes[name]

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Log is what the child has written, from its last lines on; all of it with a negative number. With follow, reading waits for more until the
-// child or ctx ends.
+// Log returns the last lines that the child has written, or all lines if the number is negative. With follow,
+// reading waits for more until the child or ctx ends.
 func (p *Process) Log(ctx context.Context, follow bool, lines int) (io.ReadCloser, error) {
 	f, err := os.Open(p.log)
 	if err != nil {

@@ -40,8 +40,8 @@ type Process struct {
 	err      error // how it ended; valid after done
 }
 
-// Start starts the child in a process group of its own, so that a Ctrl-C at the terminal reaches only the parent, which
-// decides the order in which things end.
+// Start starts the child in a separate process group. Ctrl-C at the terminal then reaches only the parent, which
+// decides in which order processes end.
 func Start(o Options) (*Process, error) {
 	log, err := os.OpenFile(o.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -178,8 +178,9 @@ func Alive(pid int) bool {
 // Grace is how long the controller gets to end by itself: what its manifests give it, 10 s, less a margin.
 const Grace = 8 * time.Second
 
-// FreeAddresses finds addresses of this machine that are free now and that a child takes a moment later. They lie below the range from
-// which systems give ports to outgoing connections, any of which could take one in between, and differ from each other.
+// FreeAddresses finds free addresses of this machine for a child that starts a moment later. The addresses differ
+// from each other. Their ports are below the range for outgoing connections, because such a connection could take a
+// port in the meantime.
 func FreeAddresses(n int) ([]string, error) {
 	const first, count, attempts = 10240, 32768 - 10240, 100
 	var all []string

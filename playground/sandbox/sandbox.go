@@ -1,5 +1,6 @@
-// Package sandbox runs a command in a network of its own, in which chosen addresses lead to sockets of this machine and a name server answers at
-// port 53. It uses Linux namespaces and imports the standard library and golang.org/x/sys only.
+// Package sandbox runs a command in a separate network. In this network, chosen addresses lead to sockets of this
+// machine, and a name server answers at port 53. It uses Linux namespaces and imports the standard library and
+// golang.org/x/sys only.
 package sandbox
 
 import (

@@ -29,8 +29,9 @@ type TLSAnswer struct {
 	CipherSuite        string   `json:"cipherSuite"`
 }
 
-// Handler answers as the function Handler does and with what the image adds: the path with its query, the connection's TLS, headers
-// of the answer that the header X-Echo-Set-Header names, a wait for the query parameter delay, and a WebSocket echo at /ws.
+// Handler answers like the function Handler, with the additions of the image: the path with its query, the
+// connection's TLS, response headers that the header X-Echo-Set-Header names, a wait for the query parameter delay,
+// and a WebSocket echo at /ws.
 func (e EchoBasic) Handler() http.Handler {
 	echo := handler(e.Identity, func(r *http.Request, a *Answer) {
 		a.Path, a.HTTPPort, a.Ingress, a.TLS = r.RequestURI, e.Port, e.Ingress, tlsAnswer(r.TLS)

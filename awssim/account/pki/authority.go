@@ -96,7 +96,7 @@ func (a *Authority) ready() error {
 	return nil
 }
 
-// PEM is the authority's certificate, for clients that are to trust what it signs.
+// PEM returns the authority's certificate, for clients that must trust its certificates.
 func (a *Authority) PEM() ([]byte, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -28,9 +28,10 @@ var refusalValue = rand.Text()
 
 var errPreface = errors.New("the client agreed on HTTP/2 and speaks something else")
 
-// HTTP2Conn is what an HTTP/2 server reads a client's connection through. It takes out of requests what net/http would answer by itself: an
-// Expect, whose 100 an application load balancer does not send over HTTP/2, and the fields of a connection, to which net/http answers a page
-// of its own. All other frames pass unchanged, and so does everything after a frame that is out of place: net/http ends such a connection.
+// HTTP2Conn filters the HTTP/2 connection of a client before the server reads it. It removes parts of requests that
+// net/http would answer itself: Expect, because an application load balancer sends no 100 over HTTP/2, and
+// connection-specific fields, for which net/http has its own error page. It passes all other frames unchanged. After
+// a frame that is out of place it passes everything, because net/http ends such a connection.
 type HTTP2Conn struct {
 	net.Conn // of TLS, which net/http must not see: it would take the connection for itself
 

@@ -30,7 +30,8 @@ func invalidTarget(format string, args ...any) error {
 	return apierr.New("InvalidTarget", format, args...)
 }
 
-// RegisterTargets registers targets, all or none; those that are registered stay as they are, those that drain come back, with the zone and server id that are given now.
+// RegisterTargets registers all given targets or none. Registered targets do not change. Draining targets are
+// registered again, with the given zone and server id.
 func (s *TargetGroups) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput, _ ...func(*elb.Options)) (*elb.RegisterTargetsOutput, error) {
 	return call.Write(ctx, s.entry, "RegisterTargets", in, s.registerTargets)
 }

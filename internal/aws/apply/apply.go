@@ -21,7 +21,7 @@ var ErrBindingExists = errors.New("a TargetGroupBinding of that name exists")
 var ErrNamespaceEnds = errors.New("the namespace is being deleted")
 
 // errAssumed is the error of all steps of a plan that was made of state that is not verified.
-var errAssumed = errors.New("the plan rests on state of a checkpoint that is not verified yet")
+var errAssumed = errors.New("the plan uses a checkpoint that is not compared with AWS yet")
 
 // ErrBindingsUndefined is the error of Bindings if the API server does not serve TargetGroupBindings.
 var ErrBindingsUndefined = errors.New("the API server does not know the kind TargetGroupBinding of elbv2.k8s.aws/v1beta1: its definition is missing")

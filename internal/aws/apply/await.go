@@ -54,7 +54,7 @@ func (r *run) awaitTargets(ctx context.Context, op awsop.AwaitTargets, begun boo
 			expected = r.d.Expected(arn)
 		}
 		if expected.Withheld && !expected.Any {
-			look.outcome = Outcome{State: Waiting, Until: r.d.Now().Add(withheldPause), On: "endpoints that can be registered in the target group that takes over"}
+			look.outcome = Outcome{State: Waiting, Until: r.d.Now().Add(withheldPause), On: "endpoints for the new target group"}
 			return look.outcome
 		}
 		most := mostWarming
@@ -99,7 +99,7 @@ func (r *run) readHealth(ctx context.Context, count plan.StepID, arn string, mos
 }
 
 func (r *run) warming(n int, err error) Outcome {
-	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "the targets that take over to become healthy", Err: err}
+	return Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "the new targets to become healthy", Err: err}
 }
 
 // mostLeaving bounds the pauses, as above, before a delayed deletion of a target group: two minutes, which nodes of network load balancers may take to
@@ -109,7 +109,7 @@ const mostLeaving = 11
 // delayDeletion puts the deletion of a target group off that nodes of a load balancer may still use.
 func (r *run) delayDeletion(s plan.Step) (o Outcome, wait bool) {
 	n := r.d.Inventory.Backoff(r.key, delayOf(s))
-	o = Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "all nodes of the load balancer to turn to the targets that took over"}
+	o = Outcome{State: Waiting, Until: r.d.Now().Add(time.Second << min(n-1, 4)), On: "all nodes of the load balancer to use the new targets"}
 	return o, n <= mostLeaving
 }
 

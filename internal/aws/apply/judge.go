@@ -28,7 +28,7 @@ func (r *run) judge(ctx context.Context, s plan.Step, err error) Outcome {
 		return r.wait(s, "the old TargetGroupBinding of the same name to be deleted", err)
 	}
 	if errors.Is(err, ErrNamespaceEnds) {
-		return r.wait(s, "the objects of a namespace that is being deleted to go", err)
+		return r.wait(s, "Kubernetes to delete the objects of the namespace", err)
 	}
 	e := awsclient.Classify(err)
 	failed := Outcome{State: Failed, Err: err, Problem: problemOf(s.Op, err)}
@@ -90,11 +90,11 @@ func (r *run) judgeInUse(s plan.Step, failed Outcome) Outcome {
 	wait := o.Until.Sub(r.d.Now())
 	switch {
 	case is[awsop.DeleteCertificate](s.Op) && wait > longest: // a resource that is not the stack's uses it
-		failed.Problem.Remedy = "detach the certificate from the resources that use it, which its description in ACM lists; then it is deleted"
+		failed.Problem.Remedy = "detach the certificate from the resources that its description in ACM lists; the controller then deletes it"
 	case wait <= often.Longest:
 		return o
 	default:
-		failed.Problem.Remedy = "remove what uses it; then it is deleted"
+		failed.Problem.Remedy = "remove the resources that use it; the controller then deletes it"
 	}
 	failed.Until = o.Until
 	return failed

@@ -43,23 +43,23 @@ type Info struct {
 
 // Features are all features.
 var Features = []Info{
-	{AccountLimits, true, "what exceeds the account's limits is left out before a call, and prefix lists count as many rules as they may have entries; without it, AWS's refusals show what does"},
+	{AccountLimits, true, "reads the account's limits and the size of prefix lists, so that the controller leaves out an excess before it calls AWS; without the feature, AWS refuses the excess"},
 	{AssumedRoles, false, "target groups of other accounts: flag `--assumable-roles` with the ARNs of their roles"},
 	{Capacity, true, "reserved capacity: `minimum-load-balancer-capacity`"},
-	{Discovery, true, "certificates of ACM that are found by host name"},
+	{Discovery, true, "certificates of ACM that the controller finds by host name"},
 	{CertificateRequests, false, "certificates that the controller requests: gate `EnableCertificateManagement`"},
 	{Cognito, true, "logins by Amazon Cognito"},
 	{ExistingBalancers, false, "existing load balancers that objects share or adopt: flag `--existing-load-balancers` with their names or ARNs"},
 	{ForeignSecurityGroups, false, "rules in security groups of nodes and pods without tag `kubernetes.io/cluster/NAME`: flag `--node-security-group` with the id of one"},
 	{ForeignTargetGroups, false, "targets in target groups without the cluster's tag, which TargetGroupBindings name: flag `--bindable-target-groups` with their names or ARNs"},
-	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; in a policy of their own, which `--only global-accelerator` prints"},
+	{GlobalAccelerator, false, "accelerators of AWS Global Accelerator: gate `GlobalAcceleratorController`; `--only global-accelerator` prints their separate policy"},
 	{IAMCertificates, true, "listeners with server certificates of IAM"},
 	{IPAM, true, "public addresses of IPAM pools: `ipam-ipv4-pool-id`"},
 	{Outposts, true, "addresses of customers on Outposts: `customer-owned-ipv4-pool`"},
 	{SecretImport, true, "certificates of TLS Secrets: those that listeners of Gateways name, and those of Ingresses with flag `--enable-tls-secret-import`"},
 	{Shield, true, "Shield Advanced: `shield-advanced-protection`"},
 	{TaggingAPI, false, "tags by the Resource Groups Tagging API: gate `EnableRGTAPI`"},
-	{TrustStores, true, "mutual TLS with trust stores that are named"},
+	{TrustStores, true, "mutual TLS with trust stores that objects name"},
 	{TrustStoreUploads, false, "trust stores of the authorities that Gateways name: flag `--trust-store-bucket`"},
 	{UntaggedListeners, false, "listeners and rules without the tag of any cluster: gate `ListenerRulesTagging` is off, or was off when they were created, or somebody adds them by hand to the controller's load balancers"},
 	{WAFv2, true, "web ACLs of AWS WAF: `wafv2-acl-arn`, `wafv2-acl-name`"},
@@ -93,7 +93,7 @@ type Options struct {
 }
 
 // ErrTooLong is the error of a policy that is longer than IAM takes, which comes with the policy.
-var ErrTooLong = errors.New("the policy is too long: leave features out, into a policy of their own, by --without and --only")
+var ErrTooLong = errors.New("the policy is too long: move features to a second policy with --without and --only")
 
 // Minimal is the smallest policy with which a controller can make calls of actions. Actions of features that are not among the options are left out.
 // It fails for an action that has no rule, and for a policy that is longer than IAM takes.
@@ -110,7 +110,7 @@ func Minimal(actions []string, o Options) (Document, error) {
 		}
 	}
 	if uploads := slices.Contains(o.Features, TrustStoreUploads); uploads != (o.Bucket != "") {
-		return Document{}, fmt.Errorf("feature %s: name its bucket, and no bucket without it", TrustStoreUploads)
+		return Document{}, fmt.Errorf("feature %s needs a bucket, and a bucket needs the feature", TrustStoreUploads)
 	}
 	var d Document
 	var unknown []error
@@ -139,7 +139,7 @@ func Minimal(actions []string, o Options) (Document, error) {
 	}
 	out := document(d.Statement...)
 	if n := out.Length(); n > Longest {
-		return out, fmt.Errorf("%w: it has %d characters, and IAM takes %d", ErrTooLong, n, Longest)
+		return out, fmt.Errorf("%w: it has %d characters, and IAM allows %d", ErrTooLong, n, Longest)
 	}
 	return out, nil
 }

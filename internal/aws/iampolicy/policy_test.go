@@ -228,10 +228,10 @@ func TestOptionsThatDoNotFitAreRefused(t *testing.T) {
 	}{
 		{nil, Options{Partition: "aws-moon"}, `partition "aws-moon": must be aws, aws-cn,`},
 		{nil, Options{Features: []Feature{"waves"}}, `feature "waves": must be account-limits,`},
-		{nil, Options{Features: []Feature{TrustStoreUploads}}, "name its bucket"},
-		{nil, Options{Bucket: "b"}, "no bucket without it"},
+		{nil, Options{Features: []Feature{TrustStoreUploads}}, "needs a bucket"},
+		{nil, Options{Bucket: "b"}, "a bucket needs the feature"},
 		{[]string{"ec2:RebootInstances"}, Options{}, "ec2:RebootInstances has no rule"},
-		{Calls(), Options{Cluster: strings.Repeat("c", 900), Features: all(), Bucket: "b"}, "leave features out, into a policy of their own"},
+		{Calls(), Options{Cluster: strings.Repeat("c", 900), Features: all(), Bucket: "b"}, "move features to a second policy"},
 	} {
 		if _, err := Minimal(tt.actions, tt.o); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: got %v, want %q", tt.o, err, tt.want)

@@ -34,10 +34,12 @@ func (c *confirmations) recent(id string, now time.Time) bool {
 	return ok && now.Sub(r.at) < confirmedFor
 }
 
-// Disowned reads again the tags of resources of a stack, by ARN or group id, before the caller deletes them, and returns those that
-// are not the stack's any more: they are forgotten, as if no listing had found them. A resource that does not exist is not among
-// them, as its deletion succeeds. Callers at about the same time share calls, and a call is filled up with other resources of the
-// cluster, which are then known for confirmedFor: deleting n load balancers takes about n/10 calls of DescribeTags.
+// Disowned reads the tags of a stack's resources again, by ARN or group id, before the caller deletes them. It
+// returns the resources that no longer have the stack's tags, and forgets them as if no listing had found them. A
+// resource that does not exist is not among them, because its deletion succeeds.
+//
+// Callers at about the same time share calls. Each call is filled up with other resources of the cluster, which are
+// then known for confirmedFor. Deleting n load balancers therefore takes about n/10 calls of DescribeTags.
 func (i *Inventory) Disowned(ctx context.Context, key stack.Key, ids []string) ([]string, error) {
 	for {
 		i.mu.Lock()

@@ -75,8 +75,8 @@ func (e *entry) loadBalancer(arn string) *awsop.LoadBalancer {
 	return nil
 }
 
-// Forget drops what is known of a stack that is not wanted any more, unless something of it is left, or a listing under way may hold
-// what has just gone.
+// Forget drops the entry of a stack that is no longer wanted, unless a part of the stack still exists, or a listing
+// in progress may contain parts that were just deleted.
 func (i *Inventory) Forget(key stack.Key) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

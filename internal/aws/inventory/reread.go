@@ -18,10 +18,10 @@ import (
 // errForeign says that a resource does not carry the tags of its stack any more.
 var errForeign = errors.New("no longer tagged as the stack's")
 
-// Reread reads again what is known of a stack, by name and as deep as it is known, so that the next diff sees what others
-// changed by hand; attributes that no object declares are not known and are not read. It costs a listing only if something
-// has vanished. Passes over the stack go on meanwhile; if one writes, what was read is thrown away. read is false if there was
-// nothing to read or it was thrown away.
+// Reread reads the known parts of a stack again, by name, so the next diff sees changes made by hand. Attributes
+// that no object declares are not known and not read. Reread lists only if a resource has vanished. Passes over the
+// stack continue meanwhile; if one writes, the result is discarded. read is false if there was nothing to read, or
+// if the result was discarded.
 func (i *Inventory) Reread(ctx context.Context, key stack.Key) (read bool, err error) {
 	i.mu.Lock()
 	e := i.stacks[key]

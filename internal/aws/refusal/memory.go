@@ -193,9 +193,9 @@ func (m *Memory) end(which func(stack.Key, *Refusal) bool) []stack.Key {
 	return keys
 }
 
-// Wrote takes note that a write of a stack succeeded on the resource with an ARN or id. It returns the stacks of which a refused write may
-// succeed now, as the write may have removed what was in the way. A write that AWS refused for what it says is due two minutes after
-// the last attempt if the resource is one that it names, and another action changed it.
+// Wrote records that a write of a stack succeeded on the resource with an ARN or id. It returns the stacks whose
+// refused writes may succeed now, because the write may have removed the obstacle. If AWS refused a write because of
+// a resource, the write is due two minutes after its last attempt once another action has changed that resource.
 func (m *Memory) Wrote(key stack.Key, action string, effect awsop.Effect, id string) []stack.Key {
 	freed := m.end(func(k stack.Key, r *Refusal) bool { return r.Cause == Obstacle && r.freedBy(effect, id, k == key) })
 	if effect.Verb != awsop.Changes || id == "" {

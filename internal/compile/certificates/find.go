@@ -142,7 +142,7 @@ func (d Finder) noteSeveral(out *Found, m *intent.Member, l intent.Listener) {
 	}
 	text += fmt.Sprintf(": all are attached, and AWS chooses for each client. Those for %s are %s", first, strings.Join(covering, ", "))
 	out.Notes = append(out.Notes, diag.New(m.Object, cmp.Or(l.Certificates.Source.Path(), discovered(d.Stack.Owner)), diag.SeveralCertificates, text,
-		Naming(d.Stack.Owner)+" to have one, or delete what is not needed in ACM").In(diag.Certificate))
+		Naming(d.Stack.Owner)+", or delete unneeded certificates in ACM").In(diag.Certificate))
 }
 
 // Naming is how users name certificates.

@@ -55,7 +55,7 @@ func (d Finder) declare(out *Found, object diag.Object, c intent.Certificate) bo
 	if most := facts.ImportsPerYear * 4 / 5; c.Import != nil && d.Facts.ImportsLastYear >= most {
 		out.Problems = append(out.Problems, diag.New(object, c.Source.Path(), diag.ImportsNearQuota,
 			fmt.Sprintf("the account has made at least %d imports into ACM in this region within 365 days; AWS allows %d unless the quota was raised", most, facts.ImportsPerYear),
-			"find out what imports so often (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or request a higher quota in Service Quotas"))
+			"find the cause (metric lbc_certificate_imports_last_year, CloudTrail's ImportCertificate), or request a higher quota in Service Quotas"))
 	}
 	return true
 }
@@ -116,7 +116,7 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 	meanwhile := ""
 	for _, o := range own {
 		if o.Issued() {
-			arn, meanwhile = o.ARN, "; the former certificate serves until then"
+			arn, meanwhile = o.ARN, "; the previous certificate serves until then"
 			break
 		}
 	}
@@ -135,7 +135,7 @@ func (d Finder) serving(c intent.Certificate) (arn string, note *diag.Diagnostic
 	if c.Import != nil {
 		text = fmt.Sprintf("the certificate for %s is being imported%s", names, meanwhile)
 	}
-	pending := diag.New(diag.Object{}, "", diag.CertificatePending, text, "nothing needs to be done: it is attached as soon as it is issued")
+	pending := diag.New(diag.Object{}, "", diag.CertificatePending, text, "nothing to do: the controller attaches it as soon as ACM issues it")
 	return arn, &pending
 }
 

@@ -331,11 +331,11 @@ func (g *Group) before(x, y candidate, restricts bool) (first bool, why string) 
 	}
 	switch {
 	case m.LeftOut != n.LeftOut:
-		return n.LeftOut, "a valid member comes before one that is not"
+		return n.LeftOut, "valid members come before invalid ones"
 	case x.class != y.class:
 		return x.class, "class parameters come before annotations"
 	case restricts && x.value != y.value:
-		return g.bySeniority(x.member, y.member) < 0, "of values of which none is stricter that of the older member comes first"
+		return g.bySeniority(x.member, y.member) < 0, "neither value is stricter: the older member comes first"
 	case m.Order != n.Order:
 		return m.Order < n.Order, fmt.Sprintf("the lower group.order comes first (%d before %d)", min(m.Order, n.Order), max(m.Order, n.Order))
 	case m.Created != n.Created:

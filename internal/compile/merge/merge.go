@@ -178,8 +178,8 @@ func First(g *Group, values []Owned[string], setting string, among []int, exists
 // where no rule decides the same: else the text would change, and be another event, with the first compilation after the conflict.
 func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why, remedy string) {
 	if r.reserved && !g.maySet(q.candidates[loser].member, q) {
-		return "class parameters of the group leave what its members share to other namespaces",
-			"remove it, or have it set on an Ingress of a namespace that spec.group.settingsNamespaces of the class parameters names"
+		return "the class parameters let only other namespaces set what the group shares",
+			"remove it, or set it on an Ingress in a namespace that spec.group.settingsNamespaces of the class parameters lists"
 	}
 	if r.winner < 0 {
 		o := g.Members[r.decider].Object
@@ -200,9 +200,9 @@ func (g *Group) explain(q conflict, r resolution, loser int, shown string) (why,
 	first, rule := g.before(x, y, p.restricts)
 	switch {
 	case tighter(x, y):
-		rule = "of values that disagree the stricter one comes first"
+		rule = "the stricter value comes first"
 	case r.incumbent && (!first || tighter(y, x)):
-		return why + "the value in effect stays until it is changed there", "set the same value here, or have it changed there first"
+		return why + "the value in effect stays until it changes there", "set the same value here, or change it there first"
 	}
-	return why + rule, "set the same value on both, or leave it to one of them"
+	return why + rule, "set the same value on both objects, or set it on only one"
 }

@@ -25,7 +25,7 @@ func TestANoteOnTheMemberThatLosesNamesTheValueThatHoldsItsMemberAndTheRule(t *t
 		loser, winner candidate
 		rule          string
 	}{
-		{invalid, of("b", "internet-facing", 9, 9, false), "and a valid member comes before one that is not"},
+		{invalid, of("b", "internet-facing", 9, 9, false), "and valid members come before invalid ones"},
 		{of("a", "internal", 0, 1, false), of("b", "internet-facing", 9, 9, true), "and class parameters come before annotations"},
 		{of("a", "internal", 5, 1, false), of("b", "internet-facing", -3, 9, false), "and the lower group.order comes first (-3 before 5)"},
 		{of("a", "internal", 5, 9, false), of("b", "internet-facing", 5, 1, false), "and of equal group.order the older one comes first"},
@@ -70,10 +70,10 @@ func TestANoteIsTheSameOnceTheValueIsInEffectUnlessThatIsTheReason(t *testing.T)
 		overtakes                int32 // the order of the loser once the value is in effect
 		want                     string
 	}{
-		{"scheme", "internal", "internet-facing", 5, "the stricter one comes first"},
-		{"scheme", "internal", "internet-facing", -5, "the stricter one comes first"},
+		{"scheme", "internal", "internet-facing", 5, "the stricter value comes first"},
+		{"scheme", "internal", "internet-facing", -5, "the stricter value comes first"},
 		{"address-type", "ipv4", "dualstack", 5, "the lower group.order comes first (1 before 5)"},
-		{"address-type", "ipv4", "dualstack", -5, "the value in effect stays until it is changed there"},
+		{"address-type", "ipv4", "dualstack", -5, "the value in effect stays until it changes there"},
 	} {
 		var texts []string
 		var before map[string]Effect

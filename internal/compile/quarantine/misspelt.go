@@ -52,7 +52,7 @@ func CheckMisspelt(lb *intent.LoadBalancer, f facts.Facts, good map[diag.Object]
 			}
 			if kept {
 				m.Diagnostics = append(m.Diagnostics, diag.New(m.Object, wrong.Source.Path(), diag.IgnoredSetting,
-					misspelt(wrong)+"; what the load balancer has stays", "correct it, or remove it to have the default"))
+					misspelt(wrong)+"; the load balancer does not change", "correct it, or remove it to have the default"))
 			}
 		}
 	}

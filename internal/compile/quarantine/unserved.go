@@ -114,7 +114,7 @@ func (r *restoring) instead(u *intent.Unserved) []intent.Route {
 	case r.stays:
 		r.kept = true
 		one.Stays = true
-		r.report(u, "; a rule that AWS has for its requests stays as it is")
+		r.report(u, "; an existing rule for its requests does not change")
 	case len(one.Actions) > 0:
 		one.Failing = true
 		r.report(u, "; its requests get an error")
@@ -270,7 +270,7 @@ func (r *restoring) listeners() {
 			r.report(&u, "; the last good version of the port keeps serving")
 		case r.stays:
 			r.kept = true
-			r.report(&u, "; a listener that AWS has for the port stays as it is")
+			r.report(&u, "; an existing listener of the port does not change")
 		default:
 			l.Unserved = ""
 			r.report(&u, "; the port refuses connections")

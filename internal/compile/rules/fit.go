@@ -32,12 +32,12 @@ type Fitting struct {
 	Closed  map[int32]bool // ports whose default actions must not forward, because a rule that guards is left out
 }
 
-// Fit leaves out the rules that exceed the room: first those that do not stand, then those of the members that joined last, of one member
-// those that come last. The order of claims of a port is that of its rules.
+// Fit leaves out the rules that exceed the room: first rules that do not exist yet, then rules of the members that
+// joined last, and within a member its last rules. The claims of a port are in the order of its rules.
 //
-// What guards stays closed: where a rule with a login, a redirect or a fixed response would be left out and a rule behind it, or the default
-// action, would forward its requests, it goes before all rules that only forward; and if there is no room even so, what would forward them
-// is left out, too.
+// Protected requests stay protected. If Fit left out a rule with a login, a redirect or a fixed response, a later
+// rule or the default action might forward its requests. Such a rule therefore comes before all rules that only
+// forward. If there is still no room for it, Fit also leaves out the rules that would forward its requests.
 func Fit(claims []Claim, room Room) Fitting {
 	f := fitter{claims: claims, room: room, rank: ranked(claims), must: map[int]bool{}, banned: map[int]bool{}, closed: map[int32]bool{}}
 	for {

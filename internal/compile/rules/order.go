@@ -110,7 +110,7 @@ func (l *Listener) noteBehind(m, other *Member, mine, theirs *intent.Route) {
 		remedy += fmt.Sprintf(", or a group.order below %d to come in front of it", m.Order)
 	}
 	l.Note(m.Index, diag.New(m.Object, mine.Source.Place(), diag.OverlappingRule,
-		fmt.Sprintf("requests%s that %s matches, too (%s), are answered by that one, because it joined the group earlier",
+		fmt.Sprintf("requests%s also match %s (%s), which answers them, because it joined the group earlier",
 			Requests(mine.Conditions), other.Object, theirs.Source.Path()), remedy))
 }
 

@@ -68,8 +68,9 @@ func Observed(hosts map[string]int) (out Placement) {
 // Fits reports whether units have room on a load balancer together, beside what is on every one. With fewer or smaller units there is room, too.
 type Fits func(shard int, units []Unit) (bool, error)
 
-// Place places units on load balancers 0 to shards-1. Each keeps the one that it has as long as it fits there; of those that do not fit together the youngest
-// move. A unit that fits on none stays where it is, or goes to the last one. Units that are moving do not move again until they have arrived, and those that are fixed do not move.
+// Place places units on load balancers 0 to shards-1. A unit keeps its load balancer as long as it fits there; if
+// units do not fit together, the youngest move. A unit that fits on no load balancer stays, or moves to the last
+// one. Moving units do not move again until they have arrived, and fixed units never move.
 func Place(units []Unit, before Placement, shards int, fits Fits) (Placement, error) {
 	p := &placer{shards: shards, fits: fits, on: map[int][]int{}}
 	p.match(units, before)

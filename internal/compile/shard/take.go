@@ -18,9 +18,10 @@ func nameOf(declared string, n int) string {
 	return declared[:min(len(declared), maxName-len(end))] + end
 }
 
-// Take is the part of a group's n-th load balancer: the routes of some hosts, and those that are on every one. Members keep their settings and ports, so that
-// all load balancers of the group have them. Of the hosts for which a listener finds certificates those that are on other load balancers are left out, but the
-// first where no other one is left: AWS has no HTTPS listener without a certificate.
+// Take returns the part of a group's n-th load balancer: the routes of its hosts, and the routes on every load
+// balancer. Members keep their settings and ports, so all load balancers of the group have them. Hosts for which a
+// listener finds certificates are left out if they are on another load balancer. If no host would be left, the first
+// one stays, because AWS has no HTTPS listener without a certificate.
 func Take(all intent.LoadBalancer, key stack.Key, n int, hosts, elsewhere map[string]bool) intent.LoadBalancer {
 	out := all
 	out.Key = key

@@ -315,7 +315,7 @@ func (p *pass) unread(err error) diag.Diagnostic {
 	d := awsclient.Problem("", err)
 	if errors.As(err, &foreign) {
 		d = diag.New(p.object, "status.acceleratorARN", diag.AcceleratorNotOwned, foreign.Error(),
-			"if it is to be that of this object, give it the tags of it (docs/decisions/0036-accelerators.md); else remove status.acceleratorARN")
+			"if it should belong to this object, give it the object's tags (docs/decisions/0036-accelerators.md); otherwise remove status.acceleratorARN")
 	}
 	d.Object, d.Phase = p.object, diag.Deploying
 	return d
@@ -342,7 +342,7 @@ func (p *pass) byoip(o accelerator.Observed) {
 	for i, ip := range p.ga.Spec.IPAddresses {
 		if !has[ip] && o.Exists() {
 			p.found = append(p.found, diag.New(p.object, fmt.Sprintf("spec.ipAddresses[%d]", i), diag.IgnoredSetting,
-				fmt.Sprintf("the accelerator does not have the address %s: addresses are given when an accelerator is created, and stay", ip), "delete the object and create it again, or remove the address"))
+				fmt.Sprintf("the accelerator does not have the address %s: AWS assigns addresses only when an accelerator is created", ip), "delete the object and create it again, or remove the address"))
 		}
 	}
 }

@@ -258,7 +258,7 @@ func TestADeletionThatAWSRefusesIsAnEventAndTheObjectStaysUntilItIsAdmitted(t *t
 		t.Error("it is not tried again")
 	}
 	told := w.told()
-	if !strings.Contains(told, "Warning FailedCleanup: Failed cleanup due to ") || !strings.Contains(told, "[AcceleratorNotDeleted]") || !strings.Contains(told, "globalaccelerator:UpdateAccelerator") {
+	if !strings.Contains(told, "Warning FailedCleanup: ") || !strings.Contains(told, "[AcceleratorNotDeleted]") || !strings.Contains(told, "globalaccelerator:UpdateAccelerator") {
 		t.Errorf("events: %s", told)
 	}
 	if c := meta.FindStatusCondition(w.get().Status.Conditions, "Ready"); c.Reason != "DeploymentFailed" || !strings.Contains(c.Message, "globalaccelerator:UpdateAccelerator") {

@@ -31,7 +31,7 @@ func (p *pass) remove(ctx context.Context) (reconcile.Result, error) {
 	}
 	if declare.Protected(p.ga) {
 		text := "the accelerator, with its addresses, stays: annotation " + naming.AcceleratorDeletionProtection + " protects it"
-		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]", diag.DeletionProtected, text, "remove the annotation to have it deleted"))
+		p.found = append(p.found, diag.New(p.object, "metadata.annotations["+naming.AcceleratorDeletionProtection+"]", diag.DeletionProtected, text, "to delete it, remove the annotation"))
 		return p.endRemoval(ctx, metav1.Condition{Type: ready, Status: metav1.ConditionFalse, Reason: "DeletionProtected", Message: p.found[len(p.found)-1].Message()}, false, nil)
 	}
 	if !p.memory.deleting { // whose it is, is read once more

@@ -47,7 +47,7 @@ func targetsHeld(o *v1beta1.TargetGroupBinding, held []registrar.Endpoint) diag.
 	return diag.New(bindingobject.BindingObject(o), "spec.serviceRef", diag.DeregistrationsHeld,
 		fmt.Sprintf("%d targets, such as %s, are no longer endpoints of Service %s although their pods or nodes exist; more target groups than usual lost most of their targets within %s; they stay registered",
 			len(held), held[0].Key(), o.Spec.ServiceRef.Name, brake.Window),
-		fmt.Sprintf("look whether EndpointSlices, selectors and node labels are as they are meant; if they are, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
+		fmt.Sprintf("check EndpointSlices, selectors and node labels; if they are correct, set annotation %s: \"true\" on the TargetGroupBinding, or delete the pods", naming.AllowDeregistration))
 }
 
 // wakeHeld wakes the bindings that hold a target of a pod that does not serve any more.

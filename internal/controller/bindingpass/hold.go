@@ -19,7 +19,7 @@ func (e heldError) Error() string { return e.problem(diag.Object{}).Text }
 
 // problem is the finding on the binding.
 func (e heldError) problem(o diag.Object) diag.Diagnostic {
-	g := e.hold.Guard("deleting the TargetGroupBinding means to revoke its rules in security groups")
+	g := e.hold.Guard("deleting the TargetGroupBinding would revoke its security group rules")
 	return diag.New(o, "", g.Code, g.Text, g.Remedy)
 }
 

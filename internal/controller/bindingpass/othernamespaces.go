@@ -83,12 +83,12 @@ func (e *OtherNamespaces) hides(namespace string) bool { return e != nil && name
 // registeredByOthers is the finding that targets stay because a binding that cannot be seen may have registered them.
 func (e *OtherNamespaces) registeredByOthers(o *v1beta1.TargetGroupBinding, keys []string) diag.Diagnostic {
 	cause := e.Cause()
-	remedy := "it is tried again once the API server answers"
+	remedy := "the controller tries again once the API server answers"
 	if apierrors.IsForbidden(cause) {
 		remedy = "let the controller's ServiceAccount list targetgroupbindings.elbv2.k8s.aws in all namespaces (a ClusterRole with a ClusterRoleBinding)"
 	}
 	return diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.UnseenBindings,
-		fmt.Sprintf("%d targets, such as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the API server does not say: %s",
+		fmt.Sprintf("%d targets, such as %s, were not registered by this controller and stay registered: with --watch-namespace=%s a TargetGroupBinding of another namespace may serve them, and the controller cannot find out: %s",
 			len(keys), keys[0], e.Namespace, awsclient.SteadyText(cause.Error())),
 		remedy+"; if no binding has registered them, deregister them by hand")
 }

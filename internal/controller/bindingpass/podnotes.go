@@ -50,8 +50,8 @@ func (b *Reconciler) podNotes(ctx context.Context, o *v1beta1.TargetGroupBinding
 		found = append(found, diag.New(owner.Object(svc), "spec.selector", code, text, remedy))
 	}
 	if len(ends) > 0 {
-		note(diag.PodsEndEarly, fmt.Sprintf("pods may lose requests at their end: load balancers may send some for %d seconds after a pod is asked to end, and %s", seconds, strings.Join(slices.Sorted(maps.Keys(ends)), "; ")),
-			fmt.Sprintf("set terminationGracePeriodSeconds to more than %d, and no shorter preStop sleep; or the annotation %s of the pods to how long they are to serve", seconds, drain.SecondsAnnotation))
+		note(diag.PodsEndEarly, fmt.Sprintf("pods may lose requests when they end: load balancers may send requests for %d seconds after a pod is asked to end, and %s", seconds, strings.Join(slices.Sorted(maps.Keys(ends)), "; ")),
+			fmt.Sprintf("set terminationGracePeriodSeconds to more than %d, with a preStop sleep that is not shorter; or set the annotation %s of the pods to the number of seconds that they should serve", seconds, drain.SecondsAnnotation))
 	}
 	if gates && ungated {
 		note(diag.PodsUngated, "pods have no readiness gate of TargetGroupBinding "+o.Name+": they were created before it, before the label of their namespace, or while no webhook answered; rolling updates do not wait for their targets",

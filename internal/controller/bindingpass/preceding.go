@@ -204,7 +204,7 @@ func (b *Reconciler) unbindable(ctx context.Context, whose *ownership, owner inv
 	if owner.Contested != "" && !owner.ClaimedBy(o.Namespace) {
 		d := diag.New(bindingobject.BindingObject(o), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
 			fmt.Sprintf("target group %s has tags of several load balancers of this cluster, none of which is of namespace %s", name, o.Namespace),
-			"remove the tags that are wrong in AWS, or bind another target group")
+			"remove the wrong tags in AWS, or bind another target group")
 		return &d, nil
 	}
 	if b.Bindable.Allow(o.Namespace, o.Spec.TargetGroupARN, name) {

@@ -1,6 +1,7 @@
-// Package bindingpass makes the passes over TargetGroupBindings: which endpoints a binding has, which of several bindings of a target group
-// serves it, what is completed in its spec, its status and finalizer, and its end. targets registers; controller/networking and
-// controller/targethealth do what follows from it. It does not import controller, which wires it.
+// Package bindingpass reconciles TargetGroupBindings: which endpoints a binding has, which of several bindings
+// serves a target group, and the binding's completed spec, status, finalizer and deletion. Package targets registers
+// targets; controller/networking and controller/targethealth do the work that follows. It does not import
+// controller, which wires it.
 package bindingpass
 
 import (

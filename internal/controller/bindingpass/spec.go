@@ -53,8 +53,8 @@ func (b *Reconciler) complete(ctx context.Context, o *v1beta1.TargetGroupBinding
 		return changed
 	}}, o.Generation)
 	if err != nil {
-		x := diag.New(bindingobject.BindingObject(o), "spec", diag.BindingNotCompleted, "what its target group tells cannot be written into the binding: "+awsclient.SteadyText(err.Error()),
-			"it is tried again; if it stays, look whether the controller's role in Kubernetes, or a policy of the cluster, allows it, or write type, protocol, address type, VPC and ARN yourself")
+		x := diag.New(bindingobject.BindingObject(o), "spec", diag.BindingNotCompleted, "cannot write the fields of its target group into the binding: "+awsclient.SteadyText(err.Error()),
+			"the controller tries again; if this persists, check that its ClusterRole and the policies of the cluster allow the write, or set type, protocol, address type, VPC and ARN yourself")
 		d = &x
 	}
 	return before.Spec.TargetGroupARN != "", d

@@ -1,6 +1,7 @@
-// Package gatewaystatus has the controllers of what Gateways are made of: GatewayClasses and the three kinds of configurations, with their finalizers and
-// statuses, routes and ListenerSets that no Gateway serves any more, policies without effect, and the writer of statuses that passes over Gateways
-// decide. It makes no pass over a Gateway: package stacks does.
+// Package gatewaystatus has the controllers of the objects around Gateways: GatewayClasses and the three kinds of
+// configurations with their finalizers and statuses, routes and ListenerSets that no Gateway serves any more, and
+// policies without effect. It also writes the statuses that passes over Gateways decide. It does not reconcile
+// Gateways: package stacks does.
 package gatewaystatus
 
 import (

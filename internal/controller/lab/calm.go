@@ -23,14 +23,14 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Loop is work that the controller does beside its queues: f is called so often while simulated time passes.
+// Loop is background work of the controller. Pass calls Run once per Every of simulated time.
 type Loop struct {
 	Every time.Duration
-	F     func(context.Context)
+	Run   func(context.Context)
 }
 
-// Pass makes the passes over stacks and bindings that the work queues would make in a span of simulated time, each unit when it
-// is due and no earlier, and runs the loops beside them.
+// Pass reconciles stacks and bindings for a span of simulated time, as the work queues would: each unit when it is
+// due, and no earlier. It also runs the background loops.
 func (l *Lab) Pass(span time.Duration, loops []Loop, keys ...stack.Key) {
 	l.Helper()
 	type unit struct {
@@ -55,7 +55,7 @@ func (l *Lab) Pass(span time.Duration, loops []Loop, keys ...stack.Key) {
 		case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
 			due[u] = now.Add(queue.Coalesce)
 		case err != nil && u.stack != (stack.Key{}):
-			due[u] = now.Add(l.Of(u.stack).Retries.When(u.stack))
+			due[u] = now.Add(l.ReconcilerOf(u.stack).Retries.When(u.stack))
 		case err != nil:
 			due[u] = now.Add(l.Bound.Unavailable.Pause(reconcile.Request{NamespacedName: u.binding}, failures.When(u)))
 		case r.RequeueAfter > 0:
@@ -83,7 +83,7 @@ func (l *Lab) Pass(span time.Duration, loops []Loop, keys ...stack.Key) {
 		notice()
 		for i, x := range loops {
 			if !l.Clock.Now().Before(ticks[i]) {
-				x.F(l.Context())
+				x.Run(l.Context())
 				ticks[i] = l.Clock.Now().Add(x.Every)
 			}
 		}
@@ -95,7 +95,7 @@ func (l *Lab) Pass(span time.Duration, loops []Loop, keys ...stack.Key) {
 				l.Fatal("passes without end")
 			}
 			if u.stack != (stack.Key{}) {
-				r, err := l.Of(u.stack).Reconcile(l.Context(), u.stack)
+				r, err := l.ReconcilerOf(u.stack).Reconcile(l.Context(), u.stack)
 				after(u, r, err)
 			} else {
 				r, err := l.Bound.Reconcile(l.Context(), reconcile.Request{NamespacedName: u.binding})

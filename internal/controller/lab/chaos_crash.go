@@ -171,7 +171,7 @@ func (l *Lab) EndAtCall(n, passes int, pause time.Duration, keys ...stack.Key) {
 // PassOnce makes one pass over everything in a process that may end on the way.
 func (l *Lab) PassOnce(ctx context.Context, keys ...stack.Key) {
 	for _, key := range keys {
-		_, _ = l.Of(key).Reconcile(ctx, key)
+		_, _ = l.ReconcilerOf(key).Reconcile(ctx, key)
 	}
 	for _, b := range l.AllBindings() {
 		_, _ = l.Bound.Reconcile(ctx, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&b)})

@@ -1,6 +1,6 @@
-// Package lab is the harness of tests of whole controllers: a simulated account of AWS, a fake API server, and consecutive processes of the
-// controllers. There are no watches: Lab.Settle makes the passes. The packages below have the tests, by subject.
-// For tests only: the controller links nothing of it.
+// Package lab is the harness of tests of whole controllers: a simulated AWS account, a fake API server, and
+// consecutive processes of the controllers. There are no watches: Lab.Settle reconciles. The packages below have the
+// tests, by subject. It is for tests only, and the controller does not link it.
 package lab
 
 import (
@@ -350,8 +350,8 @@ func (l *Lab) BeforeCall(f func(context.Context) error) {
 	l.before.Store(&f)
 }
 
-// Of is the controller of a stack.
-func (l *Lab) Of(key stack.Key) *stacks.Reconciler {
+// ReconcilerOf returns the reconciler of a stack.
+func (l *Lab) ReconcilerOf(key stack.Key) *stacks.Reconciler {
 	if s := l.Gateways[key.Owner]; s != nil {
 		return s
 	}
@@ -388,7 +388,7 @@ func (l *Lab) Round(keys ...stack.Key) (wait time.Duration, err error) {
 		h.Poll(l.Context())
 	}
 	for _, key := range append(slices.Clone(l.Woken), keys...) {
-		note(l.Of(key).Reconcile(l.Context(), key))
+		note(l.ReconcilerOf(key).Reconcile(l.Context(), key))
 	}
 	l.Woken = nil
 	l.LookAround(note)

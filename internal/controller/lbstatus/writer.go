@@ -1,5 +1,6 @@
-// Package lbstatus keeps the status of load balancers in Kubernetes current beside the passes: it writes LoadBalancer objects, and watches load
-// balancers that AWS is still provisioning. What the objects say is computed by status.
+// Package lbstatus keeps the status of load balancers in Kubernetes up to date, in the background. It writes
+// LoadBalancer objects, and watches load balancers that AWS is still provisioning. Package reporting computes their
+// content.
 package lbstatus
 
 import (

@@ -1,5 +1,6 @@
-// Package metrics holds the controller's metrics: those that dashboards of the existing controller read, under its names, and those of this
-// one under lbc_. It decides nothing, and knows stacks and bindings by what is counted of them only.
+// Package metrics has the controller's metrics: those of the existing controller, under their names, for its
+// dashboards, and this controller's own under lbc_. It decides nothing, and knows of stacks and bindings only what
+// it counts.
 package metrics
 
 import (

@@ -15,7 +15,7 @@ var per = map[string]string{
 	"check,severity":                 "check and severity",
 	"class":                          "class",
 	"controller":                     "controller",
-	"controller,error_category":      "controller and category that has occurred",
+	"controller,error_category":      "controller and category that occurred",
 	"controller,group,policy":        "controller, group of fields and policy",
 	"controller,namespace,name":      "object, three of each kind",
 	"controller,reconcile_stage":     "controller and stage",
@@ -67,7 +67,7 @@ var perObject = []struct {
 	doc     string
 }{
 	{"awslbc_readiness_gate_ready_seconds", largestBindings, 1, "TargetGroupBindings whose pods have readiness gates"},
-	{"awslbc_quic_target_missing_server_id", largestBindings, 1, "TargetGroupBindings with QUIC, of which an endpoint had no server id"},
+	{"awslbc_quic_target_missing_server_id", largestBindings, 1, "TargetGroupBindings with QUIC and an endpoint that had no server id"},
 	{"aws_target_group_info", largestBindings, 1, "all TargetGroupBindings"},
 	{"lbc_load_balancer_condition", mostLoadBalancers, len(conditionTypes), "LoadBalancer objects"},
 }
@@ -78,8 +78,8 @@ func seriesPart() string {
 	fmt.Fprintf(&b, `
 ## Number of series
 
-Most metrics have a number of series that does not grow with the cluster: together some hundreds on a replica that does not lead, and a few thousand on the leader.
-Four metrics have series for each object, on the leader. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers they have at most:
+For most metrics, the number of series does not grow with the cluster. Together they have some hundreds on other replicas, and a few thousand on the leader.
+On the leader, four metrics have series for each object. In a cluster with %s TargetGroupBindings and at least 1,000 load balancers they have at most:
 
 | Metric | Has series of | Series of one | Series |
 |---|---|---|---|
@@ -92,7 +92,7 @@ Four metrics have series for each object, on the leader. In a cluster with %s Ta
 	}
 	fmt.Fprintf(&b, "| together | | | %s |\n", thousands(total))
 	b.WriteString(`
-Series of an object end with the object. If they are too many for your Prometheus, let it drop them when it reads the metrics. With the chart:
+The series of an object end with the object. If your Prometheus cannot store so many series, let it drop them when it reads the metrics. With the chart:
 
 ` + "```yaml" + `
 serviceMonitor:

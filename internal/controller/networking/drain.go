@@ -12,9 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/registrar"
 )
 
-// Drains keeps the rules of bindings that are gone, and of endpoints that left a security group, for as long as what was registered drains: load
-// balancers finish requests that are under way. It spends at most one read per tick, and no look waits for that of another namespace. The rules of
-// bindings that are gone end with the process; the next one sweeps them away. Those of endpoints that left stay in the next one, too, if it finds targets that drain.
+// Drains keeps the security group rules of deleted bindings, and of endpoints that left a security group, while
+// their targets drain: load balancers still finish requests. It makes at most one read per tick, and no look waits
+// for a look of another namespace. Rules of deleted bindings are forgotten when the process ends, and the next
+// process revokes them. The next process keeps the rules of departed endpoints if it finds draining targets.
 type Drains struct {
 	registry   *registrar.Registry
 	reconciler *Reconciler

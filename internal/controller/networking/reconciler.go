@@ -54,10 +54,10 @@ type Options struct {
 	Log  logr.Logger
 }
 
-// Reconciler has the security groups of endpoints admit the sources that spec.networking of bindings names, beside the passes over
-// bindings: a pass sets what it wants, returns at once, and another one is made when there is something else to report. The groups of
-// the endpoints are found binding by binding, and each group is brought to what all bindings want of it by itself, so that a call to
-// EC2 that hangs for one delays neither registrations nor others.
+// Reconciler updates the security groups of endpoints for spec.networking of bindings, in the background. A pass
+// over a binding declares its needs and returns at once. Reconciler requests another pass when there is something
+// new to report. It finds the groups of endpoints binding by binding, and updates each group independently. A
+// hanging EC2 call for one group therefore delays neither registrations nor other groups.
 type Reconciler struct {
 	Options
 	Table *sgsync.Table
@@ -194,7 +194,7 @@ func (r *Reconciler) Read(ctx context.Context, o *v1beta1.TargetGroupBinding, dr
 	r.Review(ctx)
 }
 
-// Findings is what is in the way of what a binding wants; settled is false until all of it was tried once.
+// Findings returns what prevents the rules that a binding wants. settled is false until everything was tried once.
 func (r *Reconciler) Findings(o *v1beta1.TargetGroupBinding) (found diag.List, settled bool) {
 	if o.Spec.Networking == nil {
 		return nil, true

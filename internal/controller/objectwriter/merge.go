@@ -6,8 +6,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// MergeFrom is client.MergeFrom for objects to whose labels and annotations others write, too. Where the last known entry of such a map goes, a plain
-// merge patch sets the map to null, and with it goes what others have written since; here the patch names each entry.
+// MergeFrom is like client.MergeFrom, for objects whose labels and annotations others write too. When the last known
+// entry of such a map is removed, a plain merge patch sets the map to null, and would also remove entries that
+// others have added since. This patch names each entry.
 func MergeFrom(from client.Object, o ...client.MergeFromOption) client.Patch {
 	return mergePatch{Patch: client.MergeFromWithOptions(from, o...), from: from, options: o}
 }

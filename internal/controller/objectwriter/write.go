@@ -1,6 +1,6 @@
-// Package objectwriter writes to Kubernetes objects. What is written is the latest that is wanted of a part of an object, as a patch of its newest
-// version, so that entries of other writers survive. A pass that needs the result waits for it (Apply, ApplyAll); others leave the write to a
-// Writer, which repeats what fails and wakes them.
+// Package objectwriter writes to Kubernetes objects. It writes the latest wanted state of a part of an object, as a
+// patch of the newest version, so entries of other writers survive. A pass that needs the result waits for it
+// (Apply, ApplyAll). Others leave the write to a Writer, which repeats failed writes and requeues the pass.
 package objectwriter
 
 import (

@@ -16,8 +16,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/controller/reads"
 )
 
-// Writer makes writes beside the passes that want them: however long the API server takes, a pass ends, and no object waits for another. Of what
-// is wanted of a part of an object the latest is written. A write that fails is repeated after pauses that grow. It is safe for concurrent use.
+// Writer writes in the background, so a pass ends however slow the API server is, and no object waits for another.
+// For each part of an object, only the latest wanted state is written. A failed write is repeated after growing
+// pauses. It is safe for concurrent use.
 type Writer struct {
 	Client client.Client // reads from the cache
 	Queue  *queue.Keyed  // by part and object
@@ -68,8 +69,9 @@ func New(c client.Client, now func() time.Time, log logr.Logger) *Writer {
 // Start runs until ctx ends; it implements manager.Runnable, and runs on the leader only.
 func (w *Writer) Start(ctx context.Context) error { return w.Queue.Start(ctx) }
 
-// Enqueue has a write made. want is comparable and identifies what is wanted: the same again changes nothing. done reports that the object is as
-// wanted: it was read so, or written so lately that the cache may not show it. err is that of the last attempt.
+// Enqueue requests a write. want is comparable and identifies the wanted state: an equal value changes nothing. done
+// reports that the object has the wanted state, as read, or as written so recently that the cache may not show it.
+// err is the error of the last attempt.
 func (w *Writer) Enqueue(x Write, want any) (done bool, err error) {
 	id, v := idOf(x.Part, client.ObjectKeyFromObject(x.Object)), version{x.Object.GetUID(), want}
 	w.mu.Lock()

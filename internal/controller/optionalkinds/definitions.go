@@ -1,6 +1,6 @@
-// Package optionalkinds reads kinds whose definitions a cluster may lack, or get and lose at any time: which of them the API server serves, informers
-// that start when it does, and a guard that never shows the removal of a definition as the deletion of its objects.
-// It knows no stacks.
+// Package optionalkinds reads kinds whose definitions may be missing, appear or disappear at any time. It finds out
+// which of them the API server serves, and starts informers when it does. It never shows the removal of a definition
+// as the deletion of its objects. It knows no stacks.
 package optionalkinds
 
 import (

@@ -1,6 +1,6 @@
-// Package podcache is a cache of pods of those namespaces only that need them, beside a cache of everything else. A cluster may have tens of
-// thousands of pods that are no targets.
-// It knows nothing of what needs pods.
+// Package podcache is a cache of pods, only for namespaces that need them; another cache has all other objects. A
+// cluster may have tens of thousands of pods that are not targets. The package does not know why a namespace needs
+// its pods.
 package podcache
 
 import (

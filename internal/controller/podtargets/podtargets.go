@@ -1,5 +1,6 @@
-// Package podtargets finds the target groups of which a pod is a target, or will be: those of TargetGroupBindings, and those that Ingresses,
-// Services and Gateways declare while their bindings do not exist yet. It reads objects through an objects.View only.
+// Package podtargets finds the target groups of a pod, now or soon: those of TargetGroupBindings, and those that
+// Ingresses, Services and Gateways declare before their bindings exist. It reads objects only through an
+// objects.View.
 package podtargets
 
 import (

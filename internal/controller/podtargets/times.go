@@ -91,7 +91,7 @@ func (t *Times) of(v *objects.View, key stack.Key) []declared {
 	return s.targets
 }
 
-// Changed forgets a stack, of which something has changed. What is being loaded of it meanwhile is not kept.
+// Changed forgets a stack after a change. Results that are being loaded meanwhile are discarded.
 func (t *Times) Changed(key stack.Key) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package queue has controllers and the parts of their queues: priorities, a pool of workers that slow passes do not block, work by key beside
-// a queue, handlers of events, pauses while the API server is unavailable. Stacks and bindings are only type parameters here.
+// Package queue has controllers and the parts of their queues: priorities, a pool of workers that slow passes do not
+// block, work by key outside a queue, event handlers, and pauses while the API server is unavailable. Stacks and
+// bindings are only type parameters.
 package queue
 
 import (

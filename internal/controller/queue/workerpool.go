@@ -26,12 +26,17 @@ const (
 	slowMemory = time.Hour
 )
 
-// WorkerPool is the reconciler of a controller in which slow passes do not occupy the workers of others. The controller acquires a worker before it
-// takes a unit from its queue, so that the one with the highest priority comes next; Reconcile releases it. A pass that waits
-// for AWS, because its calls hang, releases its worker after a while and continues detached; one whose calls wait for their turn, because AWS
-// throttles, does so at once. A unit whose last pass was slow starts detached. Passes of one tenant are at most as many as the pool has room for
-// besides, so that there is always room for a pass of another tenant. Many passes may be detached, because they only wait. A write conflict, or ErrRequeue, is no failure: the unit is
-// requeued at once, without an error in the log. The zero WorkerPool is not usable; see NewWorkerPool.
+// WorkerPool is a controller's reconciler in which slow reconciles do not occupy the workers of others. The
+// controller acquires a worker before it takes a unit from its queue, so the unit with the highest priority is next.
+// Reconcile releases the worker.
+//
+// A reconcile that waits for hanging AWS calls releases its worker after a while and continues detached. If AWS
+// throttles its calls, it does so at once. A unit whose last reconcile was slow starts detached. Many reconciles may
+// be detached, because they only wait. The pool limits the reconciles of one tenant, so there is always room for
+// another tenant.
+//
+// A write conflict, or ErrRequeue, is not a failure: the unit is requeued at once, without an error in the log. The
+// zero WorkerPool is not usable; see NewWorkerPool.
 type WorkerPool[U comparable] struct {
 	inner       reconcile.TypedReconciler[U]
 	detachAfter time.Duration

@@ -11,8 +11,9 @@ import (
 // mostDeparted is how many objects a Departed keeps at least.
 const mostDeparted = 1024
 
-// Departed are the objects of which an informer has shown the deletion. A cache that lacks one of them proves its absence: what is created again
-// under its name makes a pass by its own event. It is safe for concurrent use. A nil Departed has none.
+// Departed has the objects whose deletion an informer has shown. If a cache lacks such an object, its absence is
+// proven: a new object of its name queues a reconcile by its own event. It is safe for concurrent use. A nil
+// Departed has no objects.
 type Departed struct {
 	mu            sync.Mutex
 	newest, older map[objects.Ref]bool

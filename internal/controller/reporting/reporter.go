@@ -20,19 +20,6 @@ import (
 // default).
 const repeatAfter = 20 * time.Minute
 
-// prefixes begin event messages, per reason, as in the existing controller.
-var prefixes = map[diag.EventReason]string{
-	diag.FailedLoadGroupID:   "failed load groupID due to ",
-	diag.FailedBuildModel:    "Failed build model due to ",
-	diag.FailedDeployModel:   "Failed deploy model due to ",
-	diag.FailedReconcile:     "Failed reconcile due to ",
-	diag.FailedCleanup:       "Failed cleanup due to ",
-	diag.FailedAdd:           "Failed add finalizer due to ",
-	diag.FailedRemove:        "Failed remove finalizer due to ",
-	diag.FailedStatus:        "Failed update status due to ",
-	diag.FailedCleanupStatus: "Failed cleanup status due to ",
-}
-
 // Event is one event to record.
 type Event struct {
 	Type    string // corev1.EventTypeNormal or corev1.EventTypeWarning
@@ -40,7 +27,8 @@ type Event struct {
 	Message string
 }
 
-// EventOf is the event of a diagnostic. The event of a note is Normal, unless its reason says otherwise, as that of an unknown annotation.
+// EventOf returns the event of a diagnostic. The reason says which stage failed, so the message repeats no stage.
+// The event of a note is Normal, unless its reason says otherwise, such as UnknownAnnotation.
 func EventOf(d diag.Diagnostic) Event {
 	reason := d.Reason()
 	if d.Object.Kind == "TargetGroupBinding" && (reason == diag.FailedBuildModel || reason == diag.FailedDeployModel || reason == diag.FailedLoadGroupID) {
@@ -49,7 +37,7 @@ func EventOf(d diag.Diagnostic) Event {
 	if d.Object.Kind == "GlobalAccelerator" {
 		reason = cmp.Or(acceleratorReasons[reason], reason)
 	}
-	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: prefixes[reason] + d.Message()}
+	e := Event{Type: corev1.EventTypeWarning, Reason: string(reason), Message: d.Message()}
 	if d.Class == diag.Note && (reason == diag.NoteReason || reason == diag.DryRunReason) {
 		e.Type = corev1.EventTypeNormal
 	}
@@ -265,5 +253,5 @@ func APIRefusal(o diag.Object, code diag.Code, err error) diag.Diagnostic {
 		d.Phase = phases[code]
 		return d
 	}
-	return diag.New(o, "", code, text, "the request is tried again; if the error lasts, check the permissions of the controller's service account")
+	return diag.New(o, "", code, text, "the controller tries again; if the error persists, check the permissions of its service account")
 }

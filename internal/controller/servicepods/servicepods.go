@@ -1,6 +1,6 @@
-// Package servicepods reads the pods behind Services whose health checks are made from readiness probes, from the API server: the cache has no pods where
-// nothing else needs them, and none with its probes or labels. What it has read holds until the endpoints of the Service change.
-// It knows nothing of health checks.
+// Package servicepods reads the pods of Services whose health checks follow readiness probes. It reads them from the
+// API server, because the cache contains pods only if something else needs them, and never their probes or labels. A
+// result is valid until the endpoints of the Service change. The package knows nothing of health checks.
 package servicepods
 
 import (

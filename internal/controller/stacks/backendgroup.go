@@ -29,9 +29,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/diff"
 )
 
-// BackendGroup deletes the cluster's shared security group when the last load balancer is gone, and brings the tags of one that is needed to those
-// that it is to have. It looks at start, too, so that a group that was left behind by a restart in the middle of deletions goes as well, and that
-// one which was made under other --default-tags gets those of now.
+// BackendGroup deletes the cluster's shared security group when the last load balancer is deleted, and updates the
+// tags of a group in use. It also checks at the start of a process. It then deletes a group that a restart left
+// behind, and updates tags that an earlier process set with other --default-tags.
 type BackendGroup struct {
 	client    client.Reader
 	inventory *inventory.Inventory

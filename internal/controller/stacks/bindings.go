@@ -31,8 +31,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/targets/bindings"
 )
 
-// BindingWriter writes TargetGroupBindings for the executor and lists those of a stack as the cache, and what was just written,
-// show them.
+// BindingWriter writes TargetGroupBindings for the executor. It lists those of a stack from the cache, together with
+// its own latest writes.
 type BindingWriter struct {
 	Client client.Client
 	// Planned are told what is written; nil = nobody is.

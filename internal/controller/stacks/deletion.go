@@ -36,7 +36,7 @@ func (s *Reconciler) overdueDeletions(t passReport) (found diag.List) {
 			continue
 		}
 		if text := waitsFor(t); text != "" {
-			found = append(found, diag.New(o, "metadata.deletionTimestamp", diag.DeletionWaits, text, "nothing to do while AWS is at it; lbc explain shows the steps that are left"))
+			found = append(found, diag.New(o, "metadata.deletionTimestamp", diag.DeletionWaits, text, "nothing to do while AWS works; lbc explain shows the remaining steps"))
 		}
 	}
 	return found

@@ -166,8 +166,8 @@ func TestADryRunOfADeployedGatewayShowsTheChangeAndLeavesAWSAndStatusAsTheyAre(t
 		name, family, event, plan string
 		edit                      func(g *gatewayv1.Gateway)
 	}{
-		{"another port", "", "what was deployed of this Gateway stays as it is; deploying it means ", `"AWS::ElasticLoadBalancingV2::Listener":{"8080":`, func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].Port = 8080 }},
-		{"the other family", "", "what was deployed of this Gateway stays as it is; deploying it would change nothing", "", func(g *gatewayv1.Gateway) {
+		{"another port", "", "the deployed version of this Gateway stays as it is; deploying it means ", `"AWS::ElasticLoadBalancingV2::Listener":{"8080":`, func(g *gatewayv1.Gateway) { g.Spec.Listeners[0].Port = 8080 }},
+		{"the other family", "", "the deployed version of this Gateway stays as it is; deploying it would change nothing", "", func(g *gatewayv1.Gateway) {
 			g.Spec.Listeners[0].Protocol = gatewayv1.TCPProtocolType
 		}},
 	} {

@@ -141,7 +141,7 @@ func (h *HiddenMembers) Unseen(ctx context.Context, id stack.ID) *intent.Unseen 
 	case !complete:
 		cause := h.Cause()
 		u.Why = fmt.Sprintf("with --watch-namespace=%s the controller cannot list members in other namespaces: %s", h.Namespace, awsclient.SteadyText(cause.Error()))
-		u.Remedy = "it is tried again once the API server answers"
+		u.Remedy = "the controller tries again once the API server answers"
 		if apierrors.IsForbidden(cause) {
 			u.Remedy = fmt.Sprintf("let the controller's ServiceAccount list %s in all namespaces (a ClusterRole with a ClusterRoleBinding)", kind.Resource())
 		}

@@ -91,7 +91,7 @@ func (s *Reconciler) holdImports(key stack.Key, desired *stack.Stack) plan.Polic
 // within a short time without consent.
 func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.Stack, p plan.Plan) (_ plan.Plan, held bool) {
 	if h := s.Holds.OfKey(key); h != nil && !p.Empty() {
-		return p.Under(policy.HoldAll(h.Guard("carrying the plan out means " + p.Summary().String()))), true
+		return p.Under(policy.HoldAll(h.Guard("executing the plan means " + p.Summary().String()))), true
 	}
 	deletes := slices.ContainsFunc(p.Steps, func(step plan.Step) bool {
 		_, ok := step.Op.(awsop.DeleteLoadBalancer)
@@ -102,7 +102,7 @@ func (s *Reconciler) holdDeletion(key stack.Key, w front.Input, desired *stack.S
 		return p.Under(policy.HoldDeletions(plan.Guard{
 			Code:   diag.DeletionsHeld,
 			Text:   fmt.Sprintf("load balancer %s is used by another cluster of the account, which has the same --cluster-name and registers targets in it; it stays", key),
-			Remedy: fmt.Sprintf("if it is to go for both clusters, set annotation %s: \"true\" on the object; else give one of the clusters another name", annotation),
+			Remedy: fmt.Sprintf("to delete it for both clusters, set annotation %s: \"true\" on the object; otherwise give one of the clusters another name", annotation),
 		})), true
 	case desired.Removal != stack.NotDeclared || consented:
 		s.Brake.Forget(key.String())

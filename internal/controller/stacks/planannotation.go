@@ -79,7 +79,7 @@ func (s *Reconciler) dryRun(ctx context.Context, key stack.Key, w front.Input) e
 	for _, o := range r.Objects {
 		text := "dry run: nothing of this " + kind.Kind + " is deployed"
 		if r.Deployed || slices.ContainsFunc(w.Members, func(m metav1.Object) bool { return owner.Object(m) == owner.Object(o) }) {
-			text = "dry run: what was deployed of this " + kind.Kind + " stays as it is"
+			text = "dry run: the deployed version of this " + kind.Kind + " stays as it is"
 		}
 		found = append(found, diag.New(owner.Object(o), kind.DryRun.Wanted.Path(), diag.DryRun, text+"; "+outcome,
 			"see annotation dry-run-plan, or lbc plan; remove annotation dry-run to deploy it"))
@@ -152,7 +152,7 @@ func waitForOthers(w front.Input, found diag.List) diag.List {
 	for _, m := range w.Members {
 		if len(wrong) > 0 && !slices.Contains(wrong, owner.Object(m).String()) {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
-				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller does not know what is deployed of it", strings.Join(wrong, ", ")),
+				fmt.Sprintf("nothing of the group is built or changed until %s is corrected, because the controller does not know its deployed version", strings.Join(wrong, ", ")),
 				"see the events there, or take it out of the group"))
 		}
 	}
@@ -167,7 +167,7 @@ func waitForDryRun(w front.Input) diag.List {
 	for _, m := range w.Members {
 		if owner.Object(m) != under {
 			out = append(out, diag.New(owner.Object(m), "", diag.GroupWaits,
-				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: what is deployed of it must stay, and the controller has not seen it since it started", under),
+				fmt.Sprintf("nothing of the group is built or changed while %s is under dry run: its deployed version must stay, and the controller has not seen that version since it started", under),
 				"remove annotation dry-run there, or take it out of the group"))
 		}
 	}

@@ -83,9 +83,9 @@ func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *te
 		deleted bool
 		want    string // the Warning
 	}{
-		{"our finalizer", forbidden{patch: true}, false, "Warning FailedAddFinalizer web: Failed add finalizer due to "},
-		{"the status", forbidden{status: true}, false, "Warning FailedUpdateStatus web: Failed update status due to "},
-		{"taking our finalizer off", forbidden{removal: true}, true, "Warning FailedRemoveFinalizer web: Failed remove finalizer due to "},
+		{"our finalizer", forbidden{patch: true}, false, "Warning FailedAddFinalizer web: "},
+		{"the status", forbidden{status: true}, false, "Warning FailedUpdateStatus web: "},
+		{"taking our finalizer off", forbidden{removal: true}, true, "Warning FailedRemoveFinalizer web: "},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,7 @@ func TestARefusalOfTheAPIServerIsReportedOnceOnTheObjectAndSoIsItsRecovery(t *te
 				}
 			}
 			all := strings.Join(*events, "\n")
-			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "the request is tried again; if the error lasts, check the permissions") {
+			if len(*events) != 1 || !strings.HasPrefix(all, tc.want) || !strings.HasSuffix(all, code) || !strings.Contains(all, "the controller tries again; if the error persists, check the permissions") {
 				t.Errorf("events, want %s…%s:\n%s", tc.want, code, all)
 			}
 			if tc.refuse.patch {
@@ -247,15 +247,15 @@ func TestASecretThatCannotBeReadIsReportedAndOpensNothing(t *testing.T) {
 	}{
 		"forbidden": {
 			apierrors.NewForbidden(schema.GroupResource{Resource: "secrets"}, "idp", context.Canceled), false,
-			[]string{"Warning FailedBuildModel web: Failed build model due to ", "shop/idp", "[SecretRefused]"},
+			[]string{"Warning FailedBuildModel web: ", "shop/idp", "[SecretRefused]"},
 		},
 		"missing": {
 			apierrors.NewNotFound(schema.GroupResource{Resource: "secrets"}, "idp"), false,
-			[]string{"Warning FailedBuildModel web: Failed build model due to ", "shop/idp", "[SecretNotFound]"},
+			[]string{"Warning FailedBuildModel web: ", "shop/idp", "[SecretNotFound]"},
 		},
 		"unavailable": {
 			apierrors.NewServiceUnavailable("starting"), true,
-			[]string{"Warning FailedBuildModel web: Failed build model due to ", "the API server answered ServiceUnavailable", "[SecretUnread]"},
+			[]string{"Warning FailedBuildModel web: ", "the API server answered ServiceUnavailable", "[SecretUnread]"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

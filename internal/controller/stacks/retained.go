@@ -23,15 +23,15 @@ func retainedBy(w front.Input, key stack.Key, c compile.Result, o awsop.Observed
 		return nil
 	}
 	text := fmt.Sprintf("load balancer %s stays in AWS with its target groups", o.LoadBalancers[0].Name)
-	remedy := fmt.Sprintf("create the object again to have it managed as before; to delete it: lbc cleanup --stack %s --ignore-controller", key)
+	remedy := fmt.Sprintf("to manage it again, create the object again; to delete it: lbc cleanup --stack %s --ignore-controller", key)
 	if retention != c.Stack.Retention { // no object asks for it
-		text += fmt.Sprintf(", as it was taken over and its tags do not consent to its deletion by namespace %s", w.Leaving[0].GetNamespace())
-		remedy = fmt.Sprintf("delete it in AWS, or have its former owner set tag %s: %s/%s on it before its objects are deleted; to delete it now: lbc cleanup --stack %s --ignore-controller",
+		text += fmt.Sprintf(", because it was adopted and its tags do not let namespace %s delete it", w.Leaving[0].GetNamespace())
+		remedy = fmt.Sprintf("delete it in AWS, or ask its former owner to set tag %s: %s/%s on it before its objects are deleted; to delete it now: lbc cleanup --stack %s --ignore-controller",
 			naming.DeletableByTag, c.Stack.Cluster, w.Leaving[0].GetNamespace(), key)
 	}
 	if retention == stack.RetainWithoutTags {
 		text += " and without the controller's tags: it has no owner, and the controller no longer manages it"
-		remedy = "delete it in AWS if nothing else needs it; its TargetGroupBindings, which keep its targets up to date, are objects of their own now"
+		remedy = "delete it in AWS if nothing else needs it; its TargetGroupBindings stay, and keep its targets up to date"
 	}
 	for _, m := range w.Leaving {
 		found = append(found, diag.New(owner.Object(m), owner.Of(key.Owner).DeletionPolicy.Path(), diag.LoadBalancerRetained, text, remedy))

@@ -33,7 +33,7 @@ type use struct {
 
 // userOf is what uses a resource that AWS refused to delete, and is not of its stack.
 func (s *Reconciler) userOf(ctx context.Context, key stack.Key, op plan.Operation, leaving []metav1.Object) (u use, err error) {
-	const remedy = "have it use another one, and delete this one; lbc orphans lists it"
+	const remedy = "let it use another resource, and delete this one; lbc orphans lists it"
 	switch op := op.(type) {
 	case awsop.DeleteTargetGroup:
 		u.id = op.TargetGroup.Literal

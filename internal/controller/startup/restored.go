@@ -13,9 +13,10 @@ import (
 // has taken back; with the fifteen seconds of a lease it stays below half a minute.
 const versionInterval = 5 * time.Second
 
-// Versions looks whether the API server's resource version goes back, as it does when etcd is restored from a snapshot. Watches do not show it: one
-// that begins at a version of the future is accepted, and leaves out all events up to that version, for as long as the snapshot is old. The caches
-// keep what the snapshot does not contain, and so does what remembers versions of objects. A process that starts reads everything again.
+// Versions detects that the API server's resource version has gone back, as after a restoration of etcd from a
+// snapshot. Watches do not show it: the API server accepts a watch at a future version, and omits all events up to
+// that version for as long as the snapshot is old. Caches then contain objects that the snapshot lacks, and so does
+// everything that remembers versions. A new process reads everything again.
 type Versions struct {
 	// Latest is the resource version of a list that the API server does not take from an old cache. Of an error there is no version: others show it.
 	Latest func(context.Context) (string, error)

@@ -269,8 +269,8 @@ func NoteOf(ctx context.Context) *Note {
 // ending are the classes of failures that end without an edit of the objects.
 var ending = []diag.Class{diag.Denied, diag.Credentials, diag.Quota, diag.Throttled, diag.Transient}
 
-// Classes are those of the failures of a pass; failed is that of its error, "" if it has none. waits is false if nothing is to be done, or if only an
-// edit of objects helps.
+// Classes returns the classes of the failures of a pass. failed is the class of its error, or "" without an error.
+// waits is false if no work is left, or if only an edit of objects helps.
 func (n *Note) Classes(failed diag.Class) (_ []diag.Class, waits bool) {
 	var classes []diag.Class
 	others := false

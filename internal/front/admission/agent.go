@@ -29,8 +29,8 @@ const (
 	AgentConfigNamespace = "kube-system"
 )
 
-// WantsAgent reports whether a new pod is to get a target control agent: its own label decides, else that of its namespace. A pod
-// that has a container of that name keeps it.
+// WantsAgent reports whether a new pod gets a target control agent. The pod's label decides, otherwise the
+// namespace's. A pod that already has a container of that name keeps it.
 func WantsAgent(v *objects.View, pod *corev1.Pod) bool {
 	named := func(c corev1.Container) bool { return c.Name == agentContainer }
 	if slices.ContainsFunc(pod.Spec.Containers, named) || slices.ContainsFunc(pod.Spec.InitContainers, named) {

@@ -160,10 +160,10 @@ func Role(roles iamroles.Roles, b *v1beta1.TargetGroupBinding) *diag.Diagnostic 
 	case !isRole:
 		return bad("iamRoleArnToAssume", diag.InvalidBinding, fmt.Sprintf("%q is not the ARN of a role", s.IamRoleArnToAssume), "set it to an ARN such as arn:aws:iam::123456789012:role/targets")
 	case s.AssumeRoleExternalId != "" && !iamroles.ExternalID(s.AssumeRoleExternalId):
-		return bad("assumeRoleExternalId", diag.InvalidBinding, "AWS takes 2 to 1224 letters, digits and characters of _+=,.@:/- as an external id", "set it to that of the role's trust policy, or leave it out")
+		return bad("assumeRoleExternalId", diag.InvalidBinding, "an external id has 2 to 1224 letters, digits and characters of _+=,.@:/-", "set it to the external id in the role's trust policy, or omit it")
 	case !roles.Allow(b.Namespace, s.IamRoleArnToAssume):
 		return bad("iamRoleArnToAssume", diag.RoleNotAllowed, fmt.Sprintf("bindings of namespace %s may not name role %s", b.Namespace, s.IamRoleArnToAssume),
-			fmt.Sprintf("who runs the controller can allow it by --assumable-roles=%s=%s", b.Namespace, s.IamRoleArnToAssume))
+			fmt.Sprintf("the administrator of the controller can allow it with --assumable-roles=%s=%s", b.Namespace, s.IamRoleArnToAssume))
 	}
 	return nil
 }
@@ -182,8 +182,8 @@ func (c BindingConfig) unbindable(b *v1beta1.TargetGroupBinding) *diag.Diagnosti
 // UnboundTargetGroup is the finding that a binding may not name a target group that is not of this cluster.
 func UnboundTargetGroup(b *v1beta1.TargetGroupBinding, name string) diag.Diagnostic {
 	return diag.New(owner.Object(b), "spec.targetGroupARN", diag.TargetGroupNotAllowed,
-		fmt.Sprintf("bindings of namespace %s may not name target group %s, which is not of this cluster", b.Namespace, name),
-		fmt.Sprintf("who runs the controller can allow it by --bindable-target-groups=%s=%s", b.Namespace, name))
+		fmt.Sprintf("bindings of namespace %s may not name target group %s, which does not belong to this cluster", b.Namespace, name),
+		fmt.Sprintf("the administrator of the controller can allow it with --bindable-target-groups=%s=%s", b.Namespace, name))
 }
 
 // sameGroup reports whether two bindings refer to one target group. If either gives only its name, the names are compared: they are

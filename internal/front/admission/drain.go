@@ -9,7 +9,8 @@ import (
 	"github.com/k8s-lbc/lbc/internal/kube/pod/drain"
 )
 
-// WantsDrain reports whether the pods of a namespace are to get what they lack in order to lose no request at their end.
+// WantsDrain reports whether the pods of a namespace get a sleep before their end and a longer grace period, so that
+// they lose no requests.
 func WantsDrain(v *objects.View, namespace string) bool {
 	ns, ok := v.Namespace(namespace)
 	return ok && ns.Labels[drain.NamespaceLabel] == drain.Enabled

@@ -90,7 +90,7 @@ func TestBindingsAreRefusedForContradictionsAndForChangesOfTheirTargetGroup(t *t
 		{name: "a name that another names", others: strings.Replace(other("", "false"), "targetGroupARN", "targetGroupName: tg, targetGroupARN", 1), new: "{targetGroupName: tg, " + ref + "}", check: checkExistingGroups, says: "TargetGroup tg is already bound"},
 		{name: "the same name in another account", others: other(arn, "false"), new: "{targetGroupName: tg, iamRoleArnToAssume: '" + role + "', " + ref + "}"},
 		{name: "no role's ARN", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: r, " + ref + "}", check: checkAssumeRole, says: "\"r\" is not the ARN of a role"},
-		{name: "no external id", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role + "', assumeRoleExternalId: x, " + ref + "}", check: checkAssumeRole, says: "as an external id"},
+		{name: "no external id", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role + "', assumeRoleExternalId: x, " + ref + "}", check: checkAssumeRole, says: "an external id has"},
 		{name: "an external id without a role", new: "{targetGroupARN: arn:tg, assumeRoleExternalId: x, " + ref + "}"},
 		{name: "a role that is not allowed", new: "{targetGroupARN: arn:tg, iamRoleArnToAssume: '" + role + "s', " + ref + "}", check: checkAssumeRole, says: "bindings of namespace ns may not name role " + role + "s"},
 		{name: "another role that is not allowed", old: "{iamRoleArnToAssume: '" + role + "', " + complete + "}", new: "{iamRoleArnToAssume: '" + role + "s', " + complete + "}", check: checkAssumeRole, says: "may not name"},

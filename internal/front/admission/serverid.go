@@ -27,7 +27,7 @@ func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out R
 			}
 			found[c.Name] = true
 			if slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == variable }) {
-				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s keeps the value of %s that it has: pods with the same QUIC server id are not registered beside each other", c.Name, variable))
+				out.Warnings = append(out.Warnings, fmt.Sprintf("container %s keeps its own value of %s: the controller registers only one of several pods with the same QUIC server id", c.Name, variable))
 				continue
 			}
 			env, at := corev1.EnvVar{Name: variable, Value: next().Value()}, fmt.Sprintf("%s/%d/env", of.path, i)
@@ -40,7 +40,7 @@ func ServerIDs(pod *corev1.Pod, variable string, next func() serverid.ID) (out R
 	}
 	for _, name := range named {
 		if !found[name] {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("annotation %s names container %s, which the pod does not have", serverid.Annotation, name))
+			out.Warnings = append(out.Warnings, fmt.Sprintf("annotation %s names container %s, which does not exist in the pod", serverid.Annotation, name))
 		}
 	}
 	return out

@@ -26,9 +26,9 @@ func TestNewPodsGetAServerIDForEachContainerThatServesQUIC(t *testing.T) {
 		"a container":         {"a", []corev1.Container{container("b"), container("a")}, nil, []string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one + `"}]}`}, nil},
 		"beside other values": {"a", []corev1.Container{container("a", other)}, nil, []string{`{"op":"add","path":"/spec/containers/0/env/-","value":{"name":"ID","value":"` + one + `"}}`}, nil},
 		"two, and a sidecar":  {" b, s", []corev1.Container{container("a"), container("b")}, []corev1.Container{container("s")}, []string{`{"op":"add","path":"/spec/containers/1/env","value":[{"name":"ID","value":"` + one + `"}]}`, `{"op":"add","path":"/spec/initContainers/0/env","value":[{"name":"ID","value":"` + two + `"}]}`}, nil},
-		"one that has it":     {"a", []corev1.Container{container("a", own)}, nil, nil, []string{"container a keeps the value of ID that it has: pods with the same QUIC server id are not registered beside each other"}},
+		"one that has it":     {"a", []corev1.Container{container("a", own)}, nil, nil, []string{"container a keeps its own value of ID: the controller registers only one of several pods with the same QUIC server id"}},
 		"one that is not there": {"a,x", []corev1.Container{container("a")}, nil, []string{`{"op":"add","path":"/spec/containers/0/env","value":[{"name":"ID","value":"` + one + `"}]}`},
-			[]string{"annotation " + serverid.Annotation + " names container x, which the pod does not have"}},
+			[]string{"annotation " + serverid.Annotation + " names container x, which does not exist in the pod"}},
 	} {
 		pod := &corev1.Pod{Spec: corev1.PodSpec{Containers: tc.containers, InitContainers: tc.init}}
 		if tc.annotation != "-" {

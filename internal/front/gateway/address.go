@@ -35,7 +35,7 @@ func (t *translation) addresses(s *intent.Settings) {
 		case a.Value == "":
 		case kind == gatewayv1.HostnameAddressType:
 			if !slices.ContainsFunc(t.Gateway.Status.Addresses, func(have gatewayv1.GatewayStatusAddress) bool { return strings.EqualFold(have.Value, a.Value) }) {
-				unusable(fmt.Sprintf("hostname %s is not that of the load balancer, which AWS chooses", a.Value), "leave the value empty, and point a DNS record to the hostname in the status")
+				unusable(fmt.Sprintf("hostname %s is not the load balancer's hostname, which AWS chooses", a.Value), "leave the value empty, and point a DNS record to the hostname in the status")
 			}
 		default:
 			if ip, err := netip.ParseAddr(a.Value); err != nil || !ip.Is4() {

@@ -105,7 +105,7 @@ func (t *translation) foreign(listener int, c *intent.Certificate, source intent
 		if !ok {
 			continue
 		}
-		text := fmt.Sprintf("the certificate has name %s, and clients of %s would get it", name, whose)
+		text := fmt.Sprintf("the certificate covers %s, so clients of %s would get it", name, whose)
 		t.addCause(diag.New(Object(t.Gateway), source.Place(), diag.SecretRefused, text, t.mayTake(l.Parent.Namespace)).In(diag.Certificate))
 		return &attachment.Problem{Reason: string(gatewayv1.ListenerReasonRefNotPermitted), Message: text + "; " + t.mayTake(l.Parent.Namespace)}
 	}

@@ -23,7 +23,7 @@ const ConstructionAnnotation = string(annotation.GatewayRuleConstruction)
 // Records are the annotations that the controller writes to Gateways and reads again in later passes.
 var Records = []string{ConstructionAnnotation, AddOnWebACL, AddOnShield, AddOnCapacity}
 
-// Decisions are what becomes of a Gateway and of the objects around it; their statuses are made of it.
+// Decisions are the decisions about a Gateway and the objects around it. Their statuses are made from them.
 type Decisions struct {
 	// Annotations are to be written to the Gateway, as its next passes rely on them.
 	Annotations map[string]string
@@ -77,8 +77,9 @@ func words(o metav1.Object) []string {
 	return []string{string(kind), o.GetNamespace(), o.GetName()}
 }
 
-// Translate returns the desired load balancer of a Gateway that wants one or reports, and what is decided about the objects around it. exists
-// reports whether AWS holds a load balancer of the Gateway, which decides about the construction of rules of a Gateway that does not say it.
+// Translate returns the desired load balancer of a Gateway that wants or reports one, and the decisions about the
+// objects around it. exists reports whether AWS has a load balancer of the Gateway. If the Gateway does not declare
+// the construction of its rules, exists decides it.
 func Translate(v *objects.View, cfg Config, l Loaded, exists bool) (intent.LoadBalancer, *Decisions) {
 	t := &translation{Loaded: &l, view: v, config: cfg}
 	t.validateClients()

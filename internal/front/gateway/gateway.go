@@ -1,6 +1,8 @@
-// Package gateway is the front end of Gateways: it finds the class and the configuration of a Gateway, attaches routes to its listeners and
-// those of its ListenerSets, and translates them to an intent for one load balancer, with decisions about each object that become its status.
-// Rules and target groups of routes are made by package route. Package compile consults AWS.
+// Package gateway is the front end of Gateways. It finds the class and the configuration of a Gateway, and attaches
+// routes to its listeners and to those of its ListenerSets. It translates all of them to an intent for one load
+// balancer, with decisions about each object, which become the object's status.
+//
+// Package route makes the rules and target groups of routes. Package compile consults AWS.
 package gateway
 
 import (

@@ -100,7 +100,7 @@ func (t *translation) noteInvalid(d *Decisions) {
 		case l.Declared != nil && t.serves(i):
 			text += "; its last valid version keeps serving"
 		case d.lost:
-			text += "; what AWS has on ports that no other listener declares stays as it is"
+			text += "; existing listeners in AWS on ports that no other listener declares do not change"
 		default:
 			text += "; it is not served"
 		}

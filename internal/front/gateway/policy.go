@@ -33,8 +33,10 @@ type ancestor struct {
 	controller gatewayv1.GatewayController
 }
 
-// BackendTLSPolicy is the status of a policy for the certificates of targets, and what is noted about it: it has no effect on Gateways of ours, which
-// are those that a route to one of its Services names; one of another namespace needs a ReferenceGrant. Without such Gateways the policy is others' business. Apply is nil if nothing is to be changed.
+// BackendTLSPolicy returns the status and the notes of a policy for certificates of targets: the policy has no
+// effect on the controller's Gateways. A policy concerns a Gateway if a route to one of its Services names the
+// Gateway; across namespaces, the route needs a ReferenceGrant. A policy without such a Gateway belongs to others.
+// Apply is nil if nothing must change.
 func BackendTLSPolicy(v *objects.View, cfg Config, p *gatewayv1.BackendTLSPolicy) (Change, diag.List) {
 	var all []ancestor
 	for _, service := range objects.References(p) {

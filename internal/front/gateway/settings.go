@@ -286,7 +286,7 @@ func (t *translation) sources() (ranges, lists intent.Field[[]string], icmp inte
 			source intent.Source
 		}{{ranges.Set, ranges.Source}, {lists.Set, lists.Source}, {icmp.Set, icmp.Source}} {
 			if s.set {
-				t.ignored(s.source, "securityGroups names the groups of the load balancer, whose rules are not managed", "put the rules into these groups, or remove securityGroups")
+				t.ignored(s.source, "securityGroups names the groups of the load balancer, and the controller does not manage their rules", "put the rules into these groups, or remove securityGroups")
 			}
 		}
 	}

@@ -83,7 +83,7 @@ func (t *translation) member(d *Decisions) intent.Member {
 	m.Certificates, m.TrustStores = t.certificates, t.trustStores
 	t.noteIgnored()
 	if t.Unknown != nil {
-		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message, "correct the reference, or create what it names")
+		t.report(intent.Source{}, diag.InvalidConfiguration, t.Unknown.Message, "correct the reference, or create the object that it names")
 	}
 	m.Former = t.Unknown != nil || t.refused != nil || !slices.ContainsFunc(t.listeners.All, func(l attachment.Listener) bool { return l.Problem == nil })
 	m.Diagnostics = t.found
@@ -164,7 +164,7 @@ func (t *translation) noteUnwatched() {
 	}
 	note := func(s intent.Source, what string) {
 		t.addCause(diag.New(Object(t.Gateway), s.Place(), diag.UnwatchedNamespaces, fmt.Sprintf("%s of other namespaces than %s are not served: the controller runs with --watch-namespace=%s", what,
-			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit those of this namespace only"))
+			t.config.WatchNamespace, t.config.WatchNamespace), "run the controller for all namespaces, or admit only objects of this namespace"))
 	}
 	others := func(from *gatewayv1.FromNamespaces) bool {
 		return from != nil && (*from == gatewayv1.NamespacesFromAll || *from == gatewayv1.NamespacesFromSelector)

@@ -53,7 +53,7 @@ func (t *translation) refuseClassicWebACL(out intent.AddOns) {
 	if _, _, ok := t.read.Raw(key); !ok {
 		key = annotation.FormerWebACL
 	} else {
-		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect beside %s", annotation.FormerWebACL, key), "remove it")
+		t.read.Ignored(annotation.FormerWebACL, fmt.Sprintf("annotation %s has no effect together with %s", annotation.FormerWebACL, key), "remove it")
 	}
 	id := t.read.String(key)
 	switch {

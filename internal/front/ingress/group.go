@@ -28,9 +28,9 @@ type member struct {
 	authority intent.Authority
 }
 
-// GroupOf is the group that an Ingress belongs to now; ok is false if it belongs to none, because it is not managed or, then with
-// a diagnostic, because its class or group name is invalid. An explicit group comes from the class parameters, else from
-// annotation group.name; every other Ingress is a group of its own.
+// GroupOf returns the current group of an Ingress. ok is false if there is none: the Ingress is not managed, or its
+// class or group name is invalid, with a diagnostic. An explicit group comes from the class parameters, otherwise
+// from annotation group.name. Every other Ingress is its own group.
 func GroupOf(v *objects.View, cfg Config, ing *networkingv1.Ingress) (id stack.ID, ok bool, d *diag.Diagnostic) {
 	class, d := Classify(v, cfg, ing)
 	if d != nil || !class.Managed {
@@ -73,9 +73,9 @@ func misspeltGroup(ing *networkingv1.Ingress) *diag.Diagnostic {
 	return nil
 }
 
-// Load finds the members of a group, for whichever of its load balancers. The View records the reads of members and of the objects that decide their membership. It does not
-// record those of other Ingresses, because every group would then depend on every Ingress. An Ingress that becomes a member, by a change
-// of its own or of its class, is covered by the reads of GroupOf for that Ingress.
+// Load finds the members of a group, for any of its load balancers. The View records the reads of members and of the
+// objects that decide their membership. It does not record reads of other Ingresses, because every group would then
+// depend on every Ingress. If a change makes an Ingress a member, the reads of GroupOf for that Ingress cover it.
 func Load(v *objects.View, cfg Config, id stack.ID) Group {
 	g := Group{ID: id}
 	group, _ := naming.ShardOf(id)
@@ -117,7 +117,7 @@ func (g *Group) join(v *objects.View, cfg Config, ing *networkingv1.Ingress) {
 		m.former = true // what is deployed of it stays
 		if !ours {
 			m.found = append(m.found, diag.New(Object(ing), annotation.DryRun.Path(), diag.DryRun,
-				fmt.Sprintf("dry run: what is deployed of this Ingress in group %s stays as it is", id), "remove the annotation to deploy the current version of the Ingress"))
+				fmt.Sprintf("dry run: the deployed version of this Ingress in group %s does not change", id), "remove the annotation to deploy the current version of the Ingress"))
 		}
 	}
 	switch {

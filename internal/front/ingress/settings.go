@@ -43,7 +43,7 @@ func (t *translation) settings() intent.Settings {
 				"put the rules into the security groups that are named, or remove "+string(annotation.SecurityGroups))
 		}
 	} else {
-		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only beside %s, here or on another Ingress of the group",
+		t.read.Ignored(annotation.ManageBackend, fmt.Sprintf("annotation %s has an effect only together with %s, here or on another Ingress of the group",
 			annotation.ManageBackend, annotation.SecurityGroups), "remove it, or name security groups")
 	}
 	return s

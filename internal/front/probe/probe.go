@@ -37,8 +37,9 @@ const (
 // GRPCHealthPath is the method that grpc probes call, as a path: https://grpc.io/docs/guides/health-checking.
 const GRPCHealthPath = "/grpc.health.v1.Health/Check"
 
-// HealthCheck is the health check that does what the readiness probe of the pods behind the Service does, with its times within the bounds of AWS. Without a pod
-// nothing of it is set, so that what the target group has stays. Where AWS has no such check, it is otherwise, and problem is the reason.
+// HealthCheck returns the health check that matches the readiness probe of the pods behind the Service, with times
+// within AWS's limits. Without a pod, nothing is set, so the target group keeps its health check. If AWS has no such
+// check, problem is the reason.
 func (g Group) HealthCheck(v *objects.View, otherwise stack.HealthCheck) (h stack.HealthCheck, problem string) {
 	pod, ok := v.PodOfService(g.Service.Namespace, g.Service.Name)
 	if !ok {

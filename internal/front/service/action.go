@@ -148,8 +148,8 @@ func (t *translation) weighted(l listener, k annotation.Key, g annotation.Target
 	}
 	b.TargetGroup = t.targetGroup(svc, port, l.protocolOf(g), k.Path())
 	if b.TargetGroup != nil && b.TargetGroup.Protocol != l.target {
-		t.read.Invalid(k, fmt.Sprintf("target group %s would be of protocol %s, that of the Service itself is of %s: AWS admits one protocol in a forward", b.TargetGroup.ID, b.TargetGroup.Protocol, l.target),
-			fmt.Sprintf("leave out decrypt, or set it as annotation %s does", annotation.ServiceBackendProtocol))
+		t.read.Invalid(k, fmt.Sprintf("target group %s would have protocol %s, and the target group of the Service itself has %s: AWS allows one protocol in a forward", b.TargetGroup.ID, b.TargetGroup.Protocol, l.target),
+			fmt.Sprintf("omit decrypt, or set it to the value of annotation %s", annotation.ServiceBackendProtocol))
 		return b, false
 	}
 	return b, b.TargetGroup != nil

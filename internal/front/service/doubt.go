@@ -22,7 +22,7 @@ func (t *translation) noteDoubts(scheme string) {
 	}
 	if internal, _, ok := t.read.Raw(annotation.ServiceInternal); ok {
 		if on, err := strconv.ParseBool(internal); err == nil && scheme != "" && on != (scheme == stack.Internal) {
-			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect beside %s: %s", annotation.ServiceInternal, annotation.ServiceScheme, scheme), "remove one of them")
+			t.read.Ignored(annotation.ServiceInternal, fmt.Sprintf("annotation %s has no effect together with %s: %s", annotation.ServiceInternal, annotation.ServiceScheme, scheme), "remove one of them")
 		}
 	}
 	served := t.servedPorts()
@@ -35,7 +35,7 @@ func (t *translation) noteDoubts(scheme string) {
 	}
 	for _, port := range t.read.List(annotation.ServiceProxyProtocolPorts).Value {
 		if _, err := strconv.Atoi(port); err == nil && !served[port] { // another text is an error
-			t.read.Ignored(annotation.ServiceProxyProtocolPorts, fmt.Sprintf("port %s has no effect: no target group is for it; those of ports that are not listed get no proxy protocol", port), remedy)
+			t.read.Ignored(annotation.ServiceProxyProtocolPorts, fmt.Sprintf("port %s has no effect, because it has no target group; target groups of ports that are not listed get no proxy protocol", port), remedy)
 		}
 	}
 }
@@ -45,10 +45,10 @@ func (t *translation) noteSpec() {
 	note := func(path, text, remedy string) { t.report("", path, diag.IgnoredSetting, text, remedy) }
 	spec := &t.service.Spec
 	if spec.Type == corev1.ServiceTypeExternalName {
-		note("spec.type", "a Service of type ExternalName has no endpoints, so that its load balancer has no targets", "give it a selector and another type, or remove the annotations for a load balancer")
+		note("spec.type", "a Service of type ExternalName has no endpoints, so its load balancer has no targets", "give it a selector and another type, or remove the annotations for a load balancer")
 	}
 	if len(spec.Ports) == 0 {
-		note("spec.ports", "the Service has no ports, so that its load balancer has no listeners", "add ports")
+		note("spec.ports", "the Service has no ports, so its load balancer has no listeners", "add ports")
 	}
 	if spec.LoadBalancerIP != "" {
 		note("spec.loadBalancerIP", "a network load balancer does not follow spec.loadBalancerIP",

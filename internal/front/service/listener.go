@@ -40,7 +40,7 @@ func (t *translation) listeners(s intent.Settings) []intent.Listener {
 	cidrs := t.sourceRanges(s)
 	prefixLists := t.read.List(annotation.ServicePrefixLists)
 	if empty := prefixLists.Set && len(prefixLists.Value) == 0; empty && !cidrs.Set && !s.SecurityGroups.Set && !s.NoSecurityGroups.Value {
-		t.report(diag.Listener, annotation.ServicePrefixLists.Path(), diag.NoClientAdmitted, fmt.Sprintf("annotation %s is empty, so that the security group of the load balancer admits no client", annotation.ServicePrefixLists),
+		t.report(diag.Listener, annotation.ServicePrefixLists.Path(), diag.NoClientAdmitted, fmt.Sprintf("annotation %s is empty, so the security group of the load balancer admits no client", annotation.ServicePrefixLists),
 			"name prefix lists, or remove the annotation to admit every address")
 	}
 	for _, id := range prefixLists.Value {
@@ -94,11 +94,11 @@ func (t *translation) sourceRanges(s intent.Settings) intent.Field[[]string] {
 			trimmed = append(trimmed, strings.TrimSpace(c))
 		}
 		cidrs = intent.Of(trimmed, t.here(path))
-		t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect beside %s", annotation.ServiceSourceRanges, path), "remove one of them")
+		t.read.Ignored(annotation.ServiceSourceRanges, fmt.Sprintf("annotation %s has no effect together with %s", annotation.ServiceSourceRanges, path), "remove one of them")
 	}
 	if s.SecurityGroups.Set {
 		for _, k := range []annotation.Key{annotation.ServiceSourceRanges, annotation.ServicePrefixLists, annotation.ServiceICMP} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect beside %s", k, annotation.ServiceSecurityGroups),
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has no effect together with %s", k, annotation.ServiceSecurityGroups),
 				"put the rules into the security groups that are named, or remove "+string(annotation.ServiceSecurityGroups))
 		}
 	}
@@ -207,7 +207,7 @@ func (t *translation) merged() []listener {
 		default:
 			first.protocol = tcpUDP
 			if p.TargetPort != first.TargetPort || p.NodePort != first.NodePort {
-				t.report(diag.Listener, path, diag.IgnoredSetting, fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols go to those of %d/%s", p.Port, p.Protocol, first.Port, first.Protocol),
+				t.report(diag.Listener, path, diag.IgnoredSetting, fmt.Sprintf("targetPort and nodePort of port %d/%s have no effect: both protocols use those of %d/%s", p.Port, p.Protocol, first.Port, first.Protocol),
 					"give both ports the same targetPort and nodePort")
 			}
 		}
@@ -242,7 +242,7 @@ func (t *translation) mergesTCPAndUDP() bool {
 func (t *translation) noteUnused(listeners []intent.Listener, used map[annotation.Key]bool, certificates bool) {
 	secure := slices.ContainsFunc(listeners, func(l intent.Listener) bool { return l.Protocol == tls })
 	if p := t.read.String(annotation.ServiceBackendProtocol); secure && p.Set && p.Value != "ssl" && p.Value != "tcp" {
-		t.read.Ignored(annotation.ServiceBackendProtocol, fmt.Sprintf("value %q counts as tcp: targets of TLS listeners are reached without TLS", p.Value), "write ssl to have connections to targets encrypted, else tcp")
+		t.read.Ignored(annotation.ServiceBackendProtocol, fmt.Sprintf("value %q counts as tcp: the load balancer reaches targets of TLS listeners without TLS", p.Value), "write ssl to encrypt connections to targets, otherwise tcp")
 	}
 	if !secure {
 		for _, k := range []annotation.Key{annotation.ServiceBackendProtocol, annotation.ServiceSSLPorts, annotation.ServiceSSLPolicy, annotation.ServiceALPN} {

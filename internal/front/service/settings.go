@@ -59,7 +59,7 @@ func (t *translation) noteManageBackend(s *intent.Settings) {
 	if !s.ManageBackend.Set || s.SecurityGroups.Set || s.Existing.Set || s.Adopted.Set {
 		return
 	}
-	text, remedy := "the load balancer has security groups of the controller, whose rules are managed", fmt.Sprintf("name security groups (%s)", annotation.ServiceSecurityGroups)
+	text, remedy := "the load balancer has the controller's security groups, and the controller manages their rules", fmt.Sprintf("name security groups (%s)", annotation.ServiceSecurityGroups)
 	if s.NoSecurityGroups.Value {
 		text = "the load balancer has no security groups"
 	} else {
@@ -122,7 +122,7 @@ func (t *translation) attributes() map[string]intent.Field[string] {
 		}
 	} else {
 		for _, k := range []annotation.Key{annotation.ServiceAccessLogBucket, annotation.ServiceAccessLogPrefix} {
-			t.read.Ignored(k, fmt.Sprintf("annotation %s has an effect only beside %s: \"true\"", k, annotation.ServiceAccessLog), "set it, or remove this one")
+			t.read.Ignored(k, fmt.Sprintf("annotation %s has an effect only together with %s: \"true\"", k, annotation.ServiceAccessLog), "set it, or remove this one")
 		}
 	}
 	if cross := t.read.Bool(annotation.ServiceCrossZone); cross.Set {
@@ -188,7 +188,7 @@ func (t *translation) checkAllocations(ids []string) {
 		case !strings.HasPrefix(id, "eipalloc-"):
 			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("%q is not the id of an allocation of an Elastic IP address", id), "write ids such as eipalloc-0123456789abcdef0")
 		case slices.Contains(ids[:i], id):
-			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("allocation %s is listed twice, and an address is of one subnet", id), "give each subnet an allocation of its own")
+			t.read.Invalid(annotation.ServiceEIPAllocations, fmt.Sprintf("allocation %s is listed twice, and an address is of one subnet", id), "give each subnet a different allocation")
 		}
 	}
 }

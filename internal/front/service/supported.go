@@ -42,8 +42,9 @@ func Supported(cfg Config, svc *corev1.Service) bool {
 	return false
 }
 
-// Unserved is the note on a Service of which a load balancer is asked, or seems to be, and that this controller leaves to others; nil = there is none.
-// Where another controller has given it an address, or holds it by its finalizer, nothing is noted, nor of a manifest without class, as admission gives one.
+// Unserved returns the note on a Service that requests a load balancer, or seems to, and that this controller does
+// not serve; nil = no note. There is no note if another controller has given the Service an address or holds it with
+// a finalizer. There is none either for a manifest without a class, because admission sets the class.
 func Unserved(cfg Config, svc *corev1.Service) *diag.Diagnostic {
 	if cfg.Off || Supported(cfg, svc) || PendingFinalization(svc) || svc.DeletionTimestamp != nil || len(svc.Status.LoadBalancer.Ingress) > 0 ||
 		slices.Contains(svc.Finalizers, cloudProviderFinalizer) {
@@ -95,7 +96,7 @@ func Unclear(cfg Config, svc *corev1.Service) (d diag.Diagnostic, unclear bool) 
 	class := svc.Spec.LoadBalancerClass
 	switch {
 	case cfg.Off:
-		return held("", "the feature gate EnableServiceController is off", "switch it on to have changes carried out, or delete the Service, and the load balancer goes with it")
+		return held("", "the feature gate EnableServiceController is off", "switch it on so that the controller applies changes, or delete the Service and its load balancer")
 	case cfg.LoadBalancerTypeOnly && svc.Spec.Type != corev1.ServiceTypeLoadBalancer, class != nil && svc.Annotations[string(annotation.ServiceAllowDeletion)] == "true":
 		return diag.Diagnostic{}, false
 	case class != nil:

@@ -75,7 +75,7 @@ func (t *translation) noteResets(g *intent.TargetGroup, svc *corev1.Service, at 
 	if ns, ok := t.view.Namespace(svc.Namespace); !ok || ns.Labels[drain.NamespaceLabel] != drain.Enabled {
 		return
 	}
-	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node whose last ready pod ends becomes unhealthy, and AWS resets the connections to it, also those that its pods still serve",
+	t.report("", at, diag.ConnectionsReset, "with externalTrafficPolicy: Local, a node becomes unhealthy when its last ready pod ends, and AWS resets all connections to the node, also those that its pods still serve",
 		fmt.Sprintf("set annotation %s: %s=false", annotation.ServiceTGAttributes, terminatesUnhealthy))
 }
 

@@ -24,9 +24,9 @@ var foreign = map[Key]bool{
 	service("security-group-rule-description"): true,
 }
 
-// Check reports the keys of one object that are unknown, those that this version does not act on, and those without effect on the kind
-// of object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService for a Service with a load balancer, OnGateway
-// for a Gateway, OnRoute for a route of any kind.
+// Check reports the annotation keys of an object that are unknown, that this version ignores, or that have no effect
+// on the kind of the object. on is OnIngress for an Ingress, OnBoth for a backend Service of an Ingress, OnService
+// for a Service with a load balancer, OnGateway for a Gateway, and OnRoute for a route of any kind.
 func Check(f *Findings, o diag.Object, on Scope, annotations map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(annotations)) {
 		key := Key(k)
@@ -72,7 +72,7 @@ func checkOthers(f *Findings, o diag.Object, on Scope, k Key, annotations map[st
 // elsewhere is what to do about an annotation that such an object does not have.
 func elsewhere(on Scope) string {
 	if on == OnGateway || on == OnRoute {
-		return "remove it; what it means for a Gateway is a field of a LoadBalancerConfiguration, TargetGroupConfiguration or ListenerRuleConfiguration"
+		return "remove it; for a Gateway, use a field of a LoadBalancerConfiguration, TargetGroupConfiguration or ListenerRuleConfiguration"
 	}
 	return "move it there, or remove it"
 }

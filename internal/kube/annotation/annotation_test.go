@@ -61,7 +61,7 @@ func TestScalarsFollowTheirGrammar(t *testing.T) {
 		{b, "yes", `failed to parse bool annotation, alb.ingress.kubernetes.io/use-regex-path-match: yes: neither true nor false`},
 		{i, "5", ""},
 		{i, "+300", ""},
-		{i, "4", "annotation alb.ingress.kubernetes.io/healthcheck-interval-seconds: 4 is outside 5 to 300, which is what AWS admits"},
+		{i, "4", "annotation alb.ingress.kubernetes.io/healthcheck-interval-seconds: 4 is outside 5 to 300, the range that AWS allows"},
 		{i, "30s", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 30s: not a whole number`},
 		{i, "3000000000", `failed to parse int32 annotation, alb.ingress.kubernetes.io/healthcheck-interval-seconds: 3000000000: too large`},
 		{s, "internal", ""},
@@ -223,7 +223,7 @@ func TestAnnotationsOfGatewaysAndRoutesThatHaveNoEffectAreNoted(t *testing.T) {
 	}{
 		{OnGateway, "gateway.k8s.aws/rule-construction", ""},
 		{OnGateway, "gateway.k8s.aws/rule-constructon", "annotation gateway.k8s.aws/rule-constructon is unknown and has no effect; did you mean gateway.k8s.aws/rule-construction?"},
-		{OnGateway, "alb.ingress.kubernetes.io/scheme", "annotation alb.ingress.kubernetes.io/scheme has no effect on this object; it is read on: Ingress; remove it; what it means for a Gateway is a field"},
+		{OnGateway, "alb.ingress.kubernetes.io/scheme", "annotation alb.ingress.kubernetes.io/scheme has no effect on this object; it is read on: Ingress; remove it; for a Gateway, use a field"},
 		{OnGateway, "service.beta.kubernetes.io/aws-load-balancer-scheme", "it is read on: Service"},
 		{OnGateway, "gateway.k8s.aws.addon.wafv2", ""},
 		{OnGateway, "example.com/a", ""},

@@ -16,7 +16,7 @@ const CapacityUnits = "CapacityUnits"
 // feature gate LBCapacityReservation is off, the value is not read, so that a wrong one is no mistake, and there is a note.
 func (r Reader) Capacity(k Key, gate bool) intent.Field[int32] {
 	if !gate {
-		r.Ignored(k, "the setting has no effect, because the feature gate LBCapacityReservation is off", "nothing needs to be done; what is configured in AWS stays as it is")
+		r.Ignored(k, "the setting has no effect, because the feature gate LBCapacityReservation is off", "nothing to do: the configuration in AWS does not change")
 		return intent.Field[int32]{}
 	}
 	m := r.Map(k)

@@ -44,7 +44,7 @@ func decodeInt(e Entry, k Key, raw string, bits int) (int64, error) {
 		return 0, fmt.Errorf("failed to parse int%d annotation, %s: %s: %s", bits, k, raw, notANumber(err))
 	}
 	if e.Min != e.Max && (n < e.Min || n > e.Max) {
-		return 0, fmt.Errorf("annotation %s: %d is outside %d to %d, which is what AWS admits", k, n, e.Min, e.Max)
+		return 0, fmt.Errorf("annotation %s: %d is outside %d to %d, the range that AWS allows", k, n, e.Min, e.Max)
 	}
 	return n, nil
 }

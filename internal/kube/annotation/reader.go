@@ -248,18 +248,19 @@ const FromReadinessProbe = "from-readiness-probe"
 // CheckDeletionPolicy finds a deletion policy that is none. Its load balancer stays when the object is deleted, as a deletion cannot be undone.
 func (r Reader) CheckDeletionPolicy(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != DeleteIt && raw != RetainIt && raw != RetainWithoutTags {
-		r.Invalid(k, fmt.Sprintf("%q is none of %s, %s and %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt, RetainWithoutTags),
+		r.Invalid(k, fmt.Sprintf("%q is not one of %s, %s and %s; the load balancer stays when the object is deleted", raw, DeleteIt, RetainIt, RetainWithoutTags),
 			"write "+DeleteIt+", "+RetainIt+" or "+RetainWithoutTags)
 	}
 }
 
-// OfOthers are the load balancer of others, by ARN or name, on which listeners and rules are to be made, and the one that is to be taken over; not set = there is
-// none. The ownership of a class, if it is set, counts in place of the annotation's. An invalid ownership is a finding, and is as absent.
+// OfOthers returns the existing load balancer of others, by ARN or name, that the object shares, and the one that it
+// adopts; a field that is not set means none. The ownership of a class overrides the annotation. An invalid
+// ownership is a finding, and counts as absent.
 func (r Reader) OfOthers(class intent.Field[string], ownership, existing Key) (shared, adopted intent.Field[string]) {
 	raw, _, ok := r.Raw(ownership)
 	wrong := ok && !isOwnership(raw)
 	if wrong {
-		r.Invalid(ownership, fmt.Sprintf("%q is none of %s; the annotation has no effect, or that of its last valid value", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
+		r.Invalid(ownership, fmt.Sprintf("%q is not one of %s; the last valid value of the annotation applies, if there is one", raw, ownerships), "write "+strings.ReplaceAll(ownerships, " and ", " or "))
 	}
 	name := r.String(existing)
 	if name.Value != "" && !balancers.MatchString(name.Value) {
@@ -310,7 +311,7 @@ func Approvals(ofClass map[string]string) []string {
 // CheckApproval finds an invalid approval. It is as absent.
 func (r Reader) CheckApproval(k Key) {
 	if raw, _, ok := r.Raw(k); ok && raw != NoPlan && !approvals.MatchString(raw) {
-		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor several with commas between them; the annotation has no effect, or that of its last valid value", raw, NoPlan),
+		r.Invalid(k, fmt.Sprintf("%q is neither %q nor the digest of a plan, which is sixteen hexadecimal digits, nor several digests with commas between them; the last valid value of the annotation applies, if there is one", raw, NoPlan),
 			"write the digest that lbc plan prints, or "+NoPlan)
 	}
 }

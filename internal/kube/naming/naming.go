@@ -1,5 +1,6 @@
-// Package naming holds the formulas for names, identities, tags, labels and finalizers, one function each. Their results equal those of
-// the existing controller byte for byte, so that its resources are adopted; what is too long for it is shortened. Callers decide when a name is used.
+// Package naming has the formulas for names, identities, tags, labels and finalizers, one function each. The results
+// equal the existing controller's byte for byte, so its resources are adopted. Longer values are shortened. Callers
+// decide when a name is used.
 package naming
 
 import (
@@ -56,8 +57,9 @@ func OfTargetGroup(arn string) string {
 	return objects.TargetGroupName(arn)
 }
 
-// NamespaceOfTargetGroup is the namespace in the identity of a target group (NAMESPACE/…): that of its binding, except for target groups of
-// routes, whose bindings are with the backend; "" if the identity has none, such as that of a frontend's target group.
+// NamespaceOfTargetGroup returns the namespace in the identity of a target group (NAMESPACE/…). It is the namespace
+// of its binding, except for target groups of routes, whose bindings are in the backend's namespace. It is "" if the
+// identity has no namespace, such as for a frontend's target group.
 func NamespaceOfTargetGroup(id string) string {
 	namespace, _, ok := strings.Cut(id, "/")
 	if !ok {

@@ -40,11 +40,13 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("objects of kind %s in namespace %s may not name %s %s/%s of another namespace", e.From.Kind, e.From.Namespace, e.To.Kind, e.To.Namespace, e.To.Name)
 }
 
-// Get follows a reference of an object. It alone decides, for all front ends, which references across namespaces are permitted: those of
-// kinds of the Gateway API and of GlobalAccelerators where a ReferenceGrant in the namespace of the named object says so, and those of cluster-scoped objects. Objects of
-// kinds without a form of permission, such as Ingresses and Services, may refer to objects of their own namespace only.
-// The error is ErrAbsent, a *ForeignError, which does not depend on whether the object exists, or that of View.Why, of the object or of the
-// ReferenceGrants.
+// Get follows a reference of an object. It is the only place that decides, for all front ends, which references
+// across namespaces are permitted. Kinds of the Gateway API and GlobalAccelerators need a ReferenceGrant in the
+// namespace of the named object. Cluster-scoped objects may refer to any namespace. All other kinds, such as
+// Ingresses and Services, may refer only to their own namespace.
+//
+// The error is ErrAbsent; a *ForeignError, which does not depend on whether the object exists; or the error of
+// View.Why for the object or the ReferenceGrants.
 func Get[T metav1.Object](v *View, from From, to Ref) (T, error) {
 	var none T
 	to.Namespace = cmp.Or(to.Namespace, from.Namespace)

@@ -180,7 +180,7 @@ func (in *AcceleratorInput) group(listener, index int, g accelerator.Group, now 
 		if shown[e.ID] {
 			continue
 		}
-		x := AcceleratorEndpoint{LoadBalancer: e.ID, Weight: e.Weight, ClientIP: e.PreserveClientIP != nil && *e.PreserveClientIP, Problem: "not declared, or no longer that of its object"}
+		x := AcceleratorEndpoint{LoadBalancer: e.ID, Weight: e.Weight, ClientIP: e.PreserveClientIP != nil && *e.PreserveClientIP, Problem: "not declared, or no longer the load balancer of its object"}
 		in.inAWS(&x, have)
 		out.Endpoints = append(out.Endpoints, x)
 	}

@@ -64,7 +64,7 @@ Listener TCP 80-81
     endpoint without a declaration
       → arn:third, weight 1, addresses of clients not preserved
       INITIAL
-      not declared, or no longer that of its object
+      not declared, or no longer the load balancer of its object
 `
 	if diff := cmp.Diff(want, e.Text(false)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

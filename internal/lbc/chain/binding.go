@@ -156,11 +156,11 @@ func (in *BindingInput) whose(r RegisteredTarget) string {
 	case slices.Contains(in.Deregister, r.Target):
 		return "no endpoint of the Service: the controller deregisters it"
 	case in.Completed.MultiClusterTargetGroup && !slices.Contains(in.Own, r.Target):
-		return "not registered by this cluster: another one's, or registered by hand; it stays"
+		return "another cluster or somebody by hand has registered it; it stays"
 	case in.State != BindingServed:
 		return ""
 	}
-	return "no endpoint of the Service, or on its former port: it stays for now"
+	return "not an endpoint of the Service, or on its former port: it stays for now"
 }
 
 // fields are what decides about the target group, and where each is declared.
@@ -230,7 +230,7 @@ func (e *BindingExplanation) Text(color bool) string {
 		t.Line("  behind %s", lb)
 	}
 	if e.TargetGroup.Exists && len(e.TargetGroup.LoadBalancers) == 0 {
-		t.Line("  behind no load balancer, so that no target is checked or gets requests")
+		t.Line("  no load balancer forwards to it, so AWS checks no target and no target gets requests")
 	}
 	e.others(t)
 	e.rules(t)
@@ -348,7 +348,7 @@ func (e *BindingExplanation) rules(t *explain.Page) {
 	case !e.Networking:
 		t.Line("  spec.networking is left out: the controller opens nothing for this binding")
 	case len(e.Rules) == 0:
-		t.Line("  none is needed, as no endpoint is known to be a target")
+		t.Line("  none is needed, because no endpoint is a target")
 	}
 	wide := 0
 	for _, r := range e.Rules {

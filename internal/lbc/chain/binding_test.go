@@ -21,11 +21,11 @@ func TestTargetsThatAreNoEndpointsHaveAReason(t *testing.T) {
 	}{
 		"that drains":                     {"draining", false, true, nil, nil, "finishes its requests"},
 		"that goes":                       {"healthy", false, true, nil, []string{"10.0.0.9:80"}, "the controller deregisters it"},
-		"of another cluster":              {"healthy", true, true, []string{"10.0.0.1:80"}, nil, "not registered by this cluster"},
+		"of another cluster":              {"healthy", true, true, []string{"10.0.0.1:80"}, nil, "another cluster or somebody by hand"},
 		"of this cluster, that goes":      {"healthy", true, true, []string{"10.0.0.9:80"}, []string{"10.0.0.9:80"}, "the controller deregisters it"},
 		"on the former port of a pod":     {"healthy", false, true, nil, nil, "on its former port"},
 		"while no endpoint is known":      {"healthy", false, false, nil, nil, ""},
-		"whose cluster is not known, too": {"healthy", true, false, nil, nil, "not registered by this cluster"},
+		"whose cluster is not known, too": {"healthy", true, false, nil, nil, "another cluster or somebody by hand"},
 	} {
 		o := &v1beta1.TargetGroupBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1beta1.TargetGroupBindingSpec{MultiClusterTargetGroup: c.shared}}
 		e := Bound(BindingInput{Object: o, Completed: o.Spec, State: map[bool]BoundState{true: BindingServed, false: BindingUnknown}[c.known], Own: c.own, Deregister: c.deregister, Registered: []RegisteredTarget{{Target: "10.0.0.9:80", Health: c.health}}})

@@ -1,4 +1,5 @@
-// Package cleanup reads what AWS holds with the tags of a cluster, and deletes it by plans like those of the controller, for clusters whose controller is gone.
+// Package cleanup reads the AWS resources with the tags of a cluster whose controller no longer exists. It deletes
+// them with plans like the controller's.
 package cleanup
 
 import (

@@ -25,8 +25,9 @@ const (
 
 var errTimeout = errors.New("AWS has not deleted all of it within " + timeout.String())
 
-// Delete deletes a stack: it makes a plan and carries it out until nothing is left. What is refused for good ends it; what waits is tried again until ctx
-// ends. It may be interrupted and begun again at any time, as each plan is made of what is left.
+// Delete deletes a stack: it makes and executes plans until nothing is left. A final refusal ends it. Delete tries
+// waiting steps again until ctx ends. You can interrupt and repeat it at any time, because each plan starts from
+// what is left.
 func (a *Account) Delete(ctx context.Context, key stack.Key, out io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()

@@ -1,4 +1,5 @@
-// Package history tells for lbc timeline what the API server knows of the objects of a load balancer, as entries of a timeline, and shows timelines.
+// Package history reads for lbc timeline what the API server knows of the objects of a load balancer, as entries of
+// a timeline. It also prints timelines.
 package history
 
 import (

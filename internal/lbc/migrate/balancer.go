@@ -236,7 +236,7 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 			continue
 		}
 		if !slices.Equal(*ranges, cidrs) || !slices.Equal(*lists, prefixes) {
-			b.find(Failed, b.members[0].Object, annotation.InboundCIDRs.Path(), fmt.Sprintf("port %d admits other addresses than port %d, and a Gateway admits the same to all of its ports; those of port %d are used", p.number, b.ports[0].number, b.ports[0].number),
+			b.find(Failed, b.members[0].Object, annotation.InboundCIDRs.Path(), fmt.Sprintf("port %d admits other addresses than port %d, but a Gateway admits the same addresses to all its ports; the output uses those of port %d", p.number, b.ports[0].number, b.ports[0].number),
 				"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
 		}
 	}
@@ -339,7 +339,7 @@ func (b *balancer) addGateway(configuration string) {
 		g.Spec.Listeners = append(g.Spec.Listeners, l)
 	}
 	if foreign {
-		b.find(Warning, b.members[0].Object, annotation.GroupName.Path(), "the Ingresses of the group are in several namespaces, so that the listeners of the Gateway admit routes of all namespaces (allowedRoutes.namespaces.from: All)",
+		b.find(Warning, b.members[0].Object, annotation.GroupName.Path(), "the Ingresses of the group are in several namespaces, so the listeners of the Gateway admit routes of all namespaces (allowedRoutes.namespaces.from: All)",
 			"replace it by a selector of the namespaces of the group")
 	}
 	b.add(g)

@@ -191,7 +191,7 @@ func (t *translator) group(id stack.ID) {
 			continue
 		}
 		if t.options.Select != nil && !t.options.Select(ing) {
-			t.find(Warning, m.Object, "", "it is a member of group "+id.String()+" and not selected, so that the Gateway is without it", "select all Ingresses of the group")
+			t.find(Warning, m.Object, "", "it is a member of group "+id.String()+" and not selected, so the Gateway does not contain it", "select all Ingresses of the group")
 			continue
 		}
 		if !t.examine(ing, m) {
@@ -229,7 +229,7 @@ func (t *translator) examine(ing *networkingv1.Ingress, m intent.Member) (valid 
 		t.annotations(owner.Object(svc), svc.Annotations)
 	}
 	if t.missesClass(ing) {
-		t.find(Note, m.Object, "spec.ingressClassName", "the IngressClass is in none of the files; it is assumed to be one of this controller, without parameters", "give the file of the IngressClass, too, or read from the cluster")
+		t.find(Note, m.Object, "spec.ingressClassName", "the IngressClass is in none of the files; it is assumed to be one of this controller, without parameters", "also pass the file of the IngressClass, or read from the cluster")
 	}
 	return true
 }

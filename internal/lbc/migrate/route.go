@@ -82,7 +82,7 @@ func (b *balancer) units() (out []*unit) {
 	}
 	out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
 	for _, u := range hide(out, anyHosts) {
-		b.find(Note, u.member.Object, u.route.Source.Path(), "no request reaches the rule behind the others, so that it is left out", "remove it from the Ingress")
+		b.find(Note, u.member.Object, u.route.Source.Path(), "no request reaches the rule behind the others, so it is not in the output", "remove it from the Ingress")
 	}
 	reached := func() {
 		out = slices.DeleteFunc(out, func(u *unit) bool { return len(u.ports) == 0 })
@@ -238,7 +238,7 @@ func (b *balancer) hostsOf(u *unit) (ok bool) {
 			problems = validation.IsWildcardDNS1123Subdomain(h)
 		}
 		if len(problems) > 0 {
-			b.fail(u, "a route cannot have host "+h, "list the hosts that are meant; a wildcard may stand for the first labels only, as in *.example.com")
+			b.fail(u, "a route cannot have host "+h, "list the hosts; a wildcard is allowed only for the first labels, such as *.example.com")
 			continue
 		}
 		if !slices.Contains(u.hosts, h) {

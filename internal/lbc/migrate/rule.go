@@ -27,7 +27,7 @@ func (b *balancer) rule(u *unit, route string, matches []gatewayv1.HTTPRouteMatc
 		spec.Actions = append(spec.Actions, b.authentication(a))
 	}
 	if len(u.route.Authentication) > 0 && slices.ContainsFunc(u.ports, func(p int) bool { return b.ports[p].protocol == protocolHTTP }) {
-		b.find(Warning, u.member.Object, u.route.Source.Path(), "HTTP listeners of the Ingress serve the path without a login; those of the Gateway answer 500", "redirect HTTP to HTTPS, by annotation ssl-redirect")
+		b.find(Warning, u.member.Object, u.route.Source.Path(), "HTTP listeners of the Ingress serve the path without a login; HTTP listeners of the Gateway answer 500", "redirect HTTP to HTTPS, by annotation ssl-redirect")
 	}
 	for _, a := range u.route.Actions {
 		switch a.Type {
@@ -121,9 +121,9 @@ func (b *balancer) backends(u *unit, route string, a intent.Action) (out []gatew
 			if svc.Annotations[AssumedAnnotation] != "" {
 				severity, text := Warning, "Service "+g.ServiceName+" is in none of the files: its annotations are not translated"
 				if p.Name == g.ServicePort {
-					severity, text = Failed, fmt.Sprintf("Service %s is in none of the files, so that the number of its port %s is not known; %d stands in its place", g.ServiceName, g.ServicePort, p.Port)
+					severity, text = Failed, fmt.Sprintf("Service %s is in none of the files, so the number of its port %s is unknown; the output has %d instead", g.ServiceName, g.ServicePort, p.Port)
 				}
-				b.find(severity, u.member.Object, x.Source.Path(), text, "give the file of the Service, too, or read from the cluster")
+				b.find(severity, u.member.Object, x.Source.Path(), text, "also pass the file of the Service, or read from the cluster")
 			}
 			ref.Name, ref.Port = gatewayv1.ObjectName(g.ServiceName), ptr.To(p.Port)
 			b.noteTargetGroup(u, route, g)

@@ -50,7 +50,7 @@ func cannot(k annotation.Key, why, remedy string) Row {
 func balancerRows() []Row {
 	return []Row{
 		to(annotation.GroupName, "one Gateway for the Ingresses of the group"),
-		{Key: annotation.GroupOrder, Fate: Equivalent, Why: "rules of a Gateway are ordered by host, path and conditions; those that an earlier Ingress hides are left out"},
+		{Key: annotation.GroupOrder, Fate: Equivalent, Why: "the rules of a Gateway are in the order of host, path and conditions; rules that an earlier Ingress hides are not in the output"},
 		to(annotation.LoadBalancerName, lb+"loadBalancerName"),
 		to(annotation.Scheme, lb+"scheme"),
 		to(annotation.IPAddressType, lb+"ipAddressType"),
@@ -131,7 +131,7 @@ func frontendRows() (out []Row) {
 		annotation.FrontendHealthCheckProtocol, annotation.FrontendHealthCheckPath, annotation.FrontendHealthCheckInterval, annotation.FrontendHealthCheckTimeout,
 		annotation.FrontendHealthyThreshold, annotation.FrontendUnhealthyThreshold, annotation.FrontendSuccessCodes,
 	} {
-		out = append(out, cannot(k, "a network load balancer in front of the Gateway is a Gateway of its own",
+		out = append(out, cannot(k, "a network load balancer in front of the Gateway needs a second Gateway",
 			"write a Gateway of a class with controller gateway.k8s.aws/nlb, and a TCPRoute whose backend is the Gateway"))
 	}
 	return out
@@ -147,7 +147,7 @@ func ownRows() []Row {
 		{Key: annotation.ApprovedPlan, Fate: Kept, Why: "it approves of a plan for the Ingress"},
 		{Key: annotation.DeletionPolicy, Fate: Kept, Why: "it is about the deletion of the Ingress"},
 		{Key: annotation.DeleteDuplicates, Fate: Kept, Why: "it names resources of the Ingress"},
-		{Key: annotation.DryRun, Fate: Kept, Why: "the Gateway has a dry run of its own"},
+		{Key: annotation.DryRun, Fate: Kept, Why: "the Gateway has its own dry run"},
 		{Key: annotation.DryRunPlan, Fate: Kept, Why: "the controller writes it"},
 		{Key: annotation.DryRunPlanGzip, Fate: Kept, Why: "the controller writes it"},
 		{Key: annotation.WrittenSecrets, Fate: Kept, Why: "the controller writes it"},

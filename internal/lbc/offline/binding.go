@@ -62,7 +62,7 @@ const (
 	Unknown  BindingState = "unknown"  // what would be registered is not known here
 )
 
-// Binding is the plan of a TargetGroupBinding, and what it is made from.
+// Binding is the plan of a TargetGroupBinding, with the values from which it is made.
 type Binding struct {
 	Object *v1beta1.TargetGroupBinding // completed from its target group
 	// Stack owns the binding; the zero value is that of a binding of a user, or of one of a stack whose object is gone.

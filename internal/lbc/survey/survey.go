@@ -152,7 +152,7 @@ func (r *reader) read(ctx context.Context, s doctor.SourceInfo, load loader) {
 		}
 	}
 	if r.options.Offline && s.Name == doctor.Account {
-		r.unread(s.Name, doctor.Unread{Reason: "--offline leaves AWS out", Unwanted: true})
+		r.unread(s.Name, doctor.Unread{Reason: "--offline skips AWS", Unwanted: true})
 		return
 	}
 	have := r.snapshot()

@@ -69,8 +69,9 @@ func New[K comparable, V any](cfg Config[K, V]) *Cache[K, V] {
 	return &Cache[K, V]{newCore(untyped(cfg))}
 }
 
-// Get returns the answers to keys; a key without answer is missing from the result, which belongs to the caller. What the answers hold is
-// shared and must not be changed. An error is that of Read, or the cause of ctx's end.
+// Get returns the answers to keys. A key without an answer is missing from the result. The result belongs to the
+// caller; values inside the answers are shared and must not be changed. The error is Read's, or the cause of ctx's
+// end.
 func (c *Cache[K, V]) Get(ctx context.Context, keys ...K) (map[K]V, error) {
 	return typed[K, V](c.get(ctx, c.cfg.Lifetime, c.cfg.Stale, keys))
 }
@@ -81,7 +82,7 @@ func (c *Cache[K, V]) Within(ctx context.Context, age time.Duration, keys ...K) 
 	return typed[K, V](c.get(ctx, age, 0, keys))
 }
 
-// Peek returns what is known of a key, however old; found is false if there is no answer. It reads nothing.
+// Peek returns the known answer of a key, however old; found is false if there is none. It reads nothing.
 func (c *Cache[K, V]) Peek(k K) (v V, found bool) {
 	known, found := c.peek(k)
 	v, _ = known.(V)

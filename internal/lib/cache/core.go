@@ -175,8 +175,8 @@ func (c *core[K]) update(k K, change func(any) any) {
 	}
 }
 
-// Forget has the next Get read keys again, whether or not they are being read; no key stands for all. What was known serves only if that
-// read fails for a passing reason.
+// Forget makes the next Get read keys again, also keys that are being read; no key means all keys. The old answer is
+// used only if that read fails for a temporary reason.
 func (c *core[K]) Forget(keys ...K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -122,7 +122,7 @@ var Forwardings = []Row[Forwarding]{
 	}},
 	{"protocol version at HTTP", func(f Forwarding) string {
 		if v := f.TargetGroup.ProtocolVersion; f.Protocol != https && (v == "HTTP2" || v == grpc) {
-			return fmt.Sprintf("a listener of protocol %s cannot forward to targets of protocol version %s: AWS admits that of HTTPS only", f.Protocol, v)
+			return fmt.Sprintf("a listener of protocol %s cannot forward to targets of protocol version %s: AWS allows this only for HTTPS listeners", f.Protocol, v)
 		}
 		return ""
 	}, []Forwarding{

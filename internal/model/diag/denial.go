@@ -36,7 +36,7 @@ var policies = []struct {
 		text: regexp.MustCompile(`failed calling webhook "([^"]+)"(?:: )?`),
 	},
 	{
-		kind: "ResourceQuota ", look: "kubectl get resourcequota NAME -n NAMESPACE -o yaml", cure: "raise the quota, or delete what is not needed",
+		kind: "ResourceQuota ", look: "kubectl get resourcequota NAME -n NAMESPACE -o yaml", cure: "raise the quota, or delete unneeded objects",
 		text: regexp.MustCompile(`(?:exceeded|failed) quota: ([a-z0-9.-]+)(?:[,:] )?`),
 	},
 	{
@@ -63,7 +63,7 @@ func DenialOf(text string) (_ Denial, ok bool) {
 }
 
 // exemption is what helps against each policy that refuses an edit.
-const exemption = "meet what it asks for, or exempt the controller's service account from it"
+const exemption = "meet its conditions, or exempt the controller's service account from it"
 
 // labelled is what helps against policies that ask for labels on what the controller creates.
 const labelled = exemption + "; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates"

@@ -45,16 +45,17 @@ var Reasons = []Info{
 	{Unanswered, "aws", "A service of AWS has answered no call of the controller for 30 seconds."},
 	{Throttled, "aws", "AWS has refused most calls of a kind because of their rate for two minutes."},
 	{APIServer, "api-server", "The API server does not answer, or does not accept the controller's credentials."},
-	{ClusterName, "cluster-name", "The load balancers of this cluster were made under another name than --cluster-name. The controller does not start, as it would make all of them again."},
-	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, by what it holds or does in the account. What no object of this cluster claims is not deleted."},
-	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, or leads by a Lease of the same name in another namespace."},
+	{ClusterName, "cluster-name", "The load balancers of this cluster were created under another name than --cluster-name. The controller does not start, because it would create all of them again."},
+	{SharedClusterName, "cluster-name", "The controller of another cluster has the same --cluster-name, as its resources or actions in the account show. The controller deletes nothing that no object of this cluster claims."},
+	{SecondController, "leader", "A second controller works in this cluster: it writes the same LoadBalancer objects, or it leads by a Lease of the same name in another namespace."},
 	{Definitions, "definitions", "The API server does not serve TargetGroupBindings or IngressClassParams."},
 	{DefinitionsOutdated, "definitions", "A definition lacks fields or versions of this version of the controller. The API server drops such fields from objects without an error."},
-	{Rights, "rights", "The controller may not read or write objects of a kind as it needs to, or may not hold its Lease."},
+	{Rights, "rights", "The controller lacks a right to read or write objects of a kind, or to hold its Lease."},
 	{WebhookCertificate, "webhook-certificate", "The webhooks have no serving certificate yet."},
 }
 
-// Condition is what the controller lacks. It is the error of what it keeps from succeeding.
+// Condition is something that the controller lacks. It is also the error of everything that cannot succeed because
+// of it.
 type Condition struct {
 	Reason Reason
 	Text   string // what is wrong

@@ -22,7 +22,7 @@ const (
 	// CheckCredentials is the remedy of credentials that AWS does not accept.
 	CheckCredentials = "check the AWS credentials (aws sts get-caller-identity) and the node's clock"
 	// ReachAWS is the remedy of services of AWS that do not answer.
-	ReachAWS = "see the AWS Health Dashboard of the region, and the network path from the pods to the endpoints of these services; what serves goes on, and what waits is done when they answer"
+	ReachAWS = "see the AWS Health Dashboard of the region, and the network path from the pods to the endpoints of these services; load balancers keep serving, and the controller continues when the services answer"
 	// SlowDown is the remedy of calls that AWS refuses because of their rate.
 	SlowDown = "find what else in the account makes calls (CloudTrail; aws_api_calls_by_cause_total has the controller's own); the controller slows down, and registers targets first"
 	// KeepClusterName is the remedy of a name that is not that of the cluster's load balancers.

@@ -82,7 +82,7 @@ func (d Deciders) Decides(namespace string) bool { return slices.Contains(d.Name
 // Why is the reason that an object does not decide, as a sentence without a period.
 func (d Deciders) Why(o diag.Object) string {
 	if d.ByClass {
-		return "class parameters of the group leave what its members share to other namespaces"
+		return "the class parameters let only other namespaces set what the group shares"
 	}
 	return fmt.Sprintf("only %s of namespace %s set what the members of the group share, because %s is the oldest member", diag.Plural(o.Kind), d.Oldest.Namespace, d.Oldest)
 }

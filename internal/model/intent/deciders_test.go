@@ -70,7 +70,7 @@ func TestDecidersExplain(t *testing.T) {
 	}{
 		{byAge.Why(web), "only Ingresses of namespace shop set what the members of the group share, because Ingress shop/web is the oldest member"},
 		{byAge.Remedy(), "remove it, use a group of your own, or have it set in namespace shop"},
-		{byClass.Why(web), "class parameters of the group leave what its members share to other namespaces"},
+		{byClass.Why(web), "the class parameters let only other namespaces set what the group shares"},
 		{byClass.Remedy(), "remove it, use a group of your own, or have it set in a namespace that spec.group.settingsNamespaces of the class parameters names"},
 	} {
 		if c.got != c.want {

@@ -1,5 +1,5 @@
-// Package quota has AWS's limits of load balancers, of security groups and of what they are made with: their names, their defaults, and what of a load balancer counts
-// against which. It holds nothing that AWS was read for, and refuses nothing.
+// Package quota has AWS's limits of load balancers, security groups and their parts: the names, the defaults, and
+// which parts of a load balancer count against which limit. It reads nothing from AWS, and refuses nothing.
 package quota
 
 import (

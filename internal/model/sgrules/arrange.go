@@ -8,10 +8,11 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// Arrange distributes wanted rules over groups, of which have are the present rules, so that no group has more than limit of them, or than it
-// has now. What stands and is wanted stays where it stands, and the traffic that is missing gets rules that are joined as far as that loses
-// nothing: rules of its own, or larger ones that take the place of what stands, whichever changes less. If these do not fit, all rules are
-// joined and distributed again. ok is false if that does not fit either.
+// Arrange distributes wanted rules over groups, so that no group has more than limit rules, or more than it has now.
+// have are the existing rules of each group. An existing rule that is wanted stays in its group. Missing traffic
+// gets rules that are joined as far as possible: additional rules, or larger rules that replace existing ones,
+// whichever changes less. If these do not fit, all rules are joined and distributed again. ok is false if that does
+// not fit either.
 func (l Lists) Arrange(wanted []stack.Permission, have [][]stack.Permission, limit int) (rules [][]stack.Permission, ok bool) {
 	a := arrangement{lists: l, wanted: wanted, traffic: Of(wanted), have: have}
 	for _, h := range have {

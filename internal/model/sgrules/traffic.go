@@ -1,6 +1,8 @@
-// Package sgrules computes with the inbound rules of security groups: which traffic they admit, the fewest rules that admit precisely
-// some traffic, what rules count against the quota of a group, and which of several groups a rule goes into.
-// It imports stack only. Which rules are wanted is decided elsewhere: by compile for load balancers, by secgroup for pods and nodes.
+// Package sgrules computes with inbound rules of security groups: which traffic they admit, the fewest rules that
+// admit exactly some traffic, how rules count against the quota of a group, and in which of several groups a rule
+// belongs. It imports stack only.
+//
+// It does not decide which rules are wanted: compile does for load balancers, and sgsync for pods and nodes.
 package sgrules
 
 import (

@@ -224,8 +224,9 @@ type BroughtCertificate struct {
 	Namespaces []string `json:"namespaces"`
 }
 
-// KeptRules are the rules that may be of a member whose rules are not known now: those that forward to a target group whose identity begins
-// with one of the prefixes, and those that forward to no target group of the stack.
+// KeptRules selects rules that may belong to a member whose rules are unknown at the moment: rules that forward to a
+// target group whose identity begins with one of the prefixes, and rules that forward to no target group of the
+// stack.
 type KeptRules struct {
 	Prefixes []string `json:"prefixes"`
 	// Except are identities that begin so, but whose target groups are known to be of others.

@@ -12,9 +12,10 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan"
 )
 
-// Observed is a stack as AWS and Kubernetes hold it. The embedded stack types carry the shape: their ID is the value of the
-// resource tag, their references are literals (ARNs and group ids). Lists hold all that AWS held when they were read, except that Listeners
-// are those of load balancers whose PartListeners is known, and Rules those of listeners whose PartRules is known.
+// Observed is a stack as AWS and Kubernetes hold it. It embeds the stack types. Their ID is the value of the
+// resource tag, and their references are literals (ARNs and group ids). Lists contain everything that AWS had when
+// they were read, with two exceptions: Listeners only cover load balancers whose PartListeners is known, and Rules
+// only cover listeners whose PartRules is known.
 type Observed struct {
 	Key            stack.Key
 	SecurityGroups []SecurityGroup `json:",omitempty"`

@@ -150,7 +150,7 @@ func (d *differ) markOriginals() map[string][]plan.StepID {
 		default:
 			up := b.Binding
 			up.Annotations = map[string]string{naming.OriginalBinding: key}
-			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.UpdateBinding{Binding: up}, "its target group goes first, whose tags have its namespace")
+			s := d.step(plan.Update, bindingRef(cmp.Or(b.ID, b.Name)), plan.Normal, awsop.UpdateBinding{Binding: up}, "its target group is deleted first, because the tags of the target group have its namespace")
 			marks[arn] = append(marks[arn], s.ID)
 		}
 	}

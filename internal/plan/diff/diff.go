@@ -63,11 +63,12 @@ type Region struct {
 	FixedHealthChecks bool
 }
 
-// Stack plans the way from what is observed to what is desired, where keep does not have it stay as observed. A stack with a Removal plans the deletion of all that is observed; without
-// one an empty stack plans nothing, nor does nil, and no load balancer goes without a successor, but for a frontend.
+// Stack plans the steps from the observed to the desired stack, except for parts that keep does not change. A stack
+// with a Removal plans the deletion of everything observed. An empty stack without one plans nothing, and neither
+// does nil. A load balancer is never deleted without a successor, unless it is a frontend.
 //
-// Both sides are canonicalised first, so that a default made explicit is no change. What is new is created before what is
-// old is deleted; Steps of the plan stand in an order that could be executed one by one.
+// Both sides are canonicalised first, so an explicit default is not a change. New resources are created before old
+// ones are deleted. The steps of the plan are in an order in which they could be executed one by one.
 func Stack(desired *stack.Stack, keep stack.Keep, obs awsop.Observed, opt Options) plan.Plan {
 	if desired == nil || desired.Empty() && desired.Removal == stack.NotRemoved {
 		return plan.Plan{Key: obs.Key}

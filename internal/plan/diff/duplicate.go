@@ -103,8 +103,8 @@ func (d *differ) spare(s *plan.Step, id, name, servingID, servingName string) {
 	s.Lane, s.Why = plan.Cosmetic, []string{"is a duplicate of " + servingName}
 	s.Guard = &plan.Guard{
 		Code: diag.DuplicateResource,
-		Text: fmt.Sprintf("%s (%s) has the same tags as %s (%s), which is taken for the one that serves; it is left alone", name, id, servingName, servingID),
-		Remedy: fmt.Sprintf("if the controller did not make it, remove its tag %s in AWS; else write %s into annotation %s, and it is deleted",
+		Text: fmt.Sprintf("%s (%s) has the same tags as %s (%s), which seems to be the one that serves; the controller does not change the first one", name, id, servingName, servingID),
+		Remedy: fmt.Sprintf("if the controller did not create it, remove its tag %s in AWS; otherwise, to delete it, write %s into annotation %s",
 			naming.ResourceTag(d.plan.Key.Owner), id, cmp.Or(d.opt.DuplicatesAnnotation, "delete-duplicates")),
 	}
 	d.spared[id] = true

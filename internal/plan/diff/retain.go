@@ -25,7 +25,7 @@ func (d *differ) retain() {
 		if lb := &d.obs.LoadBalancers[i]; !lb.Retained() && !lb.Foreign {
 			d.step(plan.Update, stack.Literal(stack.KindLoadBalancer, lb.ARN), plan.Vital,
 				awsop.AddTags{Resource: stack.Literal(stack.KindLoadBalancer, lb.ARN), Tags: map[string]string{naming.RetainedTag: "true"}},
-				"it stays with its target groups, by the deletion policy of its objects")
+				"it stays with its target groups, because of the deletion policy of its objects")
 		}
 	}
 }
@@ -33,7 +33,7 @@ func (d *differ) retain() {
 // disown takes the tags and labels off by which the controller finds what a stack holds. Load balancers come last and one after the other: as long as one
 // of them is the stack's, a plan that is made anew goes on here, where without one what is left of the stack would be deleted.
 func (d *differ) disown() {
-	const why = "it stays and is no longer managed, by the deletion policy of its objects"
+	const why = "it stays and is no longer managed, because of the deletion policy of its objects"
 	var before []plan.StepID
 	for i := range d.obs.Bindings {
 		if b := &d.obs.Bindings[i]; !b.Deleting && d.ownsBinding(b) {

@@ -10,9 +10,13 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/canonical"
 )
 
-// HoldDestructive refuses the steps that take something away from what AWS holds, by the guard that is made of them. The others are carried out: those that create, those
-// that only add, and those that change what a step of the plan creates. Of tags and attributes, those with a value of their own are held, and those without one are set.
-// A step that only prepares for steps that are held, as it waits for targets, is held with them. The table is in docs/tasks/ownership.md.
+// HoldDestructive refuses steps that change or delete existing parts of a load balancer. guard makes the refusal of
+// a step.
+//
+// It does not refuse steps that create something, that only add something, or that change a resource which the same
+// plan creates. For tags and attributes, a step may set a key that has no value of its own in AWS, and may not
+// change one that has. A step that only prepares a refused step, such as a wait for targets, is refused too.
+// docs/tasks/ownership.md has the table.
 func HoldDestructive(o awsop.Observed, guard func(held []plan.Step) plan.Guard) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		h := holder{o: o, made: map[stack.Ref]bool{}}

@@ -10,15 +10,16 @@ import (
 	"github.com/k8s-lbc/lbc/internal/plan/awsop"
 )
 
-// Withhold leaves out the steps that would undo what was changed in AWS, where the policies of their groups say so. wanted and applied are the
-// fields that are wanted now, and those that were applied last. A step is withheld
+// Withhold leaves out the steps that would undo changes made in AWS, if the policies of their groups say so. wanted
+// has the fields that are declared now, and applied the fields that were applied last. A step is withheld
 //
-//   - under drift.Report, if its fields are wanted as they were applied last: then the difference was made in AWS;
-//   - under drift.Ignore, if its fields were applied before, whatever is wanted now.
+//   - under drift.Report, if its fields are declared as they were applied last: the difference was then made in AWS;
+//   - under drift.Ignore, if its fields were applied before, whatever is declared now.
 //
-// Of attributes and tags that is decided for each key, of the rules of a listener for all together. A step is carried out nevertheless if what it
-// writes, or refers to, is made anew by the plan, or if a step that is carried out needs it. A plan that creates or deletes a load balancer is carried
-// out whole: the fields of another load balancer cannot be distinguished from those of its predecessor.
+// For attributes and tags, each key is decided separately. The rules of a listener are decided together. A step is
+// executed anyway if the plan recreates the resource that it writes or refers to, or if an executed step needs it. A
+// plan that creates or deletes a load balancer is executed as a whole, because the fields of another load balancer
+// cannot be distinguished from those of its predecessor.
 func Withhold(by drift.Policies, wanted, applied Fields, o awsop.Observed) plan.Policy {
 	return func(p plan.Plan) plan.Plan {
 		if by.Corrects() || replacesLoadBalancers(p) {

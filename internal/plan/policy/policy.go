@@ -28,7 +28,7 @@ func Protect(declared map[string]string, o awsop.Observed) plan.Policy {
 			p = p.Refuse(s.ID, &plan.Guard{
 				Code:   diag.DeletionProtected,
 				Text:   "deletion protection, declared by " + by + ", keeps load balancer " + name,
-				Remedy: "set " + awsop.DeletionProtection + "=false there, and the deletion goes on",
+				Remedy: "set " + awsop.DeletionProtection + "=false there, then the deletion continues",
 			})
 		}
 		return p

@@ -49,8 +49,9 @@ func ServiceMissing(o *v1beta1.TargetGroupBinding) diag.Diagnostic {
 		fmt.Sprintf("backend not found: service %s/%s", o.Namespace, o.Spec.ServiceRef.Name), "create the Service, or name another one")
 }
 
-// Addresses are the addresses of Pods, and those of other machines that the binding's namespace is allowed, that are to be registered. unidentified are those that
-// QUIC leaves out.
+// Addresses returns the addresses to register: those of Pods, and those of other machines that the binding's
+// namespace is allowed to register. unidentified are the endpoints that QUIC excludes, because they have no server
+// id.
 func (x Endpoints) Addresses(ctx context.Context) (wanted []registrar.Endpoint, found diag.List, unidentified []registrar.Endpoint) {
 	wanted = registrar.Staying(ctx, x.Cluster, x.Pods, x.ExcludedNodes)
 	machines, found := x.machines()
@@ -261,7 +262,8 @@ func (n Nodes) Instances(o *v1beta1.TargetGroupBinding) (wanted []registrar.Endp
 	return n.serving, found, true
 }
 
-// InOtherVPC is the finding, on a binding and on its Service, that instances are not registered, as AWS takes those of the target group's VPC only.
+// InOtherVPC returns the finding, for a binding and its Service, that instances are not registered because AWS
+// accepts only instances of the target group's VPC.
 func InOtherVPC(o *v1beta1.TargetGroupBinding, about []diag.Object, ids []string, of int) (found diag.List) {
 	text := fmt.Sprintf("%d of %d nodes are not registered, as their instances are not in %s, the VPC of target group %s: %s",
 		len(ids), of, o.Spec.VpcID, naming.OfTargetGroup(o.Spec.TargetGroupARN), strings.Join(ids, ", "))
@@ -295,7 +297,7 @@ type Judgement struct {
 	Why string // empty = it is a target
 }
 
-// Judge gives each of the candidates a reason, beside those that are wanted. The candidates of nodes and pods are judged alike.
+// Judge gives a reason to each candidate that is not wanted. Nodes and pods are judged in the same way.
 func (x Endpoints) Judge(ctx context.Context, all []registrar.Candidate, wanted []registrar.Endpoint) []Judgement {
 	by := map[string]registrar.Endpoint{} // wanted, by address
 	for _, e := range wanted {

@@ -1,6 +1,9 @@
-// Package bindings has what the controller and the command line decide alike about TargetGroupBindings: which target group one means and whether it
-// contradicts that, which of several bindings serves a target group, which endpoints are targets, and what its networking asks of the security groups of these.
-// It reads AWS through the inventory and Kubernetes through what it is given, and writes nothing. It does not import the controllers.
+// Package bindings has the decisions about TargetGroupBindings that the controller and the command line share: which
+// target group a binding means and whether the binding contradicts it, which of several bindings serves a target
+// group, which endpoints are targets, and which security group rules its networking needs.
+//
+// It reads AWS through the inventory and Kubernetes through its arguments, and writes nothing. It does not import
+// the controllers.
 package bindings
 
 import (

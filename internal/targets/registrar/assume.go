@@ -47,9 +47,10 @@ func (g *group) certain() ([]Target, bool) {
 	return out, true
 }
 
-// Assume takes over what an earlier process knew to be registered when it ended, of groups of which this one knows nothing. What is wanted beyond it
-// is registered and what is not wanted deregistered at once; both do no harm where the assumption is wrong, as AWS takes
-// registrations of registered targets and deregistrations of others. Recheck finds out what the assumption misses.
+// Assume takes over the registered targets that an earlier process knew when it ended, for groups of which this
+// process knows nothing. Missing targets are registered and unwanted ones deregistered at once. Both are harmless if
+// the assumption is wrong, because AWS accepts registrations of registered targets and deregistrations of unknown
+// ones. Recheck finds what the assumption misses.
 func (r *Registry) Assume(in awsclient.Scope, members map[string][]Target) {
 	for arn, ts := range members {
 		g := r.group(Group{in, arn})

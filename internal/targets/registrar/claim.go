@@ -88,8 +88,9 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("fec0::/10"),
 }
 
-// Reserved reports whether an address is one that no endpoint without Pod may have, whatever is allowed: it is no address, or one of loopback, link-local (as
-// 169.254.169.254, the instance metadata), multicast, or stands for an IPv4 address.
+// Reserved reports whether no endpoint without a Pod may have this address, whatever is allowed. That holds for text
+// that is not an address, for loopback, multicast and link-local addresses (such as 169.254.169.254, the instance
+// metadata), and for IPv6 forms of IPv4 addresses.
 func Reserved(address string) bool {
 	a, err := netip.ParseAddr(address)
 	return err != nil || a.Zone() != "" || a.Is4In6() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() ||

@@ -1,6 +1,7 @@
-// Package registrar registers and deregisters targets: which endpoints a TargetGroupBinding declares, how they differ from what is
-// registered, and the calls for the difference, batched per target group and never behind work on load balancers.
-// The resolution of endpoints is pure; the registry of target groups imports plan, apply and cloud, but no Kubernetes client.
+// Package registrar registers and deregisters targets. It resolves the endpoints of a TargetGroupBinding, compares
+// them with the registered targets, and makes the calls for the difference, batched per target group. These calls
+// never wait for work on load balancers. The resolution of endpoints is pure. The registry of target groups imports
+// plan, apply and cloud, but no Kubernetes client.
 package registrar
 
 import (
@@ -135,8 +136,8 @@ func (b Behind) Serving(ctx context.Context, c Cluster, failOpen bool, before []
 	return serving, refused
 }
 
-// PodlessEndpoints are the addresses behind a Service port that are said to be ready and behind which no Pod stands, such as machines in EndpointSlices
-// that were written by hand or mirrored from Endpoints; sorted by key.
+// PodlessEndpoints returns the ready addresses behind a Service port that belong to no Pod, such as machines in
+// EndpointSlices written by hand or mirrored from Endpoints; sorted by key.
 func PodlessEndpoints(port corev1.ServicePort, slicesOf []*discoveryv1.EndpointSlice, ipv6 bool) []Endpoint {
 	return Serving(PodlessCandidates(port, slicesOf, ipv6), false)
 }

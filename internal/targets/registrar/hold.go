@@ -21,10 +21,13 @@ type holding struct {
 	held map[string]Endpoint
 }
 
-// Hold is called before each Sync of a request, and returns the targets that stay registered although the request does not want them:
-// serves reports whether the pod or node of an endpoint exists and works as before. If the request, with those of the last minutes, gives up more than
-// half of the targets of the group although they serve, the brake of all groups decides. What does not serve any more is never held, and nothing is if
-// consented. Of the targets that an earlier process registered nothing is known, so that they are not held.
+// Hold is called before each Sync of a request. It returns the targets that stay registered although the request
+// does not want them. serves reports whether the pod or node of an endpoint exists and works as before. If the
+// request, together with those of the last minutes, removes more than half of the group's targets although they
+// serve, the brake of all groups decides.
+//
+// Targets that no longer serve are never held, and nothing is held if consented. Nothing is known of targets that an
+// earlier process registered, so these are not held.
 func (r *Registry) Hold(q Request, consented bool, serves func(Endpoint) bool) []Endpoint {
 	g, groups := r.group(q.Group), r.size()
 	g.mu.Lock()

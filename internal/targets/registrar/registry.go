@@ -23,9 +23,10 @@ type Account struct {
 	Gone func(arn string) bool
 }
 
-// Registry knows what is registered in each target group that a binding serves, and registers and deregisters what differs from
-// what is wanted. It holds no lock over a call: registration, deregistration and the read of what is registered go on side by
-// side, and no group waits for another. It is safe for concurrent use. The exported fields are set before its first use.
+// Registry knows the registered targets of each target group that a binding serves, and registers and deregisters
+// the difference to the wanted targets. It holds no lock during a call: registrations, deregistrations and reads run
+// at the same time, and no group waits for another. It is safe for concurrent use. Set the exported fields before
+// the first use.
 type Registry struct {
 	// Async: Sync does not wait for the calls that it starts. Its Change is Pending then, and Progress is called when one of them ends.
 	Async    bool
@@ -109,10 +110,10 @@ type Change struct {
 // Key is the stack under which the target calls of a binding run; it owns no resources.
 func Key(binding stack.ID) stack.Key { return stack.Key{Owner: "elbv2.k8s.aws", ID: binding} }
 
-// Sync makes a request the one that holds for its group, in place of any earlier one, and starts the calls that it needs: what is
-// not registered is registered, what is registered and not wanted is deregistered. A target that a call is under way for waits for
-// its end, and all that is to be registered while four registrations are under way. The error is what failed since the last Sync; the next one tries it again. ctx bounds the
-// calls, also beyond the return of Sync.
+// Sync replaces the request of a group, and starts the calls that the new request needs: it registers missing
+// targets and deregisters unwanted ones. A target with a call in progress waits for the end of this call. All
+// registrations wait while four are in progress. The error has everything that failed since the last Sync; the next
+// Sync tries again. ctx also bounds the calls that continue after Sync returns.
 func (r *Registry) Sync(ctx context.Context, q Request) (Change, error) {
 	return r.sync(ctx, q, !r.Async)
 }
@@ -181,8 +182,9 @@ func (r *Registry) Recheck(ctx context.Context, of Group) (health []Health, drif
 	return health, drifted, nil
 }
 
-// Clear deregisters every target of a request's group, of a shared one (Record not nil) those that the binding registered, and with Unseen its own, except where
-// the group is gone: then there is nothing to do. What the request wants is ignored. It waits for the end of its calls.
+// Clear deregisters every target of a request's group. In a shared group (Record not nil), it deregisters the
+// targets that the binding registered; with Unseen, the targets of this registry. If the group no longer exists,
+// there is nothing to do. Clear ignores the targets that the request wants, and waits for the end of its calls.
 func (r *Registry) Clear(ctx context.Context, q Request) (left Change, err error) {
 	q.Want = nil
 	r.Hold(q, true, func(Endpoint) bool { return false })

@@ -57,11 +57,14 @@ func compareSources(a, b source) int {
 		cmp.Compare(a.cidr6, b.cidr6), cmp.Compare(a.prefixList, b.prefixList))
 }
 
-// Pack joins permissions to the fewest rules that admit precisely the same traffic: per protocol and source, overlapping and
-// adjacent port ranges become one, and so do ranges of addresses that make up a larger one, where there are more than sgrules.JoinAbove.
-// Shapes in which rules stand are kept, so that taking over a cluster changes nothing: one range from the lowest to the highest wanted
-// port, several rules that together admit precisely what is wanted, and a larger range of addresses of which all is wanted. Only when a
-// source would otherwise take more than maxRulesPerSource rules are the nearest ranges joined across the ports between them.
+// Pack joins permissions to the fewest rules that admit exactly the same traffic. For each protocol and source,
+// overlapping and adjacent port ranges become one. Address ranges that form a larger range become one if there are
+// more than sgrules.JoinAbove.
+//
+// Existing shapes stay, so adopting a cluster changes nothing. These shapes are: one range from the lowest to the
+// highest wanted port, several rules that together admit exactly the wanted ports, and a larger address range that
+// is wanted completely. The nearest ranges are joined across unwanted ports only if a source would otherwise need
+// more than maxRulesPerSource rules.
 func Pack(wanted, current []stack.Permission) []stack.Permission {
 	spans := spansBySource(wanted)
 	have := spansBySource(managed(current))

@@ -76,12 +76,12 @@ func (o Outcome) Of(binding string, perms []stack.Permission) error {
 	return nil
 }
 
-// Reconcile brings one group to the union of needs. partial reports whether there are bindings whose needs are not known. If the account
-// turns out to differ from what the inventory holds, Reconcile reads the rules again and tries once more. A source that does not exist makes
-// EC2 refuse the whole call; then the rules of all other sources are written.
+// Reconcile updates one group to the union of needs. partial reports whether the needs of some bindings are unknown.
+// If the account differs from the inventory, Reconcile reads the rules again and tries once more. If a source does
+// not exist, EC2 refuses the whole call, and Reconcile then writes the rules of all other sources.
 //
-// What is missing is granted by the rules as they were read last, without waiting for another read. What is revoked rests on rules that
-// were just read, as another cluster may need one of them by now.
+// Reconcile grants missing rules by the last known state, without another read. It revokes rules only by a fresh
+// read, because another cluster may need one of them meanwhile.
 func (r *Reconciler) Reconcile(ctx context.Context, group string, partial func() bool) Outcome {
 	out := Outcome{Missing: map[string]error{}}
 	for again, read := false, false; ; {

@@ -46,9 +46,9 @@ func (t *Table) Set(binding string, groups map[string][]stack.Permission) Touche
 	return compare(before.groups, groups)
 }
 
-// Extend records what is known of a binding's needs while the groups of some of its endpoints are not: they may be any, also those
-// of before, and of a former process. What was needed stays needed, and no rule is revoked anywhere that lets the same sources to a
-// port among unplaced, until a Set. A permission without a source stands for any source.
+// Extend records the needs of a binding while the groups of some of its endpoints are unknown. Such endpoints may
+// have any group, also one of an earlier time or process. Until the next Set, earlier needs stay, and no rule is
+// revoked that admits the same sources to a port in unplaced. A permission without a source stands for any source.
 func (t *Table) Extend(binding string, groups map[string][]stack.Permission, unplaced []stack.Permission) Touched {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -20,31 +20,31 @@ import (
 
 var accountChecks = []Check{{
 	Name: "cluster-name-differs", Severity: Error, Needs: []Source{LoadBalancers, Objects}, Skip: withoutName,
-	About:  "TargetGroupBindings of this cluster name target groups that were made under another cluster name: with the configured name, the controller recognizes none of the existing load balancers, and creates all of them again.",
-	Remedy: "set --cluster-name (value clusterName) to the name that the tags have",
+	About:  "TargetGroupBindings of this cluster name target groups that were created under another cluster name. With the configured name, the controller does not recognize the existing load balancers, and creates all of them again.",
+	Remedy: "set --cluster-name (value clusterName) to the name in the tags",
 	Find:   foreignBindings,
 }, {
 	Name: "cluster-name-shared", Severity: Error, Needs: []Source{LoadBalancers}, Uses: []Source{TargetHealth, Objects, Workloads, Nodes}, Skip: withoutName,
-	About:  "Load balancers or target groups have the tag of this cluster's name, and are in another VPC, or no object claims them and their healthy targets are neither pods nor nodes of this cluster: another cluster of the account has the same name, and the controllers may delete each other's resources.",
+	About:  "Another cluster of the account has the same name, and the controllers may delete each other's resources. The sign is a load balancer or target group with this cluster's tag in another VPC, or one without an object whose healthy targets are neither pods nor nodes of this cluster.",
 	Remedy: "give one of the clusters another name before it has load balancers; --cluster-name need not be the name in EKS",
 	Find:   func(f *Facts) []Finding { return append(sharedName(f), servedElsewhere(f)...) },
 }, {
 	Name: "orphaned", Severity: Warning, Needs: []Source{LoadBalancers, Network, Objects}, Skip: withoutName,
-	About:  "A load balancer, target group or security group has the cluster's tags, and no object claims it by its name, finalizer, group or status: its objects went while no controller ran, and it costs money. A TargetGroupBinding of such a stack counts as well.",
-	Remedy: "lbc orphans has the commands that delete or keep it; what an object has just left may still be on its way",
+	About:  "A load balancer, target group or security group has the cluster's tags, and no object claims it by its name, finalizer, group or status. Its objects were deleted while no controller ran, and it costs money. A TargetGroupBinding of such a stack counts as well.",
+	Remedy: "lbc orphans prints the commands that delete or keep it; wait a minute if you have just deleted an object, because its deletion may not be finished",
 	Find:   orphans,
 }, {
 	Name: "certificate-not-covering", Severity: Warning, Needs: []Source{Certificates, Objects},
 	About:  "No certificate of the listeners covers a host of an Ingress: browsers refuse the connection.",
-	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or leave the annotation out so that one is discovered",
+	Remedy: "add the ARN of a certificate for the host to alb.ingress.kubernetes.io/certificate-arn, or remove the annotation, so that the controller finds a certificate by host",
 	Find:   uncoveredHosts,
 }}
 
 // certificateChecks are those of the account that the leader makes.
 var certificateChecks = []Check{{
 	Name: "certificate-expiring", Severity: Warning, Needs: []Source{Certificates},
-	About:  "A certificate of a listener expires within thirty days, which ACM's own renewal would have prevented; an error within seven days, and if it has expired.",
-	Remedy: "import the new certificate under the same ARN; for one of Amazon, restore the DNS record or mail address that proves the domain",
+	About:  "A certificate of a listener expires within thirty days, and ACM has not renewed it. It is an error within seven days, and if the certificate has expired.",
+	Remedy: "import the new certificate under the same ARN; for a certificate of Amazon, restore the DNS record or mail address that proves the domain",
 	Find:   expiringCertificates,
 }}
 
@@ -112,7 +112,7 @@ func servedElsewhere(f *Facts) (out []Finding) {
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(of), stack.Key.Compare) {
 		out = append(out, Finding{Object: key.String(), Text: "no object of this cluster claims it, and it has healthy targets that are neither pods nor nodes of this cluster", Evidence: of[key],
-			Remedy: "if they are of another cluster, give one of the two another --cluster-name; if they were pods until a moment ago, run this again"})
+			Remedy: "if they belong to another cluster, give one of the clusters another --cluster-name; if they were pods a moment ago, run this again"})
 	}
 	return out
 }
@@ -186,9 +186,9 @@ func orphans(f *Facts) (out []Finding) {
 		out = append(out, x)
 	}
 	for _, u := range unclear {
-		x := Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and whether an object claims it is not known: " + u.Why}
+		x := Finding{Object: u.Key.String(), Severity: Note, Text: "it has resources in AWS, and the controller cannot tell whether an object claims them: " + u.Why}
 		if u.Retained {
-			x.Text, x.Remedy = u.Why, "nothing has to be done; its object, created again, takes it over"
+			x.Text, x.Remedy = u.Why, "nothing to do; if you create its object again, the object adopts it"
 		}
 		out = append(out, x)
 	}

@@ -66,7 +66,7 @@ func unattendedStatuses(f *Facts) []Finding {
 			ready++
 		}
 	}
-	x := Finding{Object: f.Shown[0].String(), Text: fmt.Sprintf("no controller looks after %d LoadBalancer objects, %d of which say that they are ready", len(names), ready)}
+	x := Finding{Object: f.Shown[0].String(), Text: fmt.Sprintf("no controller updates %d LoadBalancer objects, and %d of them still show Ready", len(names), ready)}
 	for _, l := range f.Leases {
 		x.Evidence = append(x.Evidence, l.Why(f.Now))
 	}

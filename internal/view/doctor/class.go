@@ -23,7 +23,7 @@ var classChecks = []Check{{
 }, {
 	Name: "ingress-class-default-twice", Severity: Error, Needs: []Source{Objects},
 	About:  "Several IngressClasses are marked as the default: the API server refuses Ingresses that name no class.",
-	Remedy: "leave the annotation ingressclass.kubernetes.io/is-default-class: \"true\" on one class",
+	Remedy: "keep the annotation ingressclass.kubernetes.io/is-default-class: \"true\" on only one class",
 	Find:   defaultClasses,
 }, {
 	Name: "ingress-unclassed", Severity: Warning, Needs: []Source{Objects},
@@ -32,7 +32,7 @@ var classChecks = []Check{{
 	Find:   unclassedIngresses,
 }, {
 	Name: "class-params-missing", Severity: Error, Needs: []Source{Objects},
-	About:  "An IngressClass of the controller names IngressClassParams that do not exist: its Ingresses are not served.",
+	About:  "An IngressClass of the controller names IngressClassParams that do not exist: the controller does not serve its Ingresses.",
 	Remedy: "create the IngressClassParams, or remove spec.parameters of the class",
 	Find:   missingParams,
 }, {
@@ -43,7 +43,7 @@ var classChecks = []Check{{
 }, {
 	Name: "gateway-class-unaccepted", Severity: Error, Needs: []Source{Objects},
 	About:  "A GatewayClass of the controller has not been accepted: its configuration is wrong, or no controller serves its name. Its Gateways have no load balancers.",
-	Remedy: "correct spec.parametersRef of the class or what it names; where no condition is set, see that the controller runs and that its feature gates serve Gateways",
+	Remedy: "correct spec.parametersRef of the class, or the object that it names; if the class has no condition, check that the controller runs and that its feature gates serve Gateways",
 	Find:   unacceptedGatewayClasses,
 }}
 

@@ -7,17 +7,17 @@ import (
 
 var clockChecks = []Check{{
 	Name: "clock-skew", Severity: Warning, Needs: []Source{APIServer}, Uses: []Source{Account},
-	About:  "Clocks differ. AWS refuses requests whose time is five minutes off, and certificates are not valid yet or no longer valid. The clocks of AWS, the API server and this machine are compared.",
+	About:  "The clocks of AWS, the API server and this machine differ. AWS refuses requests whose time is five minutes off, and certificates seem to be expired or not valid yet.",
 	Remedy: synchronise,
 	Find:   differingClocks,
 }, {
 	Name: "node-clock-skew", Severity: Warning, Needs: []Source{Heartbeats},
-	About:  "The clock of a node differs from that of the API server by a minute or more, by what its kubelet writes into its Lease and when the API server took that; an error from five minutes on. From there, AWS refuses what a controller on this node asks for, and its lease as the leader seems to have ended, or never ends.",
+	About:  "The clock of a node differs from the API server's clock by a minute or more, as the Lease of its kubelet shows. It is an error from five minutes on: AWS then refuses requests of a controller on this node, and its lease as the leader seems to end too early or never.",
 	Remedy: synchronise,
 	Find:   nodeClocks,
 }}
 
-const synchronise = "have the machine with the wrong clock synchronise it (chrony with 169.254.169.123 on EC2)"
+const synchronise = "synchronise the clock of the machine (chrony with 169.254.169.123 on EC2)"
 
 // Heartbeat is the last renewal of a node's Lease.
 type Heartbeat struct {
@@ -44,7 +44,7 @@ func differingClocks(f *Facts) (out []Finding) {
 			if a.Ahead < b.Ahead {
 				first, last = last, first
 			}
-			out = append(out, Finding{Severity: skewed(apart), Object: "clock of " + a.Of, Text: fmt.Sprintf("the clock of %s is %s ahead of that of %s", first, age(apart), last)})
+			out = append(out, Finding{Severity: skewed(apart), Object: "clock of " + a.Of, Text: fmt.Sprintf("the clock of %s is %s ahead of the clock of %s", first, age(apart), last)})
 		}
 	}
 	return out
@@ -71,7 +71,7 @@ func nodeClocks(f *Facts) (out []Finding) {
 			if ahead < 0 {
 				direction = "behind"
 			}
-			out = append(out, Finding{Severity: skewed(apart), Object: "Node " + h.Node, Text: fmt.Sprintf("its clock is %s %s that of the API server", age(apart), direction)})
+			out = append(out, Finding{Severity: skewed(apart), Object: "Node " + h.Node, Text: fmt.Sprintf("its clock is %s %s the clock of the API server", age(apart), direction)})
 		}
 	}
 	return out

@@ -15,8 +15,8 @@ import (
 func clusterChecks() []Check {
 	return []Check{{
 		Name: "kubernetes-outdated", Severity: Warning, Needs: []Source{APIServer},
-		About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not take the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
-			"Mistakes are then stored, and the creation of all Services waits for the controller. Older than v" + minimum.String() + ", an error: it does not serve what the controller reads.",
+		About: "The API server is older than Kubernetes v" + support.Oldest().String() + ", the oldest supported version ([support.md](support.md)): it does not support the match conditions of the webhooks, and may not evaluate the rules in definitions. " +
+			"The API server then stores mistakes, and the creation of all Services waits for the controller. It is an error if the API server is older than v" + minimum.String() + ": it then does not serve the kinds that the controller reads.",
 		Remedy: "update the cluster",
 		Find:   outdatedKubernetes,
 	}, {
@@ -31,7 +31,7 @@ func clusterChecks() []Check {
 		Find:   missingDefinitions,
 	}, {
 		Name: "crd-outdated", Severity: Warning, Needs: []Source{Definitions},
-		About:  "A definition lacks fields or versions that this version of the controller has: the API server silently drops such fields.",
+		About:  "A definition lacks fields or versions of this version of the controller. The API server silently drops such fields.",
 		Remedy: impairment.ApplyDefinitions,
 		Find:   outdatedDefinitions,
 	}, {
@@ -55,7 +55,7 @@ func clusterChecks() []Check {
 // nodeChecks are those of the cluster that the leader makes.
 var nodeChecks = []Check{{
 	Name: "node-provider-id", Severity: Warning, Needs: []Source{Nodes},
-	About:  "A node has no provider id of an EC2 instance: it cannot be a target of type instance, and the security groups of its pods are not found by it.",
+	About:  "A node has no provider id of an EC2 instance. The node cannot be a target of type instance, and the controller cannot find the security groups of its pods through the node.",
 	Remedy: "run the AWS cloud provider, or start the kubelet with --provider-id=aws:///ZONE/INSTANCE",
 	Find:   nodesWithoutInstance,
 }}
@@ -221,7 +221,7 @@ func nodesWithoutInstance(f *Facts) (out []Finding) {
 		if id := n.Spec.ProviderID; id == "" {
 			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID is empty"})
 		} else if !strings.HasPrefix(id, "aws://") {
-			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID " + id + " is none of AWS"})
+			out = append(out, Finding{Object: "Node " + n.Name, Text: "spec.providerID " + id + " is not an id of AWS"})
 		}
 	}
 	return out

@@ -20,8 +20,8 @@ import (
 
 var controllerChecks = []Check{{
 	Name: "controller-absent", Severity: Error, Needs: []Source{Controller, Objects, Webhooks}, Skip: controllerElsewhere,
-	About:  "The cluster has no Deployment of the controller. It is a note where nothing waits for one: before the installation. It is an error where objects carry the controller's finalizers, so that their deletion never ends, or webhooks are left that block the creation of objects.",
-	Remedy: "install the controller; to leave it for good, delete the objects while it runs, and its webhook configurations after it",
+	About:  "The cluster has no Deployment of the controller. It is a note before the installation. It is an error if objects have the controller's finalizers, because their deletion never ends, or if remaining webhooks block the creation of objects.",
+	Remedy: "install the controller; to remove it for good, delete the objects while it runs, then the controller, then its webhook configurations",
 	Find:   absentController,
 }, {
 	Name: "controller-unready", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
@@ -31,7 +31,7 @@ var controllerChecks = []Check{{
 }, {
 	Name: "controller-flags", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
 	About:  "The controller does not start with the arguments of its Deployment.",
-	Remedy: "correct the arguments of the container, or the value of the chart that they come from",
+	Remedy: "correct the arguments of the container, or the chart's value that sets them",
 	Find: func(f *Facts) (out []Finding) {
 		for _, d := range f.Controllers {
 			if d.Problem != "" {
@@ -42,13 +42,13 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "controller-duplicate", Severity: Error, Needs: []Source{Controller},
-	About:  "Two controllers work at the same objects: there are several Deployments, or several leases are being renewed. They undo each other's changes, for example when the existing controller runs at the same time.",
-	Remedy: "delete the installation that is not wanted; replicas of one Deployment share one lease",
+	About:  "Two controllers serve the same objects: there are several Deployments, or several leases are being renewed. They undo each other's changes. An example is the existing controller that still runs.",
+	Remedy: "delete one of the installations; replicas of one Deployment share one lease",
 	Find:   duplicateControllers,
 }, {
 	Name: "controller-leaderless", Severity: Error, Needs: []Source{Controller},
 	About:  "The lease of the leader is not renewed: none of the controllers works.",
-	Remedy: "see that pods of the controller run and may update the lease, and that no other process holds it",
+	Remedy: "check that pods of the controller run and may update the lease, and that no other process holds it",
 	Find:   leaderlessControllers,
 }, {
 	Name: "leader-unstable", Severity: Warning, Needs: []Source{Controller, Events},
@@ -57,12 +57,12 @@ var controllerChecks = []Check{{
 	Find:   unstableLeaders,
 }, {
 	Name: "status-unattended", Severity: Warning, Needs: []Source{Controller},
-	About:  "LoadBalancer objects show the state when their controller ended: the Lease of the leader is not renewed, or the existing controller holds it, which does not write these objects. kubectl wait on their condition Ready passes for ever.",
-	Remedy: "start the controller again; or, if it is gone for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
+	About:  "LoadBalancer objects show an old state, because no controller updates them. The Lease of the leader is not renewed, or the existing controller holds it and does not write these objects. kubectl wait on their condition Ready always succeeds.",
+	Remedy: "start the controller again; or, if you have removed it for good, delete the objects, which deletes nothing in AWS: kubectl delete loadbalancers.elbv2.k8s.aws -A --all",
 	Find:   unattendedStatuses,
 }, {
 	Name: "controller-single", Severity: Note, Needs: []Source{Controller}, Skip: withoutDeployment,
-	About:  "The controller has one replica: while its pod is moved, no target is registered and webhooks do not answer.",
+	About:  "The controller has one replica. While its pod moves to another node, the controller registers no target and webhooks do not answer.",
 	Remedy: "run two replicas",
 	Find: func(f *Facts) (out []Finding) {
 		for _, d := range f.Controllers {
@@ -74,12 +74,12 @@ var controllerChecks = []Check{{
 	},
 }, {
 	Name: "identity-not-injected", Severity: Error, Needs: []Source{Controller}, Skip: withoutDeployment,
-	About:  "The service account names a role, and pods of the controller do not get its credentials: they are older than the annotation, or the webhook of EKS that injects them did not act.",
+	About:  "The service account names a role, but pods of the controller do not have its credentials. They are older than the annotation, or the webhook of EKS did not inject the credentials.",
 	Remedy: "restart the pods: kubectl rollout restart deployment -n NAMESPACE NAME",
 	Find:   podsWithoutIdentity,
 }, {
 	Name: "imds-unreachable", Severity: Error, Needs: []Source{Controller, Instances},
-	About:  "Pods cannot reach the instance metadata service, because its answers end at the node (a hop limit of 1), and the controller takes the region, the VPC or credentials from there. It is a note while there is no controller.",
+	About:  "The controller takes the region, the VPC or credentials from the instance metadata service, but pods cannot reach this service, because its hop limit is 1. It is a note while there is no controller.",
 	Remedy: "set --aws-region and --aws-vpc-id (values region and vpcId) and give the service account a role; or raise the hop limit: aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2",
 	Find:   unreachableMetadata,
 }}
@@ -87,18 +87,18 @@ var controllerChecks = []Check{{
 // objectChecks are those of the controller that the leader makes.
 var objectChecks = []Check{{
 	Name: "controller-denied", Severity: Error, Needs: []Source{Events}, Uses: []Source{Objects},
-	About:  "AWS has refused an action to the controller, by the events of the last 30 minutes on objects that exist, and no later event says that the object is well. The controller repeats the event of a refusal that lasts every 20 minutes.",
+	About:  "AWS denies the controller an action. The source is an event of the last 30 minutes on an existing object, without a later success. The controller repeats the event every 20 minutes while AWS denies the action.",
 	Remedy: "allow the action in the policy of the controller's role (docs/permissions.md)",
 	Find:   deniedActions,
 }, {
 	Name: "object-failing", Severity: Warning, Needs: []Source{Events}, Uses: []Source{Objects},
-	About:  "The last event of the controller on an object that exists is a warning, within the last hour.",
+	About:  "The controller's last event on an existing object, within the last hour, is a warning.",
 	Remedy: "follow the remedy of the event; lbc explain and lbc plan show more",
 	Find:   failingObjects,
 }, {
 	Name: "deletion-stuck", Severity: Error, Needs: []Source{Objects},
-	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller. The evidence has the cause that the controller shows on the object.",
-	Remedy: "remove the cause in the evidence; without one, see that the controller runs, and what lbc explain KIND NAME says of the object; remove the finalizers by hand only when nothing of the object is left in AWS",
+	About:  "An object has been deleted for more than five minutes and still carries finalizers of the controller. The evidence is the cause that the controller shows on the object.",
+	Remedy: "remove the cause in the evidence; without evidence, check that the controller runs, and run lbc explain KIND NAME; remove the finalizers by hand only when AWS has no resource of the object",
 	Find:   stuckDeletions,
 }}
 
@@ -112,7 +112,7 @@ func withoutDeployment(f *Facts) string {
 // controllerElsewhere is set where there is no Deployment and webhooks are called at a URL, as in the playground.
 func controllerElsewhere(f *Facts) string {
 	if len(f.Controllers) == 0 && slices.ContainsFunc(f.Hooks, func(h Hook) bool { return h.URL != "" }) {
-		return "the webhooks are called at a URL: the controller runs outside of the cluster"
+		return "the webhooks have a URL: the controller runs outside the cluster"
 	}
 	return ""
 }
@@ -266,7 +266,7 @@ func unreachableMetadata(f *Facts) []Finding {
 		return nil
 	}
 	if len(f.Controllers) == 0 {
-		return []Finding{{Severity: Note, Object: "nodes", Text: "pods of these nodes cannot reach the instance metadata service, so that the controller must be given region, VPC and a role", Evidence: join("", near)}}
+		return []Finding{{Severity: Note, Object: "nodes", Text: "pods of these nodes cannot reach the instance metadata service, so the controller needs a region, a VPC and a role", Evidence: join("", near)}}
 	}
 	var out []Finding
 	for _, d := range f.Controllers {
@@ -375,7 +375,7 @@ func stuckDeletions(f *Facts) (out []Finding) {
 			if cause := deletionCause(o); cause != "" {
 				evidence = append(evidence, "cause: "+cause)
 			}
-			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and is not gone", Evidence: evidence})
+			out = append(out, Finding{Object: nameOf(o), Text: "was deleted " + age(f.Now.Sub(t.Time)) + " ago and still exists", Evidence: evidence})
 		}
 	}
 	return out

@@ -13,19 +13,19 @@ import (
 
 var limitChecks = []Check{{
 	Name: "quota", Severity: Warning, Needs: []Source{LoadBalancers, Listeners, TargetHealth, Limits},
-	About:  "A limit of the account is used by four fifths or more; an error if it is reached.",
-	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or split what one load balancer serves",
+	About:  "The account has used four fifths or more of a limit. It is an error if the limit is reached.",
+	Remedy: "ask AWS for more (Service Quotas), share load balancers by groups, or divide the objects of one load balancer",
 	Find:   usedLimits,
 }, {
 	Name: "quota-security-groups", Severity: Warning, Needs: []Source{SecurityGroups, LoadBalancers, Network, Instances},
-	About: "A load balancer has as many security groups as a network interface may have, or one of its groups, a group of the cluster's or a group of nodes has four fifths of the rules that a group may have. " +
-		"The number of rules that the account may have is not known: AWS's default is assumed.",
+	About: "A load balancer has the maximum number of security groups of a network interface, or a security group of a load balancer, of the cluster or of nodes has four fifths of the rules that AWS allows. " +
+		"The account's own limit is not known, so the check uses AWS's default.",
 	Remedy: "ask AWS for more (Service Quotas of Amazon VPC), name prefix lists or fewer address ranges (inbound-cidrs of Ingresses, spec.loadBalancerSourceRanges of Services, sourceRanges of Gateways), or let the controller admit all ports by one rule (--disable-restricted-sg-rules)",
 	Find:   usedGroups,
 }, {
 	Name: "quota-certificates", Severity: Warning, Needs: []Source{CertificateList},
-	About:  "The account has four fifths of the certificates of ACM that AWS allows by default in a region, or has imported four fifths of those that it allows in a year. Later deletions do not count.",
-	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete certificates that nothing uses, or import renewed ones under the ARN that they have",
+	About:  "The account has four fifths of the ACM certificates that AWS allows by default in a region, or has made four fifths of the imports of a year. Deleting certificates does not reduce the number of imports.",
+	Remedy: "ask AWS for more (Service Quotas of AWS Certificate Manager), delete unused certificates, or import renewed certificates under their existing ARN",
 	Find:   usedCertificates,
 }}
 

@@ -23,24 +23,24 @@ var networkChecks = []Check{{
 	},
 }, {
 	Name: "vpc-differs", Severity: Error, Needs: []Source{Instances},
-	About:  "Nodes run in another VPC than the one that the controller is given: it makes load balancers that do not reach them.",
+	About:  "Nodes run in another VPC than the controller's: its load balancers do not reach the nodes.",
 	Remedy: "set --aws-vpc-id (value vpcId) to the VPC of the nodes",
 	Find:   nodesElsewhere,
 }, {
 	Name: "subnets-unusable", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
-	About:  "The discovery of subnets fails for a kind of load balancer; the evidence has each subnet and why it is dropped. A VPC without any public subnet is a note.",
+	About:  "The controller finds no subnets for a kind of load balancer. The evidence lists each subnet and the reason against it. A VPC without public subnets is a note.",
 	Remedy: "tag subnets of two zones with " + naming.RoleELBTag + ": 1 or " + naming.RoleInternalELBTag + ": 1, or name subnets in annotations",
 	Find:   unusableSubnets,
 }, {
 	Name: "subnet-addresses", Severity: Warning, Needs: []Source{Network}, Skip: withoutVPC,
-	About:  "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to make a load balancer in it, and those in it cannot grow.",
+	About:  "A subnet that is tagged for load balancers has fewer than eight free addresses: AWS refuses to create a load balancer in the subnet, and its existing load balancers cannot grow.",
 	Remedy: "free addresses, or tag a larger subnet of the zone instead",
 	Find:   fullSubnets,
 }, {
 	Name: "security-group-ambiguous", Severity: Warning, Needs: []Source{Instances, Network}, Uses: []Source{SecurityGroups},
-	About: "The network interface of a node has several security groups, and not exactly one of them has the cluster's tag. The finding says which one the controller takes for the rules for targets: " +
-		"one that has such rules, or the first of those with the tag; TargetGroupBindings have an event `SecurityGroupUnclear`. An error if it takes none, so that traffic does not reach the node.",
-	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix + "CLUSTER on exactly one of the groups, or name it by --node-security-group; with --service-target-eni-security-group-tags, of several with the tag the one with these tags is meant",
+	About: "The network interface of a node has several security groups, and none or several of them have the cluster's tag. The finding names the group to which the controller adds the rules for targets: " +
+		"a group that has such rules, or the first group with the tag. TargetGroupBindings have an event `SecurityGroupUnclear`. It is an error if the controller chooses no group, because traffic then does not reach the node.",
+	Remedy: "keep the tag " + naming.SubnetClusterTagPrefix + "CLUSTER on exactly one of the groups, or name it by --node-security-group; if several groups have the tag, --service-target-eni-security-group-tags selects one of them",
 	Find:   ambiguousGroups,
 }}
 
@@ -59,7 +59,7 @@ func nodesElsewhere(f *Facts) (out []Finding) {
 		}
 	}
 	for _, vpc := range slices.Sorted(maps.Keys(in)) {
-		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller is given %s", count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
+		out = append(out, Finding{Object: vpc, Text: fmt.Sprintf("%s in this VPC, and the controller uses %s", count(len(in[vpc]), "node"), f.Settings.VPC), Evidence: join("", in[vpc])})
 	}
 	return out
 }

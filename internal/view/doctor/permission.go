@@ -21,10 +21,10 @@ var permissionChecks = []Check{{
 	},
 }, {
 	Name: "iam-denied", Severity: Error, Needs: []Source{RolePolicies}, Skip: withoutPermissions,
-	About: "The policies of the controller's role do not allow actions that this version calls, with its flags, by IAM's own simulation; lbc iam-policy prints the statements. " +
-		"It is a warning about actions that only some features need, and a note where also the standard policy lacks them. " +
-		"Credentials that are the controller's and may not simulate try reads, and writes of EC2 as dry runs.",
-	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all that it needs, docs/permissions.md what each is for",
+	About: "By IAM's own simulation, the policies of the controller's role do not allow actions that this version calls with its flags. lbc iam-policy prints the statements. " +
+		"It is a warning if only some features need the actions, and a note if the standard policy lacks them too. " +
+		"If you run the check with the controller's own credentials and they may not simulate, the check tries reads, and writes of EC2 as dry runs.",
+	Remedy: "allow the actions in the policies of the role: lbc iam-policy prints all needed actions, and docs/permissions.md says what each is for",
 	Find:   deniedPermissions,
 }}
 
@@ -92,7 +92,7 @@ func deniedPermissions(f *Facts) (out []Finding) {
 		x := Finding{Severity: p.severity, Object: role, Text: "may not " + strings.Join(actions[p], ", ") + ", of statement " + p.sid, Evidence: join("on ", resources[p])}
 		if p.explicit {
 			x.Text += ": a policy denies it"
-			x.Remedy = "take the Deny out of the policies of the role"
+			x.Remedy = "remove the Deny from the policies of the role"
 		}
 		out = append(out, x)
 	}

@@ -45,8 +45,8 @@ type SourceInfo struct {
 }
 
 const (
-	grantReading = "give the user of the kubeconfig the right to read it, or leave its checks out with --skip"
-	grantAction  = "give the AWS credentials in use the right to the action (docs/permissions.md), or leave its checks out with --skip"
+	grantReading = "give the user of the kubeconfig the right to read it, or skip its checks with --skip"
+	grantAction  = "give the AWS credentials in use the right to the action (docs/permissions.md), or skip its checks with --skip"
 )
 
 // Sources are all sources, each after those by which it is reached.
@@ -55,14 +55,14 @@ var Sources = []SourceInfo{
 	{Controller, "the controller's Deployments, pods, service account and leases", Warning, grantReading, []Source{APIServer}, nil},
 	{Objects, "Ingresses, Services, TargetGroupBindings, Gateways and their classes", Warning, grantReading, []Source{APIServer}, []Source{Controller}},
 	{Definitions, "CustomResourceDefinitions", Warning, grantReading, []Source{APIServer}, nil},
-	{Rights, "the rights of the controller's service account", Warning, "use a kubeconfig that may create SubjectAccessReviews, or leave the check out with --skip", []Source{APIServer}, []Source{Controller}},
+	{Rights, "the rights of the controller's service account", Warning, "use a kubeconfig that may create SubjectAccessReviews, or skip the check with --skip", []Source{APIServer}, []Source{Controller}},
 	{Webhooks, "webhook configurations with their Services, endpoints and certificates", Warning, grantReading, []Source{APIServer}, []Source{Controller}},
-	{Admission, "the answer of admission to a Service, TargetGroupBindings and LoadBalancer objects that are created as a dry run", Warning, "use a kubeconfig that may create them, or leave the check out with --skip; nothing is stored", []Source{APIServer}, []Source{Controller, Objects}},
+	{Admission, "the answer of admission to a Service, TargetGroupBindings and LoadBalancer objects that are created as a dry run", Warning, "use a kubeconfig that may create them, or skip the check with --skip; nothing is stored", []Source{APIServer}, []Source{Controller, Objects}},
 	{Nodes, "nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Heartbeats, "the Leases of nodes", Warning, grantReading, []Source{APIServer}, nil},
 	{Workloads, "EndpointSlices, and the pods in namespaces with TargetGroupBindings", Warning, grantReading, []Source{APIServer, Objects}, nil},
 	{Events, "events", Warning, grantReading, []Source{APIServer}, nil},
-	{Account, "the AWS account", Error, "check the AWS credentials (aws sts get-caller-identity), --aws-region and --aws-vpc-id; --offline leaves AWS out", nil, []Source{Controller, Nodes}},
+	{Account, "the AWS account", Error, "check the AWS credentials (aws sts get-caller-identity), --aws-region and --aws-vpc-id; --offline skips AWS", nil, []Source{Controller, Nodes}},
 	{Network, "the VPC, its subnets, routes and security groups", Warning, grantAction, []Source{Account}, nil},
 	{SecurityGroups, "the rules of the VPC's security groups", Warning, grantAction, []Source{Account}, nil},
 	{Instances, "the instances of the nodes", Warning, grantAction, []Source{Account, Nodes}, []Source{Network, SecurityGroups}},
@@ -73,7 +73,7 @@ var Sources = []SourceInfo{
 	{Limits, "the account's limits", Warning, grantAction, []Source{Account}, nil},
 	{
 		RolePolicies, "what the policies of the controller's role allow", Note,
-		"allow your credentials iam:SimulatePrincipalPolicy on the role, or run lbc doctor with the controller's own; until then, events on objects tell what AWS denies to it",
+		"allow your credentials iam:SimulatePrincipalPolicy on the role, or run lbc doctor with the controller's own; until then, events on objects name the actions that AWS denies",
 		[]Source{Account}, []Source{Controller, Network, Instances},
 	},
 	{CertificateList, "the list of ACM's certificates", Warning, grantAction, []Source{Account}, nil},

@@ -79,7 +79,7 @@ func Page() string {
 			fmt.Fprintf(&b, "### %s\n\n%s\n\nSeverity: %s. Remedy: %s.\n\n", c.Name, c.About, c.Severity, c.Remedy)
 		}
 	}
-	b.WriteString("## Sources\n\nWhat cannot be read is a finding `" + Unreadable + "`, and the checks that need it are not made:\n\n| Source | What it holds | Severity | Remedy |\n|---|---|---|---|\n")
+	b.WriteString("## Sources\n\nA source that lbc doctor cannot read is a finding `" + Unreadable + "`, and lbc doctor skips the checks that need the source:\n\n| Source | What it holds | Severity | Remedy |\n|---|---|---|---|\n")
 	for _, s := range Sources {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, s.About, s.Severity, s.Remedy)
 	}

@@ -22,18 +22,18 @@ import (
 
 var trafficChecks = []Check{{
 	Name: "targets-unhealthy", Severity: Warning, Needs: []Source{TargetHealth},
-	About:  "Registered targets of a target group are not healthy, with AWS's reason of each; an error if none is healthy.",
+	About:  "Registered targets of a target group are not healthy. The finding has AWS's reason for each. It is an error if none is healthy.",
 	Remedy: "Target.FailedHealthChecks and Target.ResponseCodeMismatch: correct path, port or success codes of the health check; Target.Timeout: admit the load balancer in the security group of pods or nodes",
 	Find:   unhealthyTargets,
 }, {
 	Name: "zone-uncovered", Severity: Warning, Needs: []Source{TargetHealth},
 	About:  "Targets are in a zone that is not enabled for the load balancer: they get no requests.",
-	Remedy: "add a subnet of the zone to the load balancer, or keep the pods out of it",
+	Remedy: "add a subnet of the zone to the load balancer, or do not run the pods in this zone",
 	Find:   uncoveredZones,
 }, {
 	Name: "endpoints-unregistered", Severity: Error, Needs: []Source{TargetHealth, Workloads, Objects},
-	About:  "Pods that have been ready for more than half a minute are not registered in the target group of their TargetGroupBinding, or none of the nodes is.",
-	Remedy: "see that the controller runs and leads, and read the events of the TargetGroupBinding",
+	About:  "Pods that have been ready for more than half a minute are not registered in the target group of their TargetGroupBinding, or no node is registered.",
+	Remedy: "check that the controller runs and has a leader, and read the events of the TargetGroupBinding",
 	Find:   unregisteredEndpoints,
 }, {
 	Name: "readiness-gate-missing", Severity: Warning, Needs: []Source{Workloads, Objects},
@@ -42,20 +42,20 @@ var trafficChecks = []Check{{
 	Find:   podsWithoutGate,
 }, {
 	Name: "termination-abrupt", Severity: Note, Needs: []Source{Workloads, Objects},
-	About:  "Pods declare a grace period, or a sleep before their end, that is shorter than the time for which their load balancers may send requests to them: 15 seconds and the declared deregistration delay, or else 30 seconds, of an Application Load Balancer, and 180 seconds, or a declared delay that is longer, of a Network Load Balancer. Such requests are answered with 502 or 504, or fail.",
-	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; declare a deregistration delay where requests end soon",
+	About:  "The grace period of pods, or their sleep before the end, is shorter than the time in which their load balancers may still send requests. These requests get 502 or 504, or fail. For an Application Load Balancer, the time is 15 seconds plus the declared deregistration delay (30 seconds without one). For a Network Load Balancer, it is 180 seconds, or a longer declared delay.",
+	Remedy: "label the namespace elbv2.k8s.aws/pod-drain-inject=enabled and recreate the pods, or give them lifecycle.preStop.sleep.seconds and a longer terminationGracePeriodSeconds; if requests are short, declare a deregistration delay",
 	Find:   abruptPods,
 }}
 
 // bindingChecks are those of traffic that the leader makes.
 var bindingChecks = []Check{{
 	Name: "target-group-bound-twice", Severity: Error, Needs: []Source{Objects},
-	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them say that they share it: each removes the targets of the others.",
+	About:  "Several TargetGroupBindings register their targets in one target group, and not all of them declare that they share it. Each removes the targets of the others.",
 	Remedy: "delete all but one, or set spec.multiClusterTargetGroup: true on all of them",
 	Find:   boundTwice,
 }, {
 	Name: "load-balancers-shareable", Severity: Note, Needs: []Source{Objects},
-	About:  "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the same scheme and ports of their own, have a load balancer each. One for all of them costs less.",
+	About:  "Three or more Ingresses of a namespace with the same class and scheme, or Services of a namespace with the same scheme and ports of their own, have a load balancer each. One shared load balancer costs less.",
 	Remedy: "give Ingresses the same annotation alb.ingress.kubernetes.io/group.name, Services the same service.beta.kubernetes.io/aws-load-balancer-group-name; their address changes",
 	Find:   shareable,
 }}

@@ -13,35 +13,35 @@ import (
 var webhookChecks = []Check{{
 	Name: "webhook-ca", Severity: Error, Needs: []Source{Webhooks},
 	About:  "The CA bundle of a webhook is missing, not readable or expired: the API server cannot call it. If the webhook fails closed, nobody can write its objects.",
-	Remedy: "let the controller write the bundle (--webhook-cert-secret), or see that cert-manager's injector runs; with a certificate of the chart, run helm upgrade again",
+	Remedy: "let the controller write the bundle (--webhook-cert-secret), or check that cert-manager's injector runs; if the chart issues the certificate, run helm upgrade again",
 	Find:   brokenBundles,
 }, {
 	Name: "webhook-certificate-expiring", Severity: Warning, Needs: []Source{Webhooks},
-	About:  "A serving certificate of the webhooks, or the authority that they are trusted by, is in the last quarter of its lifetime, so that its renewal fails; an error if it has expired.",
-	Remedy: "see why it is not renewed: the controller's log with --webhook-cert-secret, the Certificate of cert-manager, or helm upgrade for a certificate of the chart",
+	About:  "A serving certificate of the webhooks, or its authority, is in the last quarter of its lifetime: its renewal fails. It is an error if the certificate has expired.",
+	Remedy: "find out why it is not renewed: with --webhook-cert-secret in the controller's log, with cert-manager in its Certificate; for a certificate of the chart, run helm upgrade",
 	Find:   expiringWebhookCertificates,
 }, {
 	Name: "webhook-certificate-untrusted", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The serving certificate is not signed by the authority in the CA bundle, or is made for other names: the API server refuses it (x509: certificate signed by unknown authority).",
-	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, or run helm upgrade; have GitOps tools ignore the bundle and the Secret",
+	About:  "The authority in the CA bundle has not signed the serving certificate, or the certificate has other names: the API server refuses it (x509: certificate signed by unknown authority).",
+	Remedy: "write the authority of the Secret into the CA bundle: restart the controller with --webhook-cert-secret, or run helm upgrade; let GitOps tools ignore the bundle and the Secret",
 	Find:   untrustedCertificates,
 }, {
 	Name: "webhook-service-missing", Severity: Error, Needs: []Source{Webhooks},
-	About:  "The Service of a webhook does not exist, usually because the controller was uninstalled and the configuration left. If the webhook fails closed, nobody can create its objects.",
+	About:  "The Service of a webhook does not exist, usually because somebody uninstalled the controller and left the configuration. If the webhook fails closed, nobody can create its objects.",
 	Remedy: "install the controller, or delete the webhook configuration",
 	Find: func(f *Facts) []Finding {
-		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks are called at this Service, which does not exist")
+		return byService(f, func(h Hook) bool { return !h.Exists }, "webhooks name this Service, which does not exist")
 	},
 }, {
 	Name: "webhook-no-endpoints", Severity: Error, Needs: []Source{Webhooks},
 	About:  "No pod behind the Service of the webhooks is ready.",
-	Remedy: "see why the controller's pods are not ready, and that the selector of the Service is theirs",
+	Remedy: "find out why the controller's pods are not ready, and check that the selector of the Service matches them",
 	Find: func(f *Facts) []Finding {
 		return byService(f, func(h Hook) bool { return h.Exists && h.Endpoints == 0 }, "no pod behind this Service of webhooks is ready")
 	},
 }, {
 	Name: "webhook-unanswered", Severity: Error, Needs: []Source{Admission},
-	About:  "The API server did not get an answer of a webhook to the creation of a Service of type LoadBalancer, which lbc doctor tried as a dry run, or a webhook refused it.",
+	About:  "lbc doctor tried to create a Service of type LoadBalancer as a dry run, and a webhook did not answer or refused it.",
 	Remedy: "admit TCP port 9443 from the control plane's security group to the nodes; with an overlay network, run the controller with hostNetwork",
 	Find: func(f *Facts) []Finding {
 		if f.Refused == "" {
@@ -51,8 +51,8 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "policy-refuses", Severity: Error, Needs: []Source{Admission},
-	About:  "A policy, a webhook of others or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects as the controller creates them, which were tried as a dry run by the user of the kubeconfig in the namespaces that have load balancers, ten at most.",
-	Remedy: "meet the policy, or exempt the controller's service account from it; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
+	About:  "A policy, another webhook or a quota of the cluster refuses TargetGroupBindings or LoadBalancer objects of the controller. lbc doctor tried to create them as a dry run, as the user of the kubeconfig, in at most ten namespaces with load balancers.",
+	Remedy: "meet the conditions of the policy, or exempt the controller's service account from it; --object-labels and --copied-labels (chart: objectLabels, copiedLabels) put labels on the objects that the controller creates",
 	Find: func(f *Facts) (out []Finding) {
 		for _, object := range slices.Sorted(maps.Keys(f.Denials)) {
 			out = append(out, Finding{Object: object, Text: "would be refused", Evidence: []string{f.Denials[object]}})
@@ -61,14 +61,14 @@ var webhookChecks = []Check{{
 	},
 }, {
 	Name: "webhook-blocks", Severity: Note, Needs: []Source{Webhooks},
-	About:  "A webhook fails closed for all Services, pods or Ingresses: none of them can be written while the controller is away.",
-	Remedy: "use the webhook configurations of this version, which fail open except where nothing could be repaired later",
+	About:  "A webhook fails closed for all Services, pods or Ingresses: while no controller runs, nobody can write such objects.",
+	Remedy: "use the webhook configurations of this version, which fail open unless a later repair would be impossible",
 	Find:   blockingHooks,
 }, {
 	Name: "auto-mode-services", Severity: Warning, Needs: []Source{Definitions, Webhooks},
 	About: "EKS Auto Mode serves load balancers in this cluster, and the controller's webhook gives new Services of type LoadBalancer without a class its own class: " +
 		"the same manifest gets another load balancer than before the installation ([install-others.md](tasks/install-others.md#eks-auto-mode)).",
-	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; leave the check out with --skip if the change is wanted",
+	Remedy: "set enableServiceMutatorWebhook=false of the chart, so that Services without a class stay with Auto Mode; if you want the change, skip the check with --skip",
 	Find:   divertedServices,
 }}
 

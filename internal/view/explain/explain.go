@@ -1,6 +1,6 @@
-// Package explain explains the load balancer of an Ingress, Service or Gateway: each field with the place where it is declared, the rules of its
-// listeners in the order of evaluation, and which of them a request matches and why. It renders the results of compile and the observed
-// state.
+// Package explain explains the load balancer of an Ingress, Service or Gateway: each field with the place that
+// declares it, the rules of its listeners in the order of evaluation, and which rule a request matches and why. It
+// renders the results of compile and the observed state.
 package explain
 
 import (

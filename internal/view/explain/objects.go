@@ -18,8 +18,9 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/stack"
 )
 
-// WithObjects is the input with what the objects of a view hold beside the stack: annotations, where classes set the target type and, of a load balancer
-// of a Gateway, what is decided about that. decisions is nil for others. The view is used as long as the input is.
+// WithObjects adds to the input what the objects of a view contain in addition to the stack: annotations, whether
+// classes set the target type, and for a Gateway's load balancer the decisions about it. decisions is nil for other
+// owners. The view is used as long as the input.
 func (in Input) WithObjects(v *objects.View, c ingress.Config, decisions *gateway.Decisions) Input {
 	in.Annotations = func(o diag.Object) map[string]string {
 		if x, ok := objects.Lookup[metav1.Object](v, objects.Kind(o.Kind), o.Namespace, o.Name); ok {

@@ -1,5 +1,5 @@
-// Package timeline is the list of what happened to a load balancer, and the bounded record in which the leader keeps what the controller did. What the API
-// server knows of the objects, package history of lbc adds.
+// Package timeline has the list of events of a load balancer, and the bounded record of the leader's actions.
+// Package history of lbc adds what the API server knows of the objects.
 package timeline
 
 import (

@@ -32,7 +32,7 @@ func newBench(s *settings) *cobra.Command {
 		Long: `bench starts an API server without nodes, and an AWS simulator, runs the controller's binary between the two,
 and prints the cost of each step of a cluster's life: AWS calls, seconds with latency added to every AWS call,
 memory. Progress goes to the standard error, the table to the standard output. The binary may be any load
-balancer controller that takes the same flags; WAF and Shield are switched off. Another AWS mock
+balancer controller with the same flags; WAF and Shield are switched off. Another AWS mock
 (--endpoint) is reached through a proxy that counts calls; it must hold what --account describes.
 
 Each Ingress has one host, one path, ip targets, two pods and HTTP, and a load balancer of its own unless grouped.
@@ -48,9 +48,9 @@ Rows, to be chosen by name, pattern or kind with --rows:
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&b.controller, "controller", "", "the controller's binary (default the one beside this program, or else bin/controller of the checkout)")
+	f.StringVar(&b.controller, "controller", "", "the controller's binary (default: controller next to this program, otherwise bin/controller of the checkout)")
 	f.StringArrayVar(&b.controllerArgs, "controller-arg", nil, "additional argument for the controller; may be repeated")
-	f.StringVar(&b.endpoint, "endpoint", "", "base URL of another AWS mock (default: a simulator of its own)")
+	f.StringVar(&b.endpoint, "endpoint", "", "base URL of another AWS mock (default: a separate simulator)")
 	f.StringVar(&b.account, "account", "", "YAML file with the content of the account (default: the built-in one)")
 	f.StringVar(&b.budget, "budget", "", "budget file (default bench/budget.yaml of the checkout)")
 	f.StringSliceVar(&b.rows, "rows", nil, "measure only these rows")

@@ -20,7 +20,7 @@ func newClock(s *settings) *cobra.Command {
 expire. It moves forward by advance, and faster or slower by scale. Cluster and controller keep the machine's time.`,
 		Example: `  playground clock advance 5m      targets have drained, certificates are issued
   playground clock scale 10        AWS is ten times as fast
-  playground clock scale 0         it stands: nothing becomes active`,
+  playground clock scale 0         the clock stops: nothing becomes active`,
 		Args: onlyCommands,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := s.simulator()
@@ -47,7 +47,7 @@ expire. It moves forward by advance, and faster or slower by scale. Cluster and 
 			return printClock(c.Context(), c.OutOrStdout(), client)
 		},
 	}, &cobra.Command{
-		Use: "scale N", Short: "Have AWS's clock run N times as fast as the machine's", Args: named("a number, such as 10", true),
+		Use: "scale N", Short: "Make AWS's clock N times as fast as the machine's", Args: named("a number, such as 10", true),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := s.simulator()
 			if err != nil {

@@ -43,17 +43,17 @@ func (l lab) RestoreEtcd(ctx context.Context) error {
 
 // apiServerActions are the commands to the API server.
 var apiServerActions = []struct{ action, short, long, done string }{
-	{"restart", "Restart the API server; all watches begin anew", `restart stops the API server, which cuts all its connections, and starts it again at the same address. Connections end at
+	{"restart", "Restart the API server; all watches begin again", `restart stops the API server, which cuts all its connections, and starts it again at the same address. Connections end at
 once until it is ready. etcd keeps its content.`, "The API server has restarted."},
-	{"pause", "Have the API server stand still: connections stay, nothing is answered", `pause has the API server stand still as a process that is suspended does: connections stay open, and no request and no watch is
-answered until "playground apiserver resume". Nodes whose kubelets cannot write for 50 s count as gone then.`, `The API server stands still; "playground apiserver resume" lets it go on.`},
-	{"resume", "Let a paused API server go on", `resume lets an API server go on that stands still after "playground apiserver pause".`, "The API server goes on."},
-	{"cut", "End all connections of the API server", `cut ends all connections of the API server, so that all watches begin again. The API server itself goes on.`, "All connections were ended."},
-	{"snapshot", "Make a snapshot of etcd", `snapshot copies the content of etcd, for "playground apiserver restore". There is one snapshot; it ends with the playground.`,
-		`There is a snapshot; "playground apiserver restore" goes back to it.`},
-	{"restore", "Restore etcd from its snapshot", `restore gives etcd the content that it had at the snapshot, and starts the API server again: what was made since is gone, what was deleted
-is there again, and resource versions are lower. The controller ends when it finds that; one of several replicas is started again. Other components may need 45 s to
-find it.`, "etcd has the content of its snapshot."},
+	{"pause", "Pause the API server: connections stay open, and nothing is answered", `pause suspends the process of the API server: connections stay open, and the API server answers no request and no watch until
+"playground apiserver resume". If kubelets cannot write for 50 s, their nodes become not ready.`, `The API server is paused; "playground apiserver resume" ends the pause.`},
+	{"resume", "Resume a paused API server", `resume ends "playground apiserver pause".`, "The API server runs again."},
+	{"cut", "End all connections of the API server", `cut ends all connections of the API server, so all watches begin again. The API server keeps running.`, "All connections were ended."},
+	{"snapshot", "Take a snapshot of etcd", `snapshot copies the content of etcd, for "playground apiserver restore". There is only one snapshot, and it is lost when the playground ends.`,
+		`The snapshot exists; "playground apiserver restore" restores it.`},
+	{"restore", "Restore etcd from its snapshot", `restore restores the content of etcd from the snapshot, and starts the API server again. Newer objects are gone, deleted objects exist
+again, and resource versions are lower. The controller ends when it detects that; with several replicas, the cluster starts it again. Other
+components may need 45 s to detect it.`, "etcd has the content of its snapshot."},
 }
 
 func newAPIServer(s *settings) *cobra.Command {
@@ -100,11 +100,11 @@ func newNode(s *settings) *cobra.Command {
 		Example: "  playground node kill NAME",
 		Args:    onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
 	}
-	c.AddCommand(newNodeAction(s, "kill", "End a node as the loss of its machine does", `kill ends a node as the loss of its machine does: its pods stop in the middle of what they do, nothing at its addresses answers,
-and nobody tells the API server. After 50 s without a sign of it the node counts as not ready.`,
-		`Node %s is dead: its pods serve no more, and it counts as not ready after 50 s. "playground node revive %[1]s" puts another machine in its place.`),
-		newNodeAction(s, "revive", "Put another machine in the place of a killed node", `revive starts a machine in the place of a node that was killed. The Node object and the pods of the former one are deleted.`,
-			"Node %s is back."))
+	c.AddCommand(newNodeAction(s, "kill", "End a node like the loss of its machine", `kill ends a node like the loss of its machine: its pods stop at once, nothing answers at its addresses, and nobody informs the API
+server. After 50 s, the node becomes not ready.`,
+		`Node %s is dead: its pods do not serve, and it becomes not ready after 50 s. "playground node revive %[1]s" replaces its machine.`),
+		newNodeAction(s, "revive", "Replace the machine of a killed node", `revive starts a new machine for a killed node, and deletes the old Node object and its pods.`,
+			"Node %s runs again."))
 	return c
 }
 

@@ -21,11 +21,11 @@ func newController(s *settings) *cobra.Command {
 		Use:   "controller",
 		Short: "Stop, start, restart, kill or upgrade the controller of the running playground",
 		Long: `controller stops, starts, restarts, kills or upgrades the load balancer controller of the running playground. Cluster,
-simulated account and load balancers keep running, so that the effect of a crash, a new binary or other flags can be observed.`,
+simulated account and load balancers keep running, so you can see the effect of a crash, a new binary or other flags.`,
 		Example: `  playground controller restart                                          after a crash or with a new image
   playground controller restart --controller bin/other                   use another binary from now on
   playground controller start --controller-arg=--sync-period=10m         use other flags for this start
-  playground controller kill                                             as a crash does; of several replicas, the leader
+  playground controller kill                                             like a crash; with several replicas, the leader
   playground controller upgrade bin/other                                replace the binary, replicas one after another
   playground controller stop && playground apply -f examples/shop.yaml   leave work for the next start`,
 		Args: onlyCommands, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }, // so that a misspelt command is an error
@@ -111,10 +111,10 @@ func begin(c *cobra.Command, e state.Endpoints, o order, timeout time.Duration) 
 func newControllerKill(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "kill",
-		Short: "Kill the controller as a crash does; of several replicas, the leader",
-		Long: `kill ends the process of the controller in the middle of what it does (SIGKILL); everything else keeps running. A single
-controller stays away until "playground controller start". Of several replicas (up --replicas) the one that leads is killed: another
-one takes over when its lease has run out, and its container is started again.`,
+		Short: "Kill the controller like a crash; with several replicas, kill the leader",
+		Long: `kill ends the process of the controller at once (SIGKILL); everything else keeps running. A single controller does not run again until
+"playground controller start". With several replicas (up --replicas), kill ends the leader: another replica leads when the lease
+has expired, and the container of the killed replica starts again.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			_, e, err := s.running()

@@ -241,18 +241,18 @@ func TestTheAPIServerAndNodesAreBrokenFromAnotherTerminal(t *testing.T) {
 	dir, run := open(t, env)
 	for _, tt := range []struct{ command, want string }{
 		{"apiserver restart", "The API server has restarted."},
-		{"apiserver pause", "The API server stands still"},
+		{"apiserver pause", "The API server is paused"},
 		{"apiserver pause", "error: the API server is paused already"},
-		{"apiserver resume", "The API server goes on."},
+		{"apiserver resume", "The API server runs again."},
 		{"apiserver cut", "All connections were ended."},
 		{"apiserver restore", "error: there is no snapshot"},
-		{"apiserver snapshot", "There is a snapshot"},
+		{"apiserver snapshot", "The snapshot exists"},
 		{"apiserver restore", "etcd has the content of its snapshot."},
 		{"apiserver retsart", `error: unknown command "retsart" for "playground apiserver", did you mean restart?`},
 		{"node kill", "error: playground node kill needs the name of a node"},
 		{"node kill c", `error: no node "c"; there are: a, b`},
 		{"node kill a", "Node a is dead"},
-		{"node revive a", "Node a is back."},
+		{"node revive a", "Node a runs again."},
 	} {
 		if got := run(strings.Fields(tt.command)...); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.command, got, tt.want)

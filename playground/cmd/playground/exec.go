@@ -22,15 +22,15 @@ func newExec(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command that resolves the names of load balancers by itself",
-		Long: `exec runs a command, such as a test suite written for EKS, with the variables of "playground env" and in a network of its
-own (Linux namespaces; root is not needed). In it, the playground's name server answers at port 53, and load balancers listen
-at the ports of their listeners, also below 1024. The network has the cluster, the AWS API and the load balancers, and no other
-machine: the command can reach neither AWS nor the internet, and nothing can reach what the command listens on.
+		Long: `exec runs a command, such as a test suite written for EKS, with the variables of "playground env" and in a separate
+network (Linux namespaces; root is not needed). In this network, the playground's name server answers at port 53, and load balancers
+listen at the ports of their listeners, also below 1024. The network contains the cluster, the AWS API and the load balancers, and no
+other machine: the command can reach neither AWS nor the internet, and nobody can reach servers of the command.
 
-With --names none the command has the variables only. Use it where namespaces are not permitted: names of load balancers then
-resolve at the name server that "playground status" shows, and ports below 1024 may be others.
+With --names none, the command has only the variables. Use this if namespaces are not permitted. Names of load balancers then resolve
+only at the name server that "playground status" shows, and ports below 1024 may have other numbers.
 
-The exit status is that of the command; 127 if it is not found, 126 if it cannot be run.`,
+The exit status is the command's; 127 if the command is not found, 126 if it cannot run.`,
 		Example: `  playground exec -- go test ./test/e2e/ingress/...
   playground exec -- sh -c 'curl -s http://$NAME/ && kubectl get ingress -A'`,
 		Args: named("a command", false),

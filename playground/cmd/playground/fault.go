@@ -47,11 +47,11 @@ func newFaultAdd(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add OPERATION",
 		Short: "Add a rule for calls of an operation",
-		Long: `add adds a rule for calls of an operation of AWS, such as CreateLoadBalancer; a name that ends in * stands for all that begin so. What
-happens to the call is said by --error or --kind, --latency, --reset, --lose or --empty; they may be combined.`,
+		Long: `add adds a rule for calls of an operation of AWS, such as CreateLoadBalancer. A name that ends in * means all operations that begin so.
+--error or --kind, --latency, --reset, --lose and --empty say what happens to the call; you can combine them.`,
 		Example: `  playground fault add CreateLoadBalancer --error TooManyLoadBalancers
   playground fault add '*' --kind throttled --probability 0.3
-  playground fault add CreateTargetGroup --lose --times 1       it is created, and nobody hears of it`,
+  playground fault add CreateTargetGroup --lose --times 1       AWS creates it, and the answer is lost`,
 		Args: named("an operation, such as CreateLoadBalancer", true),
 		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {
@@ -91,7 +91,7 @@ happens to the call is said by --error or --kind, --latency, --reset, --lose or 
 	flags.StringVar(&f.Resource, "resource", "", "only calls whose parameters contain this text, such as a name or an ARN")
 	flags.StringVar(&f.Code, "error", "", "refuse with this error code of AWS")
 	flags.IntVar(&f.Status, "status", 0, "HTTP status of --error (default 400)")
-	flags.StringVar(&f.Kind, "kind", "", "refuse as the service does in this case: "+strings.Join(gate.Kinds(), ", "))
+	flags.StringVar(&f.Kind, "kind", "", "refuse with the error of the service in this case: "+strings.Join(gate.Kinds(), ", "))
 	flags.DurationVar(&f.Latency, "latency", 0, "time that a call takes in addition")
 	flags.BoolVar(&f.Reset, "reset", false, "cut the connection before the call has an effect")
 	flags.BoolVar(&f.Lose, "lose", false, "cut the connection after the call has had its effect")
@@ -212,7 +212,7 @@ func newFaultList(s *settings) *cobra.Command {
 
 func printFaults(out io.Writer, rules []gate.FaultStatus) error {
 	if len(rules) == 0 {
-		_, err := fmt.Fprintln(out, "There are no rules: AWS answers as it does.")
+		_, err := fmt.Fprintln(out, "There are no rules: AWS answers as usual.")
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -253,7 +253,7 @@ func newFaultClear(s *settings) *cobra.Command {
 			}
 			for _, id := range ids {
 				if !slices.ContainsFunc(rules, func(r gate.FaultStatus) bool { return r.Rule.ID == id }) {
-					return fmt.Errorf("there is no rule %q; \"playground fault list\" shows those that there are", id)
+					return fmt.Errorf("there is no rule %q; \"playground fault list\" shows the existing ones", id)
 				}
 				if err := client.RemoveFault(c.Context(), id); err != nil {
 					return err

@@ -32,10 +32,10 @@ func newRun(s *settings) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run --once FILE...",
 		Short: "Start, apply manifests, verify that they answer, delete them, verify that nothing is left, and stop",
-		Long: `run starts a playground of its own, independent of any other. For each file it applies the manifests, waits until each Ingress and
+		Long: `run starts a separate playground. For each file it applies the manifests, waits until each Ingress and
 each Service with a load balancer has an address and each Gateway is programmed, requests every path of every rule at every listener until it
 answers 200 (or, where an action or a condition decides, anything below 500), deletes the file, and waits until
-the AWS account is as it was before. Listeners and routes of Gateways that are not accepted are printed; the rest is requested. The exit status is 0 if all of that happened.`,
+the AWS account is as it was before. It prints listeners and routes of Gateways that are not accepted, and requests all others. The exit status is 0 if all steps succeed.`,
 		Example: `  playground run --once examples/nlb.yaml
   playground run --once --account account.yaml --profile instant manifests/*.yaml`,
 		Args: named("a file with manifests", false),

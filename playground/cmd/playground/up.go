@@ -37,11 +37,11 @@ func newUp(s *settings) *cobra.Command {
 		Use:   "up",
 		Short: "Start a playground, apply an example and run until Ctrl-C",
 		Long: `up starts etcd, kube-apiserver, the kube controllers and a scheduler, simulated nodes, the AWS simulator and the
-controller, applies an example, waits until its load balancer answers, and prints what was made and how to use
+controller, applies an example, waits until its load balancer answers, and prints what it created and how to use
 it. It runs until Ctrl-C (or "playground down") and then stops everything that it started.
 
 The cluster has the kinds of the Gateway API (standard channel) and GatewayClasses alb, nlb and auto, unless
---without-gateway-api is given. A DNS server on 127.0.0.1 answers the names of load balancers with the loopback addresses
+you pass --without-gateway-api. A DNS server on 127.0.0.1 answers the names of load balancers with the loopback addresses
 at which they listen.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

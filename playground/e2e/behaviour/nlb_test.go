@@ -166,7 +166,7 @@ func TestEditsOfAnNLBCostOneWriteAndInterruptNothing(t *testing.T) {
 			t.Errorf("%s: %s", e.name, complaint)
 		}
 	}
-	for _, part := range []string{"IPv6 addresses have an effect", "10.0.128.99"} {
+	for _, part := range []string{"IPv6 addresses have no effect", "10.0.128.99"} {
 		waitNote(t, c, ns, "nlb", part)
 	}
 	if again := c.LoadBalancer(t, host); again.ARN != lb.ARN {

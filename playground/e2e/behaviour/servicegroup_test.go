@@ -40,7 +40,7 @@ func TestServicesOfTwoNamespacesShareANetworkLoadBalancerByPort(t *testing.T) {
 	if other := c.ServiceAddress(t, second, "net"); other != host {
 		t.Errorf("the other shows %s, want %s", other, host)
 	}
-	if e := c.WaitEvent(t, "Service", second, "net", "FailedBuildModel"); !strings.Contains(e.Message, "port 80 of the load balancer is that of Service "+first+"/net") {
+	if e := c.WaitEvent(t, "Service", second, "net", "FailedBuildModel"); !strings.Contains(e.Message, "port 80 of the load balancer belongs to Service "+first+"/net") {
 		t.Errorf("told %s", e.Message)
 	}
 

@@ -126,7 +126,7 @@ func TestCertManagerProvesNamesThroughIngressesAndGateways(t *testing.T) {
 	issued["ingress"] = waitIssued(t, c, addresses["ingress"], "ingress", issued["ingress"]) // one may have been on its way before
 	// The Ingress of a challenge names the host of the other one, whose Secret is imported.
 	for _, w := range scene.Warnings(t, c, certificates) {
-		if strings.Contains(w, "no certificate found") && !strings.Contains(w, "listener 443 is not made or changed until then") {
+		if strings.Contains(w, "no certificate found") && !strings.Contains(w, "listener 443 is not created or changed until then") {
 			t.Errorf("after the certificate was issued: %s", w)
 		}
 	}

@@ -175,7 +175,7 @@ func TestClockAndVersionOfTheAPIServerAreExamined(t *testing.T) {
 	longtest.Long(t, "it is a playground of its own; the tests of internal/view/doctor show each check")
 	c := cluster(t)
 	for _, x := range []trouble{
-		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of that of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}},
+		{check: "clock-skew", severity: "error", object: "API server", evidence: "minutes ahead of the clock of this machine", args: []string{"--kubeconfig", between(t, c, 10*time.Minute, nil)}},
 		{check: "kubernetes-outdated", severity: "warning", object: "API server", evidence: "v1.27.3", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.27.3")}},
 		{check: "kubernetes-untested", severity: "note", object: "API server", evidence: "v1.99.0", args: []string{"--kubeconfig", between(t, c, 0, nil, "v1.99.0")}},
 	} {
@@ -309,7 +309,7 @@ func TestObjectsThatAreNotServedAreFound(t *testing.T) {
 		{
 			"clock", "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: early, namespace: kube-node-lease}\nspec: {holderIdentity: early, leaseDurationSeconds: 40, renewTime: " +
 				strconv.Quote(time.Now().Add(10*time.Minute).UTC().Format("2006-01-02T15:04:05.000000Z")) + "}\n",
-			trouble{check: "node-clock-skew", severity: "error", object: "Node early", evidence: "minutes ahead of that of the API server"}, nil,
+			trouble{check: "node-clock-skew", severity: "error", object: "Node early", evidence: "minutes ahead of the clock of the API server"}, nil,
 		},
 		{
 			"noclass", "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: leaving}\nspec: {controller: example.com/other}\n---\n" + scene.Ingress("noclass", "web", "leaving", nil),

@@ -29,7 +29,7 @@ func TestStatusesWithoutAControllerAreFound(t *testing.T) {
 	c.Env.StopController()
 	holding(t, c, "", time.Now().Add(-3*time.Minute)) // three minutes later
 	for _, object := range []string{"lb/ingress-web", "ingress/web"} {
-		if out, status := waitFor(t, c, object); status != 1 || !strings.Contains(out, "no controller looks after") || !strings.Contains(out, "3 minutes ago") {
+		if out, status := waitFor(t, c, object); status != 1 || !strings.Contains(out, "no controller updates") || !strings.Contains(out, "3 minutes ago") {
 			t.Errorf("%s of a controller that has ended: status %d\n%s", object, status, out)
 		}
 	}

@@ -64,7 +64,7 @@ var reports = []report{
 	}},
 	{file: "26-acme-challenge-on-ingress", events: []told{{"Ingress", "cm-acme-http-solver-9qz4v", []string{"port 80 redirects all requests", "listen-ports"}}}, lint: []string{"[HiddenRule]"}},
 	{file: "28-no-node-has-the-labels", events: []told{{"Ingress", "web", []string{"no node has the labels karpenter.sh/nodepool=web", "[NoTargets]"}}}, check: bindingHears},
-	{file: "32-certificate-comes-later", never: []string{"failed build model due to no certificate found for host: late.pending.test (spec.listeners)"}, events: []told{
+	{file: "32-certificate-comes-later", never: []string{"no certificate found for host: late.pending.test (spec.listeners)"}, events: []told{
 		{"HTTPRoute", "late", []string{"no certificate found for host: late.pending.test", "spec.hostnames"}}, {"Gateway", "edge", []string{"late.pending.test of HTTPRoute awc/late", "[HostWithoutCertificate]"}},
 	}},
 	{file: "36-one-name-for-two", events: []told{{"Service", "edge-two", []string{"shared-edge belongs to Service twn/edge-one", "[NameTaken]"}}}, never: []string{"delete what holds it"},

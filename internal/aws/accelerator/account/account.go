@@ -72,8 +72,9 @@ func (e *NotOwnedError) Error() string {
 	return fmt.Sprintf("the accelerator %s has the tags of GlobalAccelerator %s of cluster %s", e.ARN, e.Stack, e.Cluster)
 }
 
-// Observe is what AWS holds of an accelerator: of the one with the ARN that the object shows, or, if it shows none or AWS does not have that, of the one with the tags of the
-// object. It reads nothing while what is known counts. The zero value means that AWS has none, by a list that is newer than the call.
+// Observe returns AWS's state of an accelerator: the one with the ARN in the object's status, otherwise the one with
+// the object's tags. It reads nothing while its cache is valid. The zero value means that AWS has none, by a list
+// that is newer than the call.
 func (a *Account) Observe(ctx context.Context, key stack.Key, shown string) (accelerator.Observed, error) {
 	a.mu.Lock()
 	e := a.entries[key]

@@ -31,8 +31,8 @@ func (r Result) Complete() bool {
 	return r.Blocked == 0 && len(r.Problems) == 0 && !r.Busy && !r.Disabling
 }
 
-// Run carries out a plan, step by step. A failed step blocks those that need it; others go on. created is called as soon as the accelerator is made, before anything is
-// made below it.
+// Run executes a plan step by step. A failed step blocks the steps that need it; others continue. Run calls created
+// as soon as the accelerator exists, before it creates listeners.
 func (a *Account) Run(ctx context.Context, p plan.Plan, created func(accelerator.Observed)) Result {
 	values, failed := map[stack.Ref]string{}, map[plan.StepID]bool{}
 	for _, k := range p.Known {

@@ -41,7 +41,7 @@ const (
 )
 
 // errSlow is the answer while the web ACLs are still being listed.
-var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not answered yet", "nothing to do: the controller looks again")
+var errSlow = diag.New(diag.Object{}, "", diag.AWSUnavailable, "AWS WAF has not answered yet", "nothing to do: the controller tries again")
 
 // AddOns is what is known of the add-ons of all load balancers. It is safe for concurrent use.
 type AddOns struct {
@@ -153,7 +153,7 @@ func (a *AddOns) Observe(ctx context.Context, o *awsop.Observed, desired *stack.
 	}
 	if subscribed, known := a.subscribed.Peek(); known && !subscribed {
 		refuse(o, awsop.AddOnShield, plan.Guard{
-			Code: diag.NotSubscribed, Text: "the account does not subscribe to Shield Advanced, so that the load balancer cannot be protected by it",
+			Code: diag.NotSubscribed, Text: "the account does not subscribe to Shield Advanced, so Shield Advanced does not protect the load balancer",
 			Remedy: "subscribe, or remove the annotation",
 		})
 	}

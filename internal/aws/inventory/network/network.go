@@ -1,5 +1,5 @@
-// Package network holds what is known of the network of the account: VPCs, subnets with their zones and routes, network interfaces and addresses.
-// Each kind is a cache of its own; what is read holds for the lifetime that stands here, and nothing here is written to AWS.
+// Package network caches the network of the account: VPCs, subnets with their zones and routes, network interfaces
+// and addresses. Each kind has its own cache with its own lifetime. The package writes nothing to AWS.
 package network
 
 import (

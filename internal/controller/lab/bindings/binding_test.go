@@ -39,7 +39,7 @@ func TestACleanUpThatFailsIsInTheEventsAndInTheStatus(t *testing.T) {
 			t.Error("it is not tried again")
 		}
 	}
-	l.ToldOnce("bound FailedCleanup: Failed cleanup due to ")
+	l.ToldOnce("bound FailedCleanup: ")
 	l.Get(b, "bound")
 	if c := meta.FindStatusCondition(b.Status.Conditions, "Ready"); c == nil || c.Status != "False" || c.Reason != "FailedCleanup" || !strings.Contains(c.Message, "DeregisterTargets") {
 		t.Errorf("condition %+v", c)
@@ -61,9 +61,9 @@ func TestWhatTheAPIServerRefusesOfABindingIsReported(t *testing.T) {
 		"our finalizer": {func(l *lab.Lab, b *v1beta1.TargetGroupBinding) {
 			controllerutil.RemoveFinalizer(b, naming.BindingFinalizer)
 			l.Must(l.Client.Update(l.Context(), b))
-		}, "bound FailedAddFinalizer: Failed add finalizer due to the API server says no"},
+		}, "bound FailedAddFinalizer: the API server says no"},
 		"its removal": {func(l *lab.Lab, b *v1beta1.TargetGroupBinding) { l.Must(l.Client.Delete(l.Context(), b)) },
-			"bound FailedRemoveFinalizer: Failed remove finalizer due to the API server says no"},
+			"bound FailedRemoveFinalizer: the API server says no"},
 	} {
 		l, b := lab.BoundLab(t)
 		l.Get(b, "bound")
@@ -152,7 +152,7 @@ func TestWhatCannotBeReadTakesNoTargetAway(t *testing.T) {
 				t.Errorf("%s: it is not tried again: %v", name, err)
 			}
 		}
-		l.ToldOnce("bound FailedReconcile: Failed reconcile due to reading ")
+		l.ToldOnce("bound FailedReconcile: reading ")
 		if got := l.Targets(b.Spec.TargetGroupARN); !slices.Equal(got, served) {
 			t.Errorf("%s: targets %v, want %v", name, got, served)
 		}

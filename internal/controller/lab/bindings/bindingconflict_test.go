@@ -103,7 +103,7 @@ func TestOfTwoBindingsThatNameATargetGroupTheOlderServesAndTheOtherIsReportedOnc
 	_, err := l.Round() // they are completed
 	l.Must(err)
 	l.Settle()
-	l.ToldOnce("a-second FailedReconcile: Failed reconcile due to TargetGroup " + arn + " is already bound to TargetGroupBinding shop/bound, which is older")
+	l.ToldOnce("a-second FailedReconcile: TargetGroup " + arn + " is already bound to TargetGroupBinding shop/bound, which is older")
 	woken := &wokenBindings{}
 	l.Bound.Waker.SetQueue(woken)
 	l.Must(l.Client.Delete(t.Context(), older))
@@ -136,7 +136,7 @@ func TestABindingThatCannotBeCompletedIsReportedAndTriedSeldom(t *testing.T) {
 	if attempts > 12 {
 		t.Errorf("%d attempts in %d rounds", attempts, rounds)
 	}
-	l.ToldOnce("bound FailedReconcile: Failed reconcile due to what its target group tells cannot be written into the binding: ")
+	l.ToldOnce("bound FailedReconcile: cannot write the fields of its target group into the binding: ")
 	if l.Get(b, "bound"); meta.FindStatusCondition(b.Status.Conditions, "Ready").Reason != "BindingNotCompleted" {
 		t.Errorf("%+v", b.Status.Conditions)
 	}

@@ -226,7 +226,7 @@ func TestAWriteToABindingThatFailsIsReportedAndTriedAgain(t *testing.T) {
 		write()
 		l.Clock.Advance(time.Minute)
 	}
-	l.ToldOnce("bound FailedAddFinalizer: Failed add finalizer due to the API server says no")
+	l.ToldOnce("bound FailedAddFinalizer: the API server says no")
 	refuses = false
 	binding(l)
 	write()
@@ -241,7 +241,7 @@ func TestAWriteToABindingThatFailsIsReportedAndTriedAgain(t *testing.T) {
 		write()
 		l.Clock.Advance(10 * time.Minute)
 	}
-	l.ToldOnce("bound FailedRemoveFinalizer: Failed remove finalizer due to the API server says no")
+	l.ToldOnce("bound FailedRemoveFinalizer: the API server says no")
 	refuses = false
 	write()
 	if l.Get(b, "bound") {

@@ -19,7 +19,7 @@ import (
 func TestPodsThatMayLoseRequestsAreReportedWhereTheirNamespaceAsksForIt(t *testing.T) {
 	t.Parallel()
 	const drains, gates = "elbv2.k8s.aws/pod-drain-inject", "elbv2.k8s.aws/pod-readiness-gate-inject"
-	const early, ungated = "web Note: pods may lose requests at their end: load balancers may send some for 45 seconds after a pod is asked to end, and ", "web Note: pods have no readiness gate of TargetGroupBinding bound"
+	const early, ungated = "web Note: pods may lose requests when they end: load balancers may send requests for 45 seconds after a pod is asked to end, and ", "web Note: pods have no readiness gate of TargetGroupBinding bound"
 	for name, tc := range map[string]struct {
 		labels map[string]string
 		change func(*corev1.Pod)

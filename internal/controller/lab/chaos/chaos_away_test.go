@@ -208,12 +208,12 @@ func awayWait(l *lab.Lab, d time.Duration, api *apiServer) {
 	l.Helper()
 	back := l.Clock.Now().Add(time.Minute)
 	l.Pass(d, []lab.Loop{
-		{Every: time.Second, F: func(context.Context) {
+		{Every: time.Second, Run: func(context.Context) {
 			if api != nil && !l.Clock.Now().Before(back) {
 				api.back()
 			}
 		}},
-		{Every: 15 * time.Second, F: func(ctx context.Context) { l.Bound.Drains.Look(ctx) }},
+		{Every: 15 * time.Second, Run: func(ctx context.Context) { l.Bound.Drains.Look(ctx) }},
 	}, lab.ManyKeys...)
 }
 

@@ -31,7 +31,7 @@ func endAtWrite(l *lab.Lab, n, passes int, keys ...stack.Key) bool {
 	l.BeforeCall(count)
 	defer l.BeforeCall(nil)
 	for _, key := range keys {
-		b := l.Of(key).Bindings
+		b := l.ReconcilerOf(key).Bindings
 		whole := b.Client
 		defer func() { b.Client = whole }()
 		b.Client = interceptor.NewClient(l.Client.(client.WithWatch), interceptor.Funcs{ //nolint:forcetypeassert // the fake client is one

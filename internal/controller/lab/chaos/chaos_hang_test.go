@@ -128,7 +128,7 @@ func (w *workers) pass(u workUnit) {
 	if u.stack == (stack.Key{}) {
 		r, err = w.Bound.Reconcile(w.Context(), reconcile.Request{NamespacedName: u.binding})
 	} else {
-		r, err = w.Of(u.stack).Reconcile(w.Context(), u.stack)
+		r, err = w.ReconcilerOf(u.stack).Reconcile(w.Context(), u.stack)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,7 +139,7 @@ func (w *workers) pass(u workUnit) {
 	case errors.Is(err, queue.ErrRequeue) || apierrors.IsConflict(err):
 		pause = queue.Coalesce
 	case err != nil && u.stack != (stack.Key{}):
-		pause = w.Of(u.stack).Retries.When(u.stack)
+		pause = w.ReconcilerOf(u.stack).Retries.When(u.stack)
 	case err != nil:
 		pause = w.failures.When(u)
 	default:

@@ -120,7 +120,7 @@ func (s *soak) remember(life *soakLife, live client.Client) {
 }
 
 // wake queues a stack.
-func (s *soak) wake(key stack.Key) { s.Of(key).Waker.Wake(queue.Normal, key) }
+func (s *soak) wake(key stack.Key) { s.ReconcilerOf(key).Waker.Wake(queue.Normal, key) }
 
 // watch starts work queues and has events fill them, as the controller's setup does.
 func (s *soak) watch(life *soakLife) {

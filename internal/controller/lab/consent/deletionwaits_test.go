@@ -41,7 +41,7 @@ func TestDeniedDeletionSaysWhyOnObjectAndNamespace(t *testing.T) {
 	if got := cause(); !strings.Contains(got, "DeleteLoadBalancer") || !strings.Contains(got, "[AccessDenied]") {
 		t.Errorf("the object says %q", got)
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "Namespace shop FailedDeployModel: Failed deploy model due to Ingress shop/front: DeleteLoadBalancer") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "Namespace shop FailedDeployModel: Ingress shop/front: DeleteLoadBalancer") {
 		t.Errorf("events:\n%s", told)
 	}
 	if got := board.Reasons(); got["AccessDenied"] != 1 {

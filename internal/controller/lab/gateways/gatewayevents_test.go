@@ -137,7 +137,7 @@ func TestNoRuleIsDeletedOfAGatewayWhoseDeletionTheCacheDoesNotShowYet(t *testing
 	l := lab.NewGateway(t, lab.WebGateway+`
 HTTPRoute shop/api {spec: {parentRefs: [{name: web}], rules: [{matches: [{path: {type: PathPrefix, value: /api}}], backendRefs: [{name: api, port: 80}]}]}}`)
 	l.SettleWeb()
-	key, s := lab.GatewayKey(stack.GatewayALB, "web"), l.Of(lab.GatewayKey(stack.GatewayALB, "web"))
+	key, s := lab.GatewayKey(stack.GatewayALB, "web"), l.ReconcilerOf(lab.GatewayKey(stack.GatewayALB, "web"))
 	watching, ok := l.Client.(client.WithWatch)
 	if !ok {
 		t.Fatal("the client does not watch")

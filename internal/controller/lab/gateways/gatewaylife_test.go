@@ -106,7 +106,7 @@ func TestAClassThatChangesToTheOtherFamilyMovesTheGateway(t *testing.T) {
 	l.WantParents(lab.HTTPRoute("web"), "web: Accepted, ResolvedRefs")
 	l.Apply(`Gateway shop/web {spec: {gatewayClassName: nlb, listeners: [{name: tcp, port: 80, protocol: TCP}]}}
 TCPRoute shop/web {spec: {parentRefs: [{name: web}], rules: [{backendRefs: [{name: web, port: 80}]}]}}`)
-	_, err := l.Of(lab.GatewayKey(stack.GatewayNLB, "web")).Reconcile(t.Context(), lab.GatewayKey(stack.GatewayNLB, "web"))
+	_, err := l.ReconcilerOf(lab.GatewayKey(stack.GatewayNLB, "web")).Reconcile(t.Context(), lab.GatewayKey(stack.GatewayNLB, "web"))
 	l.Must(err)
 	l.Clock.Advance(time.Second)
 	l.RunQueues(t.Context())
@@ -220,7 +220,7 @@ func TestANewGatewayWaitsAMomentForItsFirstRoute(t *testing.T) {
 	key := lab.GatewayKey(stack.GatewayALB, "web")
 	pass := func() time.Duration {
 		t.Helper()
-		res, err := l.Of(key).Reconcile(l.Context(), key)
+		res, err := l.ReconcilerOf(key).Reconcile(l.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,7 +37,7 @@ func TestTheStatusOfARouteOfFiveGatewaysIsWrittenOnce(t *testing.T) {
 	}})
 	l.Restart()
 	for _, key := range keys {
-		_, err := l.Of(key).Reconcile(t.Context(), key)
+		_, err := l.ReconcilerOf(key).Reconcile(t.Context(), key)
 		l.Must(err)
 	}
 	l.Clock.Advance(1e9) // passes that are made together

@@ -63,7 +63,7 @@ func newPlanned(t *testing.T, seed uint64) *planned {
 	p.Flags("--default-target-type=ip")
 	p.keys = append(p.WebKeys(), plannedGroup, lab.Key("solo"), stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: "shop", Name: "net"}})
 	for _, key := range p.keys {
-		p.Of(key).OnPassed = func(passed stacks.Passed) {
+		p.ReconcilerOf(key).OnPassed = func(passed stacks.Passed) {
 			if _, known := p.compiled[passed.Key]; !known && p.compiled != nil {
 				p.compiled[passed.Key] = passed.Compiled
 			}
@@ -90,7 +90,7 @@ func (p *planned) plans() []offline.Result {
 
 // checkpointOf is what a checkpoint has of a stack.
 func (p *planned) checkpointOf(_ context.Context, key stack.Key) *compile.Memory {
-	memory := p.Of(key).MemoryOf(key)
+	memory := p.ReconcilerOf(key).MemoryOf(key)
 	if memory == nil {
 		return nil
 	}

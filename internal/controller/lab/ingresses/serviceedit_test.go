@@ -238,7 +238,7 @@ func TestOfMorePortsThanAWSHasListenersForTheFirstServe(t *testing.T) {
 		t.Errorf("AWS refused %v", refused)
 	}
 	told := l.Troubles(0)["Service shop/net"]
-	if len(told) != 1 || !strings.HasPrefix(told[0], "FailedDeployModel: Failed deploy model due to ports 1050-1052 have no listener: a network load balancer has 50 at most, and Service shop/net declares 53") {
+	if len(told) != 1 || !strings.HasPrefix(told[0], "FailedDeployModel: ports 1050-1052 have no listener: a network load balancer has 50 at most, and Service shop/net declares 53") {
 		t.Errorf("told %v", told)
 	}
 	if l.Get(svc, "net"); len(svc.Status.LoadBalancer.Ingress) != 1 {
@@ -280,7 +280,7 @@ func TestAProtocolThatAWSRefusesLeavesTheListenerAsItIsWithARemedy(t *testing.T)
 			port := strconv.Itoa(int(before.Ports[0].Port))
 			told := l.Troubles(from)["Service shop/net"]
 			for _, want := range []string{
-				"FailedDeployModel: Failed deploy model due to port " + port + " stays TCP, because AWS refuses to change its listener to " + c.to + ": ", "EnablePrefixForIpv6SourceNat", "(spec.ports[0])",
+				"FailedDeployModel: port " + port + " stays TCP, because AWS refuses to change its listener to " + c.to + ": ", "EnablePrefixForIpv6SourceNat", "(spec.ports[0])",
 				"set the port back to TCP", "remove the port, wait until its listener is gone, and add it again as " + c.to, "[ProtocolRefused]",
 			} {
 				if len(told) != 1 || !strings.Contains(told[0], want) {

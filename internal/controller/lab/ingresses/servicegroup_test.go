@@ -69,7 +69,7 @@ func TestServicesOfAGroupShareALoadBalancerWhileTheyJoinBreakAndLeave(t *testing
 	if _, ports := l.Shows("b"); !slices.Equal(ports, []int32{90, 91}) {
 		t.Errorf("it shows the ports %v", ports)
 	}
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "port 80 of the load balancer is that of Service shop/a, which had it before") {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "port 80 of the load balancer belongs to Service shop/a, which had it before") {
 		t.Errorf("told\n%s", told)
 	}
 

@@ -126,7 +126,7 @@ func TestATargetGroupWithTargetsOfOtherClustersIsKept(t *testing.T) {
 				if got := l.Targets(arn); len(got) != 1 || !strings.Contains(got[0], "10.0.140.9") {
 					t.Errorf("registered: %v", got)
 				}
-				if told := strings.Join(l.Warnings(from)["Service shop/net"], "\n"); strings.Count(told, "has 1 targets of other clusters: it stays") != 1 || !strings.Contains(told, "[TargetGroupKept]") {
+				if told := strings.Join(l.Warnings(from)["Service shop/net"], "\n"); strings.Count(told, "has 1 targets of other clusters: the controller keeps it") != 1 || !strings.Contains(told, "[TargetGroupKept]") {
 					t.Errorf("told %s", told)
 				}
 			})

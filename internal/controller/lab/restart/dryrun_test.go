@@ -45,7 +45,7 @@ func TestADryRunOfWhatIsDeployedReportsItsPlanRightAfterARestart(t *testing.T) {
 		if w := l.Writes(mark); len(w) > 0 {
 			t.Errorf("%s: written: %v", test.name, w)
 		}
-		if !l.Told("a", "DryRun: dry run: what was deployed of this Ingress stays as it is", test.want) {
+		if !l.Told("a", "DryRun: dry run: the deployed version of this Ingress stays as it is", test.want) {
 			t.Errorf("%s: %s", test.name, strings.Join(l.Events, "\n"))
 		}
 		if test.edited && l.Told("a", "Successfully") {

@@ -114,7 +114,7 @@ func TestADeniedListDetachesNoCertificate(t *testing.T) {
 		t.Errorf("the listener has %v, had %v", now, before)
 	}
 	said := strings.Join(l.Events, "\n")
-	if !strings.Contains(said, "acm:ListCertificates") || !strings.Contains(said, "keeps the certificates that are attached in AWS") || strings.Contains(said, "is put back") {
+	if !strings.Contains(said, "acm:ListCertificates") || !strings.Contains(said, "keeps its current certificates") || strings.Contains(said, "is put back") {
 		t.Error(said)
 	}
 	l.Sim.Gate.ClearFaults()

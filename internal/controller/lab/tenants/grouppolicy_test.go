@@ -156,7 +156,7 @@ func TestMisspeltPolicyHasNoEffect(t *testing.T) {
 			l.Settle(g.Key)
 			l.Restart()
 			l.Settle(g.Key)
-			if !attribute(l, g.After) || !said(l, 0, g.Kind+" mal/evil", `"manged" is none of`) || !said(l, 0, g.Kind+" shop/web", `"manged" is none of`) {
+			if !attribute(l, g.After) || !said(l, 0, g.Kind+" mal/evil", `"manged" is not one of`) || !said(l, 0, g.Kind+" shop/web", `"manged" is not one of`) {
 				t.Errorf("events:\n%s", strings.Join(l.Events, "\n"))
 			}
 			since := len(l.Events)

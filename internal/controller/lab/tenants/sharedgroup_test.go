@@ -127,7 +127,7 @@ func TestAMemberWhoseSecurityGroupsLoseHasNoPortOfItsOwnOpenToOthers(t *testing.
 	}
 	guard(map[string]string{"security-groups": "sg-0a1de000000000001", "inbound-cidrs": "0.0.0.0/0"})
 	check("with a guard that loses")
-	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "no source is allowed on ports [8081] of Ingress t2/new") || ignored(l, "Ingress shop/web")+ignored(l, "Ingress team/api") > 0 {
+	if told := strings.Join(l.Events, "\n"); !strings.Contains(told, "ports [8081] of Ingress t2/new admit no client") || ignored(l, "Ingress shop/web")+ignored(l, "Ingress team/api") > 0 {
 		t.Errorf("told: %s", told)
 	}
 	mark := l.Mark()

@@ -83,7 +83,7 @@ func (l *shownLab) slow(action string, key stack.Key) <-chan struct{} {
 	before, done := l.Clock.Pending(), make(chan struct{})
 	go func() {
 		defer close(done)
-		if _, err := l.Of(key).Reconcile(l.Context(), key); err != nil {
+		if _, err := l.ReconcilerOf(key).Reconcile(l.Context(), key); err != nil {
 			l.Error(err)
 		}
 	}()

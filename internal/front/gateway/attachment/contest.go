@@ -186,7 +186,7 @@ func (c *contest) lostBy(guest int) (out []string) {
 // Text says who has the hostname of a claim, as a sentence without a period.
 func (ls *Listeners) Text(c *Claim) string {
 	l := &ls.All[c.Listener]
-	return fmt.Sprintf("requests for hostname %s on port %d are those of %s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind, c.Route.Namespace, c.Route.Name, l.text())
+	return fmt.Sprintf("requests for hostname %s on port %d belong to %s %s/%s, at %s", c.Hostname, l.Port, c.Route.Kind, c.Route.Namespace, c.Route.Name, l.text())
 }
 
 func (l *Listener) text() string {

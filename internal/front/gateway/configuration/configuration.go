@@ -67,8 +67,8 @@ func (l Layer[T]) source(field string) intent.Source {
 	return intent.At(l.Object, l.Path+"."+field)
 }
 
-// LoadBalancer are the configurations of a load balancer: that of the GatewayClass and that of the Gateway, each of which may be nil. The
-// GatewayClass's has precedence unless its mergingMode is prefer-gateway.
+// LoadBalancer has the configurations of a load balancer: the GatewayClass's and the Gateway's, each of which may be
+// nil. The GatewayClass's takes precedence unless its mergingMode is prefer-gateway.
 func LoadBalancer(class, gateway *gatewayv1.LoadBalancerConfiguration) Layers[gatewayv1.LoadBalancerConfigurationSpec] {
 	var out Layers[gatewayv1.LoadBalancerConfigurationSpec]
 	for _, c := range []*gatewayv1.LoadBalancerConfiguration{class, gateway} {

@@ -53,43 +53,56 @@ Afterwards you know each field of the three kinds, and what it sets.
 
 This page is generated; ` + "`make generate`" + ` writes it.
 
-Three kinds of group ` + "`gateway.k8s.aws`" + ` (` + "`v1`" + `, and ` + "`v1beta1`" + `, which is deprecated and the same) configure what the Gateway API has no fields for. All are namespaced. [lbc.md](lbc.md) shows
-where each setting of a load balancer comes from (` + "`lbc explain gateway NAME`" + `) and checks manifests (` + "`lbc lint`" + `).
+Three namespaced kinds of the group ` + "`gateway.k8s.aws`" + ` configure settings for which the Gateway API has no fields.
+The version is ` + "`v1`" + `; ` + "`v1beta1`" + ` has the same fields and is deprecated.
+[` + "`lbc explain gateway NAME`" + `](lbc.md) shows where each setting of a load balancer comes from, and ` + "`lbc lint`" + ` checks manifests.
 
 | Kind | Named by | Configures |
 |---|---|---|
 | LoadBalancerConfiguration | ` + "`spec.parametersRef`" + ` of a GatewayClass, with a namespace; ` + "`spec.infrastructure.parametersRef`" + ` of a Gateway, in its namespace | the load balancer, its listeners and its security group |
-| TargetGroupConfiguration | ` + "`defaultTargetGroupConfiguration`" + ` of a LoadBalancerConfiguration, if it has no ` + "`targetReference`" + `; else it names a Service or Gateway of its namespace itself | target groups |
+| TargetGroupConfiguration | ` + "`defaultTargetGroupConfiguration`" + ` of a LoadBalancerConfiguration, if it has no ` + "`targetReference`" + `; otherwise, its own ` + "`targetReference`" + ` names a Service or Gateway of its namespace | target groups |
 | ListenerRuleConfiguration | a filter of type ExtensionRef of a rule of an HTTPRoute or GRPCRoute, in the route's namespace; one for each rule | rules of an ALB |
 
-A field that is required is in bold. The column *Load balancers* has the family that a field is for; on a load balancer of the other one it has no effect, which an event on the Gateway notes.
-A setting that a Gateway or route no longer has returns to its default, unless its row says otherwise.
+Required fields are in bold.
+The column *Load balancers* names the family of load balancers that a field is for. On the other family, the field has no effect, and an event on the Gateway says so.
+If you remove a setting, it returns to its default, unless its row says otherwise.
 `
 
 var titles = []string{`
 ## LoadBalancerConfiguration
 
-Where a GatewayClass and a Gateway have one each, the column *Class and Gateway* says how their values combine: *one* is the whole value of the preferred object
-that has the field; *per key* and *per protocolPort* join both, the preferred object's entry counting where both have one. The class is preferred, unless
-its configuration has ` + "`mergingMode: prefer-gateway`" + `.
+If both the GatewayClass and the Gateway have one, the column *Class and Gateway* says how their values combine:
+
+| Value | Meaning |
+|---|---|
+| *one* | the whole value of the preferred object that has the field |
+| *per key*, *per protocolPort* | the entries of both; if both have an entry, the preferred object's entry applies |
+
+The class is preferred, unless its configuration has ` + "`mergingMode: prefer-gateway`" + `.
 
 | Field | Type | Default | Load balancers | Class and Gateway | In AWS |
 |---|---|---|---|---|---|
 `, `
 ## TargetGroupConfiguration
 
-For a target group of a route and a Service each field has the value of the first of these that has it: the best fitting of ` + "`routeConfigurations`" + ` (the route itself, then its kind and
-namespace, then its kind) and ` + "`defaultConfiguration`" + ` of the Service's own TargetGroupConfiguration; the same of the preferred default (that of the GatewayClass, as above); ` + "`defaultConfiguration`" + ` of
-the other default. Attributes and tags are joined by key. Of two TargetGroupConfigurations of one Service the first by name counts, and an event says so.
+For a target group of a route and a Service, each field has the first value that exists in this order:
+
+1. the best match in ` + "`routeConfigurations`" + ` of the Service's own TargetGroupConfiguration: the route itself, then its kind and namespace, then its kind;
+2. ` + "`defaultConfiguration`" + ` of the Service's own TargetGroupConfiguration;
+3. the same two of the preferred default (the GatewayClass's, unless ` + "`mergingMode`" + ` says otherwise);
+4. ` + "`defaultConfiguration`" + ` of the other default.
+
+Attributes and tags are combined by key. If two TargetGroupConfigurations name one Service, the first by name applies, and an event says so.
 
 | Field | Type | Default | Load balancers | In AWS |
 |---|---|---|---|---|
 `, `
 ## ListenerRuleConfiguration
 
-It is used by a rule as a whole, or not at all: the status has ` + "`accepted`" + ` and why not. A rule whose ListenerRuleConfiguration does not exist or is not accepted answers 500.
-Its actions are at most one of ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one of `fixed-response`, `forward`, `redirect`" + `. A rule with authentication is
-not served by HTTP listeners.
+A rule uses all of a ListenerRuleConfiguration or nothing of it. Its status has ` + "`accepted`" + `, with a reason if it is false.
+If the ListenerRuleConfiguration does not exist or is not accepted, the rule answers 500.
+Its actions are at most one of ` + "`authenticate-oidc`, `authenticate-cognito`, `jwt-validation`, and at most one of `fixed-response`, `forward`, `redirect`" + `.
+HTTP listeners do not serve a rule with authentication.
 
 | Field | Type | Default | Load balancers | In AWS |
 |---|---|---|---|---|

@@ -132,9 +132,9 @@ func (t *translation) chained(k groupKey, at string, s *site) *backend {
 	parts := strings.Split(arn, "/")
 	switch {
 	case arn == "" && len(g.Status.Addresses) > 0: // its load balancer exists, and nothing shows that another one is to take its place
-		text := fmt.Sprintf("Gateway (%s:%s) is not programmed now, so that the ARN of its load balancer is not known", k.namespace, k.name)
+		text := fmt.Sprintf("Gateway (%s:%s) is not programmed, so the ARN of its load balancer is unknown", k.namespace, k.name)
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, text)
-		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text, "correct what the condition Programmed of that Gateway shows").In(diag.Route))
+		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, at, diag.InvalidRule, text, "correct the problem that the condition Programmed of that Gateway shows").In(diag.Route))
 		return &backend{}
 	case arn == "":
 		t.unresolve(gatewayv1.RouteReasonBackendNotFound, fmt.Sprintf("Gateway (%s:%s) is not usable yet, LB ARN is not provisioned)", k.namespace, k.name))

@@ -311,7 +311,7 @@ func (t *translation) oidc(c *ruleConfiguration, a *lbcgatewayv1.AuthenticateOID
 	case err != nil: // an action without credentials stays as AWS has it
 		t.member.Diagnostics = append(t.member.Diagnostics, diag.New(t.object, "spec.rules", diag.SecretUnread,
 			fmt.Sprintf("cannot read secret %s, which ListenerRuleConfiguration %s names: %v; existing rules keep their login, new ones answer 503", full, c.Name, err),
-			"nothing to do if the read succeeds later; else grant the controller's service account get, list and watch on this Secret").In(diag.Login))
+			"nothing to do if the read succeeds later; otherwise grant the controller's service account get, list and watch on this Secret").In(diag.Login))
 		c.unread = fmt.Sprintf("secret [%s] cannot be read: %v", full, err)
 		return ""
 	}

@@ -82,7 +82,7 @@ func (f *forwarding) make(t *translation, p *place, secure bool) *onProtocol {
 	case f.broken:
 		return &onProtocol{actions: fixed("500"), final: true, unserved: t.notAccepted(r)}
 	case len(f.guard) > 0 && !secure:
-		t.drop(r.at, "a load balancer authenticates at HTTPS listeners only, and port %d has protocol HTTP: it answers 500; attach the route to HTTPS listeners only, and redirect to them by a route of its own", p.port)
+		t.drop(r.at, "a load balancer authenticates only at HTTPS listeners, and port %d has protocol HTTP: it answers 500; attach the route only to HTTPS listeners, and redirect to them with a separate route", p.port)
 		return &onProtocol{actions: fixed("500"), final: true, refused: true}
 	case !ok:
 		return &onProtocol{}

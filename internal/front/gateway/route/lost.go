@@ -55,7 +55,7 @@ func (t *translation) noteIsolated(a attachment.Attached) {
 			})
 			if !claimed && attachment.Covers(h, host.Name) {
 				t.found = append(t.found, diag.New(t.object, "spec.parentRefs", diag.OverlappingRule, fmt.Sprintf(
-					"requests for hostname %s on port %d are those of listener %s of %s %s/%s, whose hostname is more specific", host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),
+					"requests for hostname %s on port %d belong to listener %s of %s %s/%s, whose hostname is more specific", host.Name, o.Port, o.Name, o.Parent.Kind, o.Parent.Namespace, o.Parent.Name),
 					"use another hostname, or attach the route to that listener"))
 			}
 		}

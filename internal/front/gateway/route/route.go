@@ -1,7 +1,9 @@
-// Package route translates the routes that are attached to a Gateway: HTTPRoutes and GRPCRoutes to rules, TCPRoutes, UDPRoutes and
-// TLSRoutes to default actions of listeners, their backends to target groups. Of each route it decides what is refused, and why; a mistake
-// concerns the rule or backend that has it, never other routes. It is pure. Which routes attach, and the load balancer itself, are not its
-// concern. It imports the packages beside it, front/serviceport, objects, naming, intent, stack and diag.
+// Package route translates the routes that are attached to a Gateway. HTTPRoutes and GRPCRoutes become rules;
+// TCPRoutes, UDPRoutes and TLSRoutes become default actions of listeners; backends become target groups. For each
+// route it decides what is refused, and why. A mistake affects only its rule or backend, never other routes.
+//
+// It is pure. It does not decide which routes attach, nor anything about the load balancer itself. It imports its
+// neighbours, front/serviceport, objects, naming, intent, stack and diag.
 package route
 
 import (

@@ -252,7 +252,7 @@ func (g *group) version(port corev1.ServicePort) (unfit string) {
 	}
 	if g.t.in.Construction == rule.Compatible {
 		if g.t.http {
-			g.t.ignored(g.at, fmt.Sprintf("the backend gets HTTP/1 instead of %s, because the route is attached to an HTTP listener, too, which shares the target group", g.ProtocolVersion),
+			g.t.ignored(g.at, fmt.Sprintf("the backend gets HTTP/1 instead of %s, because the route is also attached to an HTTP listener, which shares the target group", g.ProtocolVersion),
 				"attach the route to HTTPS listeners only, or annotate the Gateway with "+string(annotation.GatewayRuleConstruction)+": standard")
 			g.ProtocolVersion = "HTTP1"
 		}

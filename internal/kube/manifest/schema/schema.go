@@ -1,5 +1,6 @@
-// Package schema checks objects against the schemas and rules of CustomResourceDefinitions, as the API server does before it stores them. It has
-// what the definitions of this project use of both: no formats, no references, no rules about former values. It imports nothing of ours.
+// Package schema checks objects against the schemas and rules of CustomResourceDefinitions, like the API server
+// before it stores them. It supports what this project's definitions use: no formats, no references, no rules about
+// old values. It imports no package of this project.
 package schema
 
 import (

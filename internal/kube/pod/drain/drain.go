@@ -1,5 +1,6 @@
-// Package drain computes how long a pod has to serve after it is asked to end, because load balancers go on sending requests to a target that
-// is deregistered, and what a new pod lacks for that: a sleep before its containers are stopped, and a grace period that is longer.
+// Package drain computes how long a pod must serve after it is asked to end, because load balancers still send
+// requests to a deregistered target. It also computes what a new pod lacks for that: a sleep before its containers
+// are stopped, and a longer grace period.
 package drain
 
 import (

@@ -1,5 +1,6 @@
-// Package equality compares two load balancers: which of many generated requests they answer differently, and in which settings they differ.
-// It generates requests from the conditions of the rules of both, so that each rule, and what lies beside it, is asked for. It is pure.
+// Package equality compares two load balancers: which of many generated requests they answer differently, and which
+// settings differ. It generates requests from the conditions of the rules of both sides, so every rule and its
+// neighbourhood are tested. It is pure.
 package equality
 
 import (
@@ -164,7 +165,7 @@ func (s side) forward(f *stack.Forward) string {
 		shares[name] += traffic.Weight(g)
 	}
 	if total == 0 {
-		return "503, as no target has a weight"
+		return "503, because all weights are 0"
 	}
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(shares)) {

@@ -1,5 +1,6 @@
-// Package former translates what was written for controllers before this one into objects of this one: Services of the cloud provider's controller and
-// of older annotations, and Ingresses of the ALB ingress controller v1. Each annotation has a row that says what becomes of it. It is pure.
+// Package former translates objects of earlier controllers into objects of this controller: Services of the cloud
+// provider's controller, Services with older annotations, and Ingresses of the ALB ingress controller v1. Each
+// annotation has a row in a table that says how it is translated. It is pure.
 package former
 
 import (

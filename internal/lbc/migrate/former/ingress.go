@@ -89,7 +89,7 @@ func (r *revision) revise(v *objects.View, classed bool, o Options) {
 	r.result.Objects = append(r.result.Objects, r.to)
 	p := migrate.Pair{
 		After: stack.Key{Owner: stack.Ingress, ID: id}, From: "Ingress " + id.String() + " as it is", To: "the translated one", Members: []string{ingress.Object(r.from).String()},
-		Alone: "this controller does not serve the Ingress as it is",
+		Alone: "this controller does not serve the Ingress without changes",
 	}
 	if now, ok, _ := ingress.GroupOf(v, o.Ingress, r.from); ok {
 		p.Before, p.Alone = stack.Key{Owner: stack.Ingress, ID: now}, ""
@@ -122,7 +122,7 @@ func (r *revision) paths(rule int, paths []networkingv1.HTTPIngressPath) {
 	for i := range paths {
 		p := &paths[i]
 		if t := p.PathType; t != nil && *t != networkingv1.PathTypeImplementationSpecific {
-			r.find(migrate.Note, fmt.Sprintf("spec.rules[%d].http.paths[%d].pathType", rule, i), fmt.Sprintf("the ALB ingress controller v1 does not read path types and takes %q as a pattern; type %s would answer other paths", p.Path, *t),
+			r.find(migrate.Note, fmt.Sprintf("spec.rules[%d].http.paths[%d].pathType", rule, i), fmt.Sprintf("the ALB ingress controller v1 ignores path types and treats %q as a pattern; type %s would match other paths", p.Path, *t),
 				"write "+string(*t)+" again if that is meant")
 		}
 		p.PathType = ptr.To(networkingv1.PathTypeImplementationSpecific)

@@ -118,11 +118,11 @@ func (t *translation) older() {
 	}
 	t.add(stack.Key{Owner: stack.Service, ID: stack.ID{Namespace: t.from.Namespace, Name: t.from.Name}}, "")
 	if t.options.Service.LoadBalancerTypeOnly {
-		t.find(migrate.Warning, "spec.loadBalancerClass", "the class cannot be set while the Service has type LoadBalancer, and with feature gate ServiceTypeLoadBalancerOnly another type has the load balancer deleted", "leave the Service as it is, which is served alike, or switch the gate off meanwhile")
+		t.find(migrate.Warning, "spec.loadBalancerClass", "the class cannot be set while the Service has type LoadBalancer, and with feature gate ServiceTypeLoadBalancerOnly another type has the load balancer deleted", "do not change the Service, which is served in the same way, or switch the gate off for this time")
 		return
 	}
 	t.find(migrate.Note, "spec.loadBalancerClass", "the class cannot be set while the Service has type LoadBalancer; it is served alike without it",
-		fmt.Sprintf("to set it, which keeps the load balancer: kubectl patch service -n %s %s -p '{\"spec\": {\"type\": \"NodePort\"}}', and then apply what is written here", t.from.Namespace, t.from.Name))
+		fmt.Sprintf("to set it and keep the load balancer: kubectl patch service -n %s %s -p '{\"spec\": {\"type\": \"NodePort\"}}', and then apply the output", t.from.Namespace, t.from.Name))
 }
 
 // beside makes a Service for this controller that stands beside one of the cloud provider's.
@@ -166,7 +166,7 @@ func (t *translation) annotation(k, value string) {
 	case k == lastApplied:
 		return
 	case migrate.OfExternalDNS(k):
-		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service is without it, or external-dns would make records of both", "move it to the new Service when DNS is to point there")
+		t.find(migrate.Note, annotation.Key(k).Path(), "the new Service is without it, or external-dns would make records of both", "move it to the new Service when you move DNS")
 		return
 	case !strings.HasPrefix(k, annotation.ServicePrefix):
 		t.to.Annotations[k] = value
@@ -212,7 +212,7 @@ func (t *translation) translate(k annotation.Key, value string) {
 	case annotation.ServiceSSLPolicy:
 		t.set(k, value)
 		if !strings.HasPrefix(value, "ELBSecurityPolicy-") || value == "ELBSecurityPolicy-2015-02" || value == "ELBSecurityPolicy-2015-03" {
-			t.find(migrate.Failed, k.Path(), "network load balancers have no TLS policy "+value, "name one of theirs, such as ELBSecurityPolicy-TLS13-1-2-2021-06")
+			t.find(migrate.Failed, k.Path(), "network load balancers have no TLS policy "+value, "name a policy of network load balancers, such as ELBSecurityPolicy-TLS13-1-2-2021-06")
 		}
 	case annotation.ServiceHCProtocol:
 		if strings.EqualFold(value, "ssl") {
@@ -234,8 +234,8 @@ func (t *translation) translate(k annotation.Key, value string) {
 func (t *translation) backendProtocol(k annotation.Key, value string) {
 	switch strings.ToLower(value) {
 	case "http", "https":
-		t.find(migrate.Failed, k.Path(), "a network load balancer passes connections on and does not understand HTTP: requests get no X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Port, and a connection stays with one target",
-			"make an Ingress of the Service if the pods need these; client addresses are those of the connections otherwise")
+		t.find(migrate.Failed, k.Path(), "a network load balancer forwards connections and does not read HTTP: requests get no X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Port, and a connection stays with one target",
+			"if the pods need these headers, create an Ingress instead; otherwise, the address of the connection is the client's address")
 		if strings.EqualFold(value, "https") {
 			t.set(k, "ssl")
 		}
@@ -283,10 +283,10 @@ func (t *translation) of() {
 	if t.classic {
 		kind = "Classic Load Balancer"
 	}
-	t.find(migrate.Note, "", fmt.Sprintf("the %s of the cloud provider's controller cannot be taken over: Service %s gets a load balancer of its own, with another DNS name", kind, t.to.Name),
-		"apply it beside this one, shift DNS, and delete this one when no client uses it any more; do not change its type annotation, or its load balancer is left behind")
+	t.find(migrate.Note, "", fmt.Sprintf("the %s of the cloud provider's controller cannot be adopted: Service %s gets a new load balancer with another DNS name", kind, t.to.Name),
+		"apply it in addition to this Service, shift DNS, and delete this Service when no client uses it; do not change its type annotation, because its load balancer would stay in AWS")
 	if t.classic {
-		t.find(migrate.Warning, "", "pods see the addresses of clients, and not those of the Classic Load Balancer", "let network policies and the pods' own rules admit the clients; pods that call their own load balancer need target group attribute preserve_client_ip.enabled=false")
+		t.find(migrate.Warning, "", "pods see the addresses of clients instead of the Classic Load Balancer's addresses", "let network policies and the pods' own rules admit the clients; pods that call their own load balancer need target group attribute preserve_client_ip.enabled=false")
 		if t.from.Annotations[string(annotation.ServiceAccessLog)] == "true" && !slices.ContainsFunc(t.from.Spec.Ports, t.secure) {
 			t.find(migrate.Warning, annotation.ServiceAccessLog.Path(), "network load balancers log connections of TLS listeners only, and this one has none", "use flow logs of the VPC")
 		}

@@ -202,7 +202,7 @@ func (b *balancer) subnets(s *configv1.LoadBalancerConfigurationSpec) {
 	if slices.ContainsFunc(mappings, func(m stack.SubnetMapping) bool {
 		return m.SourceNATPrefix != "" && m.SourceNATPrefix != stack.AutoAssigned
 	}) {
-		b.find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(), "a prefix is of one load balancer, and that of the Service has it while both serve: AWS chooses those of the Gateway's",
+		b.find(migrate.Failed, nat.Source.Object(), annotation.ServiceSourceNATPrefixes.Path(), "a prefix belongs to one load balancer, and the Service's load balancer has it while both serve: AWS chooses other prefixes for the Gateway",
 			"name other prefixes of the subnets in spec.loadBalancerSubnets[].sourceNatIPv6Prefix of the LoadBalancerConfiguration, if targets know them")
 	}
 	if len(s.LoadBalancerSubnets) == 0 {
@@ -229,7 +229,7 @@ func (b *balancer) ranges(s *configv1.LoadBalancerConfigurationSpec) {
 			}
 			s.SecurityGroupPrefixes = lists
 		} else if first := b.ports[0]; !slices.Equal(first.InboundCIDRs.Value, cidrs) || !slices.Equal(first.PrefixLists.Value, lists) || first.ICMP.Set != p.ICMP.Set {
-			b.find(migrate.Failed, p.of.Object, rangesAt(p), fmt.Sprintf("port %d admits other addresses than port %d of %s, and a Gateway admits the same to all of its ports; those of port %d are used", p.Port, first.Port, first.of.Object, first.Port),
+			b.find(migrate.Failed, p.of.Object, rangesAt(p), fmt.Sprintf("port %d admits other addresses than port %d of %s, but a Gateway admits the same addresses to all its ports; the output uses those of port %d", p.Port, first.Port, first.of.Object, first.Port),
 				"name security groups with the rules in spec.securityGroups of the LoadBalancerConfiguration")
 		}
 	}
@@ -305,7 +305,7 @@ func (b *balancer) addGateway() {
 		}
 	}
 	if foreign {
-		b.find(migrate.Warning, b.members[0].Object, annotation.ServiceGroupName.Path(), "the Services of the group are in several namespaces, so that the listeners of the Gateway admit routes of all namespaces (allowedRoutes.namespaces.from: All)",
+		b.find(migrate.Warning, b.members[0].Object, annotation.ServiceGroupName.Path(), "the Services of the group are in several namespaces, so the listeners of the Gateway admit routes of all namespaces (allowedRoutes.namespaces.from: All)",
 			"replace it by a selector of the namespaces of the group")
 	}
 	b.add(g)
@@ -355,7 +355,7 @@ func (b *balancer) noteCutover(m *member) {
 	if m.Settings.Attributes[deletionProtection].Value == "true" {
 		remedy += "; before that, set " + deletionProtection + "=false on the Service, as its load balancer is protected"
 	}
-	b.find(migrate.Note, m.Object, "spec.type", "its load balancer serves beside that of the Gateway until the Service no longer asks for one; it stays as the backend of the routes", remedy)
+	b.find(migrate.Note, m.Object, "spec.type", "its load balancer serves together with the Gateway's until the Service no longer requests one; the Service stays as the backend of the routes", remedy)
 	if m.nodes && m.service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
 		b.find(migrate.Warning, m.Object, "spec.externalTrafficPolicy", "nodes are checked on the health check node port, which the API server gives to Services of type LoadBalancer only: when the type is changed, the checks of the Gateway's target groups fail",
 			"before that, set healthCheckConfig of the TargetGroupConfiguration to protocol TCP and port traffic-port, on which nodes without a pod do not answer under policy Local; or use target type ip")

@@ -1,5 +1,6 @@
-// Package network translates Services of this controller into Gateways whose network load balancers serve alike, with routes and configurations, and
-// reports what it cannot. It translates what package service has read of the Services. Each annotation has a row that says what becomes of it. It is pure.
+// Package network translates Services of this controller into Gateways with equivalent network load balancers,
+// routes and configurations. It reports what it cannot translate. Package service has read the Services. Each
+// annotation has a row in a table that says how it is translated. It is pure.
 package network
 
 import (
@@ -131,7 +132,7 @@ func (t *translator) group(id stack.ID) {
 	for i, m := range desired.Members {
 		svc := g.Members[i]
 		if !t.selected(svc) {
-			t.find(migrate.Warning, m.Object, "", "it is a member of group "+id.String()+" and not selected, so that the Gateway is without it", "select all Services of the group")
+			t.find(migrate.Warning, m.Object, "", "it is a member of group "+id.String()+" and not selected, so the Gateway does not contain it", "select all Services of the group")
 			continue
 		}
 		if t.examine(svc, m) {
@@ -163,7 +164,7 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 		t.annotation(m.Object, annotation.Key(k), svc.Annotations[k])
 	}
 	if !m.Settings.Scheme.Set && len(svc.Status.LoadBalancer.Ingress) > 0 {
-		t.find(migrate.Warning, m.Object, annotation.ServiceScheme.Path(), "it names no scheme, so that its load balancer keeps the one that it has; that of the Gateway is of --default-load-balancer-scheme",
+		t.find(migrate.Warning, m.Object, annotation.ServiceScheme.Path(), "it declares no scheme, so its load balancer keeps the current scheme; the Gateway's load balancer has --default-load-balancer-scheme",
 			"set spec.scheme of the LoadBalancerConfiguration to the scheme of the present load balancer, if that is another one")
 	}
 	return true
@@ -172,7 +173,7 @@ func (t *translator) examine(svc *corev1.Service, m intent.Member) (valid bool) 
 // annotation reports an annotation that has no equal, or that is to be looked at.
 func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	if migrate.OfExternalDNS(string(k)) {
-		t.find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without it, or there would be records of both", "move it to a route when DNS is to point to the Gateway")
+		t.find(migrate.Note, o, k.Path(), "external-dns makes a record of it for the Service, and the routes are without it, or there would be records of both", "move it to a route when you move DNS to the Gateway")
 		return
 	}
 	e, ok := annotation.Lookup(k)
@@ -182,7 +183,7 @@ func (t *translator) annotation(o diag.Object, k annotation.Key, value string) {
 	r := t.fates[e.Key]
 	switch {
 	case e.Key == annotation.ServiceName:
-		t.find(migrate.Warning, o, k.Path(), r.Why, "write a name of its own in spec.loadBalancerName of the LoadBalancerConfiguration, if one is needed")
+		t.find(migrate.Warning, o, k.Path(), r.Why, "if you need a name, write another one in spec.loadBalancerName of the LoadBalancerConfiguration")
 	case e.Key == annotation.ServiceOwnership && value == annotation.ManagedIt:
 	case r.Fate == migrate.Cannot:
 		t.find(migrate.Failed, o, k.Path(), r.Why, r.Remedy)

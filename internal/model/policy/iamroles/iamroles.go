@@ -42,7 +42,8 @@ func (r Roles) Allow(namespace, role string) bool {
 // Unlimited reports whether the bindings of every namespace may name every role.
 func (r Roles) Unlimited() bool { return allowlist.List(r).Unlimited() }
 
-// Patterns are those of ARNs, without *, which names no role: what the controller's role is to be allowed.
+// Patterns returns the ARN patterns that the controller's role must be allowed to assume. It omits *, which names no
+// role.
 func (r Roles) Patterns() []string { return allowlist.List(r).Patterns() }
 
 // Account is the id of the account of a role; ok is false of what is not the ARN of a role.

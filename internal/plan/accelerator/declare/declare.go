@@ -70,8 +70,9 @@ func (b *building) note(path, text, remedy string) {
 	b.found = append(b.found, diag.New(check.Object(b.ga), path, diag.IgnoredSetting, text, remedy))
 }
 
-// Accelerator is what the object declares. Where a finding is of class Invalid, the accelerator is to stay as it is. endpoints are those of Endpoints, and
-// remembered what load balancer each endpoint had at last, by Endpoint.Name, also of endpoints that are not declared any more.
+// Accelerator returns the accelerator that the object declares. If a finding has class Invalid, the accelerator in
+// AWS must not change. endpoints are the results of Endpoints. remembered has the last load balancer of each
+// endpoint by Endpoint.Name, also of endpoints that are no longer declared.
 func Accelerator(c Config, ga *agav1beta1.GlobalAccelerator, endpoints []Endpoint, answers Answers, remembered map[string]string) (accelerator.Declared, diag.List) {
 	b := &building{config: c, ga: ga}
 	key := KeyOf(ga.Namespace, ga.Name)

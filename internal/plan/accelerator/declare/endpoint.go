@@ -208,5 +208,5 @@ func (e *Endpoint) gateway(o *gatewayv1.Gateway) {
 }
 
 func (e *Endpoint) noBalancer() {
-	e.pending(e.Name+" does not show a load balancer yet", "nothing to do if its load balancer is being made; else see its events")
+	e.pending(e.Name+" does not show a load balancer yet", "nothing to do if its load balancer is being created; otherwise see its events")
 }

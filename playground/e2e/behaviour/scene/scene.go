@@ -1,6 +1,6 @@
-// Package scene is what the end-to-end tests of behaviour and of bad input start from: a namespace with a backend, Ingresses
-// in few words, requests that go on while something happens, and questions about what was written. It asserts nothing of
-// its own. It may import harness.
+// Package scene has the common beginning of the end-to-end tests of behaviour and of bad input: a namespace with a
+// backend, short Ingresses, requests that continue while something happens, and questions about writes. It asserts
+// nothing. It may import harness.
 package scene
 
 import (
