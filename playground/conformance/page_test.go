@@ -50,7 +50,7 @@ This page is generated from playground/conformance/lists.yaml by "make conforman
 
     make conformance
 
-runs the conformance tests of sigs.k8s.io/gateway-api v1.6.3 in the playground, against the controller's binary, as root or with
+runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary, as root or with
 the sysctl net.ipv4.ip_unprivileged_port_start=0: their clients use the real ports of load balancers. The results are compared with the lists; a test that
 fails and is listed as passing is an error, and one that passes and is not. Results and the reports that the Gateway API's project takes are left in
 bin/conformance.

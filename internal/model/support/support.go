@@ -52,7 +52,8 @@ var Kubernetes = []Release{
 	{Version{1, 33}, Emulated},
 	{Version{1, 34}, Emulated},
 	{Version{1, 35}, Emulated},
-	{Version{1, 36}, Cluster},
+	{Version{1, 36}, Emulated},
+	{Version{1, 37}, Cluster},
 }
 
 // Oldest is the oldest supported version.

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.6.3 that no load balancer of AWS has
+// TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.7.0 that no load balancer of AWS has
 // something for. In the standard construction the condition Accepted names it, in the compatible one, where the rule serves, an event.
 func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 	t.Parallel()
