@@ -49,7 +49,7 @@ var Kubernetes = []Release{
 	{Version{1, 30}, Expressions},
 	{Version{1, 31}, Expressions},
 	{Version{1, 32}, Expressions},
-	{Version{1, 33}, Emulated},
+	{Version{1, 33}, Expressions},
 	{Version{1, 34}, Emulated},
 	{Version{1, 35}, Emulated},
 	{Version{1, 36}, Emulated},
