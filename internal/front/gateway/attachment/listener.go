@@ -273,6 +273,9 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	if addr, err := netip.ParseAddr(strings.TrimPrefix(l.hostname(), "*.")); err == nil {
 		fail(gatewayv1.ListenerReasonUnsupportedValue, "hostname %s is an IP address; use a DNS name", addr)
 	}
+	if l.Filters != nil && len(l.Filters.Requests) > 0 { // one of them may admit users only
+		fail(gatewayv1.ListenerReasonUnsupportedValue, "a load balancer runs no filters before it chooses a rule; remove them, and authenticate in rules")
+	}
 	p := taken[l.Port]
 	if p == nil {
 		p = &port{hostnames: map[string]bool{}}
