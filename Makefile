@@ -25,7 +25,15 @@ LIBRARIES := github.com/... go.etcd.io/... go.opentelemetry.io/... google.golang
 INLINED := go.opentelemetry.io/otel/attribute go.opentelemetry.io/otel/semconv/...
 DESCRIBED := k8s.io/api/... k8s.io/apimachinery/pkg/apis/... k8s.io/apiextensions-apiserver/pkg/apis/...
 # Templates find listed methods only, so that the linker leaves out others: 14 MB of the playground. Without the script's answer programs are larger.
+# An installed Go that is older than go.mod's fetches that version, also where the installation says GOTOOLCHAIN=local.
+export GOTOOLCHAIN ?= auto
 OVERLAY := $(shell hack/overlay/overlay.sh bin/.overlay)
+# Go replaces no file of a toolchain that it fetched, unless the toolchain has another name.
+ifneq ($(wildcard bin/.overlay/go),)
+export GOROOT := $(CURDIR)/bin/.overlay/go
+export PATH := $(GOROOT)/bin:$(PATH)
+GOTOOLCHAIN := local
+endif
 # make lint runs vet over our packages; go test would run it over each of the two thousand that they import, too.
 export GOFLAGS := -trimpath -vet=off $(LIBRARIES:%='-gcflags=%=-l -dwarf=false') $(INLINED:%='-gcflags=%=-dwarf=false') \
 	$(DESCRIBED:%='-gcflags=%=-l -dwarf=false -d=wrapglobalmapctl=2') $(OVERLAY:%=-overlay=%) $(GOFLAGS)

@@ -4,15 +4,23 @@ package wire
 
 // The keys are "Type.Field" of the SDK.
 
-var balancingInputNames = map[string]string{}
+var balancingNames = map[string]string{}
 
-var balancingOutputNames = map[string]string{}
-
-var stsInputNames = map[string]string{
+var stsNames = map[string]string{
 	"PolicyDescriptorType.Arn": "arn",
 }
 
-var stsOutputNames = map[string]string{}
+var certificateNames = map[string]string{
+	"Filters.ExportOption":      "exportOption",
+	"Filters.ExtendedKeyUsage":  "extendedKeyUsage",
+	"Filters.KeyTypes":          "keyTypes",
+	"Filters.KeyUsage":          "keyUsage",
+	"Filters.ManagedBy":         "managedBy",
+	"ThrottlingReason.Reason":   "reason",
+	"ThrottlingReason.Resource": "resource",
+}
+
+var taggingNames = map[string]string{}
 
 var computeInputNames = map[string]string{
 	"AllocateAddressInput.TagSpecifications":                                        "TagSpecification",
@@ -251,18 +259,6 @@ var firewallNames = map[string]string{}
 var shieldNames = map[string]string{}
 
 var acceleratorNames = map[string]string{}
-
-var certificateNames = map[string]string{
-	"Filters.ExportOption":      "exportOption",
-	"Filters.ExtendedKeyUsage":  "extendedKeyUsage",
-	"Filters.KeyTypes":          "keyTypes",
-	"Filters.KeyUsage":          "keyUsage",
-	"Filters.ManagedBy":         "managedBy",
-	"ThrottlingReason.Reason":   "reason",
-	"ThrottlingReason.Resource": "resource",
-}
-
-var taggingNames = map[string]string{}
 
 var zoneNames = map[string]string{}
 

@@ -26,14 +26,14 @@ var services = []*service{
 		name: "elasticloadbalancing", version: "2015-12-01",
 		protocol: &query{
 			namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", version: "2015-12-01",
-			in: newNaming(balancingInputNames, same), out: newNaming(balancingOutputNames, same),
+			in: newNaming(balancingNames, same), out: newNaming(balancingNames, same),
 		},
 	},
 	{
 		name: "sts", version: "2011-06-15", abroad: []string{"us-east-1"}, // the global endpoint
 		protocol: &query{
 			namespace: "https://sts.amazonaws.com/doc/2011-06-15/", version: "2011-06-15",
-			in: newNaming(stsInputNames, same), out: newNaming(stsOutputNames, same),
+			in: newNaming(stsNames, same), out: newNaming(stsNames, same),
 		},
 	},
 	{

@@ -20,9 +20,9 @@ type program struct {
 }
 
 var programs = []program{
-	{"controller", "../..", "./cmd/controller", 1140, 50},
-	{"lbc", "../..", "./cmd/lbc", 810, 48},
-	{"playground", "../../playground", "./cmd/playground", 2800, 118},
+	{"controller", "../..", "./cmd/controller", 1170, 50},
+	{"lbc", "../..", "./cmd/lbc", 1090, 48},
+	{"playground", "../../playground", "./cmd/playground", 2840, 123},
 }
 
 func TestProgramsLinkFewPackages(t *testing.T) {

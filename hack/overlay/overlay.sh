@@ -3,11 +3,22 @@
 # path of overlay.json. Templates find only the methods of methods.txt with the copy, and the linker leaves out others.
 # The name of DIR begins with a dot, so that ./... does not match the copy.
 # If Go's source is not as this script expects, it prints nothing: programs are then built with Go's own, and are larger.
+# Go replaces no file of a toolchain that it downloaded. DIR/go is then a link to it, under whose name it must be called (GOROOT).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
-source=$(GOFLAGS='' go env GOROOT)/src/text/template/exec.go
+export GOTOOLCHAIN="${GOTOOLCHAIN:-auto}" GOFLAGS=''
+root=$(go env GOROOT)
+case $root in
+"$dir/go") ;;
+"$(go env GOMODCACHE)"/*)
+	[ "$(readlink "$dir/go")" = "$root" ] || ln -sfn "$root" "$dir/go"
+	root=$dir/go
+	;;
+*) rm -f "$dir/go" ;;
+esac
+source=$root/src/text/template/exec.go
 call='ptr.MethodByName(fieldName)'
 [ "$(grep -cF "$call" "$source")" = 1 ] || exit 0
 

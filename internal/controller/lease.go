@@ -8,11 +8,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/client-go/tools/record"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
 
 	"github.com/k8s-lbc/lbc/internal/aws/awsclient"
 	"github.com/k8s-lbc/lbc/internal/kube/naming"
@@ -42,8 +42,8 @@ type fence struct {
 
 // newFence returns the lock that controller-runtime would create; nil without leader election. Its events go to the recorder of the
 // manager as soon as that exists.
-func newFence(o ctrl.Options, rc *rest.Config, recorder *lateRecorder, labels map[string]string, report func(error)) (*fence, error) {
-	lock, err := leaderelection.NewResourceLock(rc, recorder, leaderelection.Options{
+func newFence(o ctrl.Options, rc *rest.Config, late *lateRecorder, labels map[string]string, report func(error)) (*fence, error) {
+	lock, err := leaderelection.NewResourceLock(rc, late, leaderelection.Options{
 		LeaderElection: o.LeaderElection, LeaderElectionID: o.LeaderElectionID, LeaderElectionNamespace: o.LeaderElectionNamespace, RenewDeadline: renewDeadline, LeaderLabels: labels,
 	})
 	if lock == nil || err != nil {
@@ -141,7 +141,7 @@ type lateRecorder struct {
 func (l *lateRecorder) GetEventRecorderFor(string) record.EventRecorder { return l }
 
 // GetEventRecorder implements recorder.Provider; the lock does not use it.
-func (l *lateRecorder) GetEventRecorder(string) events.EventRecorder { return nil }
+func (l *lateRecorder) GetEventRecorder(string) recorder.EventRecorder { return nil }
 
 // Eventf implements record.EventRecorder. The lock calls no other method.
 func (l *lateRecorder) Eventf(o runtime.Object, kind, reason, format string, args ...any) {

@@ -3,6 +3,7 @@ package alerts
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ func rendered(t *testing.T, values map[string]any) map[string]rulefmt.Rule {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, errs := rulefmt.Parse(text, false, model.UTF8Validation)
+	file, errs := rulefmt.Parse(text, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.Default())
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -50,7 +51,7 @@ func rendered(t *testing.T, values map[string]any) map[string]rulefmt.Rule {
 // threshold is the number with which an expression compares, and whether there is one to choose: a state of 0 or 1 has none.
 func threshold(t *testing.T, expr string) (value float64, chosen bool) {
 	t.Helper()
-	e, err := parser.ParseExpr(expr)
+	e, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestRulesKeepClustersApart(t *testing.T) {
 	t.Parallel()
 	for _, label := range []string{"cluster", "k8s_cluster"} {
 		for name, r := range rendered(t, map[string]any{"clusterLabel": label}) {
-			e, err := parser.ParseExpr(r.Expr)
+			e, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"github.com/prometheus/prometheus/tsdb/chunks"
@@ -25,7 +27,7 @@ const rulesFile = "../../charts/aws-load-balancer-controller/files/alerts.yaml"
 // rules are the alert rules of the chart.
 func rules(t *testing.T) []rulefmt.Rule {
 	t.Helper()
-	file, errs := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation)
+	file, errs := rulefmt.ParseFile(rulesFile, false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.Default())
 	if len(errs) > 0 {
 		t.Fatal(errors.Join(errs...))
 	}
@@ -43,6 +45,7 @@ type point struct {
 }
 
 func (p point) T() int64                      { return p.t }
+func (p point) ST() int64                     { return 0 }
 func (p point) F() float64                    { return p.v }
 func (p point) H() *histogram.Histogram       { return nil }
 func (p point) FH() *histogram.FloatHistogram { return nil }

@@ -26,7 +26,7 @@ import (
 type Release struct {
 	Name       string // empty: aws-load-balancer-controller
 	Namespace  string // empty: kube-system
-	Kubernetes string // version of the cluster; empty: v1.36.0
+	Kubernetes string // version of the cluster; empty: v1.37.0
 	Upgrade    bool
 	APIs       []string // versions and kinds that the cluster serves beside Kubernetes' own, such as eks.amazonaws.com/v1/IngressClassParams
 	// Cluster answers lookups of templates; nil: they find nothing.
@@ -86,7 +86,7 @@ func (c *Chart) Definitions() ([]*unstructured.Unstructured, error) {
 // Render renders the chart with values over its own.
 func (c *Chart) Render(values map[string]any, r Release) (*Rendering, error) {
 	capabilities := common.DefaultCapabilities.Copy()
-	version, err := common.ParseKubeVersion(cmp.Or(r.Kubernetes, "v1.36.0"))
+	version, err := common.ParseKubeVersion(cmp.Or(r.Kubernetes, "v1.37.0"))
 	if err != nil {
 		return nil, fmt.Errorf("version of Kubernetes: %w", err)
 	}

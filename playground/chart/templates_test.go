@@ -89,7 +89,7 @@ data:
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"has": "true", "kubernetes": "v1.36.0", "get": "first\nsecond\n", "lines": "first,second", "config": "note.txt: |\n  first\n  second",
+		"has": "true", "kubernetes": "v1.37.0", "get": "first\nsecond\n", "lines": "first,second", "config": "note.txt: |\n  first\n  second",
 		"secrets": "note.txt: Zmlyc3QKc2Vjb25kCg==", "values": "1", "minor": "2", "compared": "-1", "year": "2026",
 	}
 	if got := r.Object("ConfigMap", "m").Object["data"]; !reflect.DeepEqual(got, want) {

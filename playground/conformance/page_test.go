@@ -50,7 +50,7 @@ This page is generated from playground/conformance/lists.yaml by "make conforman
 
     make conformance
 
-runs the conformance tests of sigs.k8s.io/gateway-api v1.6.3 in the playground, against the controller's binary. Run it as root, or with
+runs the conformance tests of sigs.k8s.io/gateway-api v1.7.0 in the playground, against the controller's binary. Run it as root, or with
 the sysctl net.ipv4.ip_unprivileged_port_start=0, because the tests' clients use the real ports of load balancers.
 
 The command compares the results with the lists. It fails if a test fails that is listed as passing, or passes and is not listed as passing.

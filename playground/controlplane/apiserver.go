@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app/options"
@@ -91,7 +92,16 @@ func (cp *ControlPlane) startAPIServer(o Options) error {
 	if errs := completed.Validate(); len(errs) > 0 {
 		return errors.Join(utilerrors.NewAggregate(errs), listener.Close())
 	}
-	cp.run(ctx, apiServerName, func(ctx context.Context) error { return app.Run(ctx, completed) })
+	cp.run(ctx, apiServerName, func(ctx context.Context) error {
+		// The server's own name could be registered once in a process, and not again after a restart.
+		name, err := cache.NewInformerName(apiServerName + " " + cp.address)
+		if err != nil {
+			return err
+		}
+		defer name.Release()
+		completed.InformerName = name
+		return app.Run(ctx, completed)
+	})
 	return nil
 }
 

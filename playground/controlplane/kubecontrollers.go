@@ -223,7 +223,7 @@ func (c *controllers) disruption(ctx context.Context) (func(context.Context), er
 	}
 	k := disruption.NewDisruptionController(ctx, c.shared.Core().V1().Pods(), c.shared.Policy().V1().PodDisruptionBudgets(), c.shared.Core().V1().ReplicationControllers(),
 		c.shared.Apps().V1().ReplicaSets(), c.shared.Apps().V1().Deployments(), c.shared.Apps().V1().StatefulSets(), c.client, c.mapper, scales, c.client.Discovery())
-	return k.Run, nil
+	return func(ctx context.Context) { k.Run(ctx, 5) }, nil
 }
 
 func (c *controllers) endpoints(ctx context.Context) (func(context.Context), error) {

@@ -18,8 +18,9 @@ import (
 
 // Images whose programs are known: the part of their names that registries and mirrors share.
 const (
-	echoBasicImage = "gateway-api/echo-basic"
-	coreDNSImage   = "coredns/coredns"
+	echoBasicImage    = "gateway-api/conformance/echo-basic"
+	oldEchoBasicImage = "gateway-api/echo-basic" // until v1.6 of the Gateway API
+	coreDNSImage      = "coredns/coredns"
 )
 
 // imagePort is a port that the program of an image serves, declared or not.
@@ -37,12 +38,17 @@ func isImage(c corev1.Container, name string) bool {
 	return image == name || strings.HasSuffix(image, "/"+name)
 }
 
+// isEchoBasic reports whether a container has the image of the Gateway API's conformance tests.
+func isEchoBasic(c corev1.Container) bool {
+	return isImage(c, echoBasicImage) || isImage(c, oldEchoBasicImage)
+}
+
 // ofImage lists what the container's image serves; none if the image is not known.
 func ofImage(pod *corev1.Pod, c corev1.Container, id standin.Identity, files mounted) []imagePort {
 	switch {
 	case isImage(c, coreDNSImage):
 		return []imagePort{packets(dnsPort, standin.ServeDNS)}
-	case isImage(c, echoBasicImage):
+	case isEchoBasic(c):
 		return echoBasic(pod, c, id, files)
 	}
 	return nil

@@ -17,13 +17,14 @@ import (
 func TestImagesAreKnownByNameInAnyRegistryAndVersion(t *testing.T) {
 	t.Parallel()
 	for image, want := range map[string]bool{
-		"registry.k8s.io/gateway-api/echo-basic:v1.5.1":      true,
-		"localhost:5000/gateway-api/echo-basic@sha256:01234": true,
-		"gateway-api/echo-basic":                             true,
-		"registry.k8s.io/gateway-api/echo-basics:v1":         false,
-		"registry.k8s.io/other/echo-basic:v1":                false,
+		"registry.k8s.io/gateway-api/echo-basic:v1.5.1":             true,
+		"localhost:5000/gateway-api/echo-basic@sha256:01234":        true,
+		"gateway-api/echo-basic":                                    true,
+		"registry.k8s.io/gateway-api/conformance/echo-basic:v0.2.0": true,
+		"registry.k8s.io/gateway-api/echo-basics:v1":                false,
+		"registry.k8s.io/other/echo-basic:v1":                       false,
 	} {
-		if got := isImage(corev1.Container{Image: image}, echoBasicImage); got != want {
+		if got := isEchoBasic(corev1.Container{Image: image}); got != want {
 			t.Errorf("%s: %t", image, got)
 		}
 	}

@@ -124,7 +124,7 @@ func (p podDialer) checkHTTP(ctx context.Context, c corev1.Container) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("User-Agent", "kube-probe/1.36")
+	req.Header.Set("User-Agent", "kube-probe/1.37")
 	for _, h := range get.HTTPHeaders {
 		if http.CanonicalHeaderKey(h.Name) == "Host" {
 			req.Host = h.Value

@@ -19,7 +19,7 @@ const (
 	leaseNamespace = "kube-node-lease"
 	leaseSeconds   = 40               // as kubelets write
 	leaseRenewal   = 10 * time.Second // a quarter of it
-	kubeletVersion = "v1.36.3"
+	kubeletVersion = "v1.37.2"
 )
 
 // object is what the kubelet and the AWS cloud provider would make of the node together.

@@ -43,7 +43,7 @@ func (w *worker) mount(ctx context.Context) (mounted, error) {
 func (w *worker) read(ctx context.Context, pod *corev1.Pod) (mounted, error) {
 	files := mounted{}
 	for _, c := range pod.Spec.Containers {
-		if launcher := w.fleet.options.Launcher; !isImage(c, echoBasicImage) && (launcher == nil || !launcher.Runs(pod, c)) {
+		if launcher := w.fleet.options.Launcher; !isEchoBasic(c) && (launcher == nil || !launcher.Runs(pod, c)) {
 			continue
 		}
 		for _, m := range c.VolumeMounts {

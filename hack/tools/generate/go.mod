@@ -1,6 +1,8 @@
 module github.com/k8s-lbc/lbc/hack/tools/generate
 
-go 1.26.0
+go 1.27.0
+
+toolchain go1.27.4
 
 tool sigs.k8s.io/controller-tools/cmd/controller-gen
 

@@ -68,7 +68,7 @@ func value(v attribute.Value) *commonpb.AnyValue {
 		}
 		return &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: list}}
 	default:
-		return text(v.Emit())
+		return text(v.String())
 	}
 }
 

@@ -23,10 +23,11 @@ var features = map[gatewayv1.FeatureName][]attachment.Family{
 	"Gateway":        {attachment.Application, attachment.Network},
 	"ReferenceGrant": {attachment.Application, attachment.Network},
 
-	"GatewayAddressEmpty":          {attachment.Application, attachment.Network},
-	"GatewayStaticAddresses":       {attachment.Application, attachment.Network},
-	"GatewayPort8080":              {attachment.Application},
-	"GatewayHTTPListenerIsolation": {attachment.Application},
+	"GatewayAddressEmpty":                                        {attachment.Application, attachment.Network},
+	"GatewayStaticAddresses":                                     {attachment.Application, attachment.Network},
+	"GatewayPort8080":                                            {attachment.Application},
+	"GatewayHTTPListenerIsolation":                               {attachment.Application},
+	"GatewayRouteHostnameIntersectionPrecedence":                 {attachment.Application},
 	"GatewayFrontendClientCertificateValidationInsecureFallback": {attachment.Application},
 
 	"HTTPRoute":                         {attachment.Application},
@@ -38,6 +39,7 @@ var features = map[gatewayv1.FeatureName][]attachment.Family{
 	"HTTPRoutePathRedirect":             {attachment.Application},
 	"HTTPRouteNamedRouteRule":           {attachment.Application},
 	"HTTPRouteBackendProtocolWebSocket": {attachment.Application},
+	"HTTPRouteBackendURLRewrite":        {attachment.Application},
 
 	"TCPRoute":              {attachment.Network},
 	"UDPRoute":              {attachment.Network},

@@ -3,6 +3,8 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"encoding/json/jsontext"
+	jsonv2 "encoding/json/v2"
 	"errors"
 	"fmt"
 	"reflect"
@@ -185,27 +187,67 @@ var jsonKinds = map[string]string{"!!map": "object", "!!seq": "array", "!!int": 
 
 // mistyped finds the field of an object that has a value of the wrong type; nil if none has.
 func mistyped(raw []byte, o any) error {
-	var wrong *json.UnmarshalTypeError
-	if err := json.Unmarshal(raw, o); !errors.As(err, &wrong) {
+	var where *jsonv2.SemanticError
+	err := jsonv2.Unmarshal(raw, o, json.DefaultOptionsV1(), json.ReportErrorsWithLegacySemantics(false))
+	if !errors.As(err, &where) {
 		return nil
 	}
-	kind, _, _ := strings.Cut(wrong.Value, " ")
-	wanted := typeWords[wrong.Type.Kind()]
-	if wrong.Type == reflect.TypeFor[[]byte]() { // as of a Secret
+	kind, typ := jsonWords[where.JSONKind], where.GoType
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(where.Err, &wrong): // of a type that reads itself, as a number or a name
+		kind, _, _ = strings.Cut(wrong.Value, " ")
+		typ = wrong.Type
+	case typ == nil || where.Err != nil && !errors.Is(where.Err, strconv.ErrRange) && !errors.Is(where.Err, strconv.ErrSyntax):
+		return nil
+	}
+	wanted := typeWords[typ.Kind()]
+	if typ == reflect.TypeFor[[]byte]() { // as of a Secret
 		wanted = "a string"
 	}
 	scalar := wanted != aMapping && wanted != aList
 	if wanted == "" {
-		wanted = "a " + wrong.Type.String()
+		wanted = "a " + typ.String()
 	}
-	text := fmt.Sprintf("%s: %s where %s belongs", wrong.Field, kindWords[kind], wanted)
-	if wrong.Type.Kind() == reflect.String && (kind == "bool" || kind == "number") {
+	path, known := pathOf(where.JSONPointer)
+	text := fmt.Sprintf("%s: %s where %s belongs", path, kindWords[kind], wanted)
+	if typ.Kind() == reflect.String && (kind == "bool" || kind == "number") {
 		text += "; put it into quotes"
 	}
-	return &mistake{path: wrong.Field, kind: kind, inside: scalar, err: errors.New(text)}
+	return &mistake{path: known, kind: kind, inside: scalar, err: errors.New(text)}
+}
+
+// plainKey is a step of a path that needs no quotes.
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// pathOf is a pointer of JSON in words, as in spec.rules[0].host. known is the part of it before the first key that is no plain name, such as
+// that of an annotation.
+func pathOf(p jsontext.Pointer) (path, known string) {
+	odd := false
+	for step := range p.Tokens() {
+		_, err := strconv.Atoi(step)
+		switch {
+		case err == nil && path != "":
+			path += "[" + step + "]"
+		case plainKey.MatchString(step):
+			path = strings.TrimPrefix(path+"."+step, ".")
+		default:
+			path += "[" + strconv.Quote(step) + "]"
+			odd = true
+		}
+		if !odd {
+			known = path
+		}
+	}
+	return path, known
 }
 
 const aMapping, aList = "a mapping", "a list"
+
+var jsonWords = map[jsontext.Kind]string{
+	jsontext.KindBeginObject: "object", jsontext.KindBeginArray: "array", jsontext.KindString: "string", jsontext.KindNumber: "number",
+	jsontext.KindTrue: "bool", jsontext.KindFalse: "bool",
+}
 
 var kindWords = map[string]string{"object": aMapping, "array": aList, "string": "a string", "number": "a number", "bool": "true or false"}
 

@@ -49,10 +49,11 @@ var Kubernetes = []Release{
 	{Version{1, 30}, Expressions},
 	{Version{1, 31}, Expressions},
 	{Version{1, 32}, Expressions},
-	{Version{1, 33}, Emulated},
+	{Version{1, 33}, Expressions},
 	{Version{1, 34}, Emulated},
 	{Version{1, 35}, Emulated},
-	{Version{1, 36}, Cluster},
+	{Version{1, 36}, Emulated},
+	{Version{1, 37}, Cluster},
 }
 
 // Oldest is the oldest supported version.

@@ -202,7 +202,7 @@ func well(t *testing.T) *Facts {
 		Heartbeats:  []Heartbeat{{Node: "n1", Renewed: now.Add(-8 * time.Second), Written: now.Add(-7 * time.Second)}},
 	}
 	for plural := range gatewayKinds {
-		f.Definitions[plural+gatewayGroup] = Definition{Bundle: "v1.6.3", Versions: map[string][]string{"v1": nil}}
+		f.Definitions[plural+gatewayGroup] = Definition{Bundle: "v1.7.0", Versions: map[string][]string{"v1": nil}}
 	}
 	return f
 }

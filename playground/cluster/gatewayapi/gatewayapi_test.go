@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/k8s-lbc/lbc/playground/manifest"
@@ -48,6 +49,7 @@ func TestTheDefinitionsAreThoseOfTheModuleThatTheControllerIsBuiltWith(t *testin
 			if o.GetKind() != "CustomResourceDefinition" { // the policy against other versions would stand in the way of --install
 				continue
 			}
+			serveAlpha(t, o)
 			text, err := yaml.Marshal(withoutDescriptions(o.Object))
 			if err != nil {
 				t.Fatal(err)
@@ -93,6 +95,27 @@ func TestThereIsAClassForEachControllerName(t *testing.T) {
 	}
 	if want := []string{"alb=gateway.k8s.aws/alb", "nlb=gateway.k8s.aws/nlb", "auto=gateway.k8s.aws/auto"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// serveAlpha has version v1alpha2 of TCPRoutes, UDPRoutes and TLSRoutes served, which the standard channel does not serve any more: many examples use it.
+func serveAlpha(t *testing.T, definition *unstructured.Unstructured) {
+	t.Helper()
+	kind, _, _ := unstructured.NestedString(definition.Object, "spec", "names", "kind")
+	if !slices.Contains([]string{"TCPRoute", "UDPRoute", "TLSRoute"}, kind) {
+		return
+	}
+	versions, _, err := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range versions {
+		if version, ok := v.(map[string]any); ok && version["name"] == "v1alpha2" {
+			version["served"] = true
+		}
+	}
+	if err := unstructured.SetNestedSlice(definition.Object, versions, "spec", "versions"); err != nil {
+		t.Fatal(err)
 	}
 }
 

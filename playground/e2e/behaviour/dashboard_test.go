@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/k8s-lbc/lbc/awssim/gate"
 	"github.com/k8s-lbc/lbc/internal/controller/metrics"
@@ -88,7 +90,7 @@ func expressions(t *testing.T) (out []expression) {
 			out = append(out, expression{fmt.Sprintf("panel %s %s", p.Title, x.RefID), x.Expr, labelsIn(x.LegendFormat)})
 		}
 	}
-	rules, errs := rulefmt.ParseFile(prometheusFiles+"alerts.yaml", false, model.UTF8Validation)
+	rules, errs := rulefmt.ParseFile(prometheusFiles+"alerts.yaml", false, model.UTF8Validation, parser.NewParser(parser.Options{}), slog.Default())
 	if len(errs) > 0 {
 		t.Fatal(errors.Join(errs...))
 	}

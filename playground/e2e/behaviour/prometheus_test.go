@@ -50,6 +50,7 @@ type point struct {
 }
 
 func (p point) T() int64                      { return p.t }
+func (p point) ST() int64                     { return 0 }
 func (p point) F() float64                    { return p.v }
 func (p point) H() *histogram.Histogram       { return nil }
 func (p point) FH() *histogram.FloatHistogram { return nil }
@@ -176,7 +177,7 @@ func (x examiner) evaluate(ctx context.Context, expr string) ([]labels.Labels, e
 // examine returns what is wrong with an expression: it has no series, whatever the values are, its result lacks a label that is used, or a part of it
 // names a metric, a label or a value of one that the database does not have.
 func (x examiner) examine(ctx context.Context, expr string, used ...string) (wrong []string) {
-	e, err := parser.ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$cluster", ".*", "$job", ".*").Replace(expr))
+	e, err := parser.NewParser(parser.Options{}).ParseExpr(strings.NewReplacer("$__rate_interval", "5m", "$cluster", ".*", "$job", ".*").Replace(expr))
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -251,6 +251,17 @@ type port struct {
 	hostnames map[string]bool
 }
 
+// unsupportedValue says what of the listener no load balancer can do; empty = nothing.
+func (l *Listener) unsupportedValue() string {
+	if addr, err := netip.ParseAddr(strings.TrimPrefix(l.hostname(), "*.")); err == nil {
+		return fmt.Sprintf("hostname %s is an IP address; use a DNS name", addr)
+	}
+	if l.Filters != nil && len(l.Filters.Requests) > 0 { // one of them may admit users only
+		return "a load balancer runs no filters before it chooses a rule; remove them, and authenticate in rules"
+	}
+	return ""
+}
+
 // judge decides about a listener, by the first of the checks that fails. Whatever fails but the port's range, the hostname is taken. A protocol
 // that conflicts with that of the port is a conflict even if the family does not have it. mixed is true if TLS listeners of the parent on the
 // port differ in their mode.
@@ -270,8 +281,8 @@ func (l *Listener) judge(family Family, taken ports, mixed bool) {
 	if foreign && (known.family == "" || !taken.conflict(l)) {
 		fail(gatewayv1.ListenerReasonUnsupportedProtocol, "%s", unsupported(l.Protocol, known.family, family))
 	}
-	if addr, err := netip.ParseAddr(strings.TrimPrefix(l.hostname(), "*.")); err == nil {
-		fail(gatewayv1.ListenerReasonUnsupportedValue, "hostname %s is an IP address; use a DNS name", addr)
+	if unsupported := l.unsupportedValue(); unsupported != "" {
+		fail(gatewayv1.ListenerReasonUnsupportedValue, "%s", unsupported)
 	}
 	p := taken[l.Port]
 	if p == nil {

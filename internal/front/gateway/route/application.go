@@ -41,7 +41,7 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.HTTPRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			one := routeRule{index: i, at: ruleAt(i), filters: r.Filters, backends: r.BackendRefs, http: r, session: r.SessionPersistence != nil}
+			one := routeRule{index: i, at: ruleAt(i), filters: r.Filters, backends: r.BackendRefs, http: r, session: r.SessionPersistence != nil} //nolint:staticcheck // users still write it, and are told that nothing is made of it
 			for _, m := range r.Matches {
 				one.matches = append(one.matches, match{http: m})
 			}
@@ -53,7 +53,7 @@ func (t *translation) rules() (out []routeRule) {
 	case *gatewayv1.GRPCRoute:
 		for i := range o.Spec.Rules {
 			r := &o.Spec.Rules[i]
-			one := routeRule{index: i, at: ruleAt(i), session: r.SessionPersistence != nil}
+			one := routeRule{index: i, at: ruleAt(i), session: r.SessionPersistence != nil} //nolint:staticcheck // users still write it, and are told that nothing is made of it
 			for j := range r.Filters {
 				one.filters = append(one.filters, ofGRPC(&r.Filters[j]))
 			}

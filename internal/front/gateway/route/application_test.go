@@ -187,7 +187,7 @@ func TestWhatALoadBalancerCannotDoIsRefusedByName(t *testing.T) {
 		"prefix redirect to /":      {rules("matches: [{path: {type: PathPrefix, value: /a}}]", "filters: [{type: RequestRedirect, requestRedirect: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}]"), "takes it for a redirect to the same place"},
 		"time-outs":                 {rules(toWeb, "timeouts: {request: 10s}"), "spec.rules[0].timeouts: a load balancer has one idle time-out"},
 		"retries":                   {rules(toWeb, "retry: {attempts: 2}"), "spec.rules[0].retry"},
-		"sessions":                  {rules(toWeb, "sessionPersistence: {sessionName: a}"), "targetGroupAttributes stickiness"},
+		"sessions":                  {rules(toWeb, "sessionPersistence: {cookie: {name: a}}"), "targetGroupAttributes stickiness"},
 		"h2c":                       {rules("backendRefs: [{name: web, port: 82}]"), "spec.rules[0].backendRefs[0]: the backend speaks HTTP2, for which a load balancer needs an HTTPS listener"},
 		"filters that disagree":     {rules("backendRefs: [{name: web, port: 80, filters: [{type: URLRewrite, urlRewrite: {hostname: in.test}}]}, {name: api, port: 80}]"), "all backends of the rule must have the same filters"},
 		"a backend's headers":       {rules("backendRefs: [{name: web, port: 80, filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}]}]"), "spec.rules[0].backendRefs[0].filters[0]: filter of type RequestHeaderModifier"},

@@ -17,7 +17,7 @@ import (
 
 // badFields are fields of a rule that a load balancer cannot serve, in one of the constructions at least.
 var badFields = []string{
-	"timeouts: {request: 1s}", "retry: {attempts: 2}", "sessionPersistence: {type: Cookie, sessionName: a}",
+	"timeouts: {request: 1s}", "retry: {attempts: 2}", "sessionPersistence: {type: Cookie, cookie: {name: a}}",
 	"filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}}}]",
 	"filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [a]}}]",
 	"filters: [{type: CORS, cors: {allowOrigins: ['*']}}]",

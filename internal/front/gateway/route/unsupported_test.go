@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-lbc/lbc/internal/model/diag"
 )
 
-// TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.6.3 that no load balancer of AWS has
+// TestFieldsOfRoutesThatNothingIsMadeOfAreReported has each field of the routes of the Gateway API v1.7.0 that no load balancer of AWS has
 // something for. In the standard construction the condition Accepted names it, in the compatible one, where the rule serves, an event.
 func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestFieldsOfRoutesThatNothingIsMadeOfAreReported(t *testing.T) {
 		{"HTTPRoute", "timeouts: {backendRequest: 1s}", "timeouts", condition, event},
 		{"HTTPRoute", "retry: {attempts: 2}", "retry", condition, event},
 		{"HTTPRoute", "retry: {codes: [500], backoff: 1s}", "retry", condition, event},
-		{"HTTPRoute", "sessionPersistence: {type: Cookie, sessionName: a, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}", "sessionPersistence", condition, event},
+		{"HTTPRoute", "sessionPersistence: {type: Cookie, absoluteTimeout: 1h, cookie: {name: a, lifetimeType: Permanent}}", "sessionPersistence", condition, event},
 		{"HTTPRoute", "filters: [{type: RequestHeaderModifier, requestHeaderModifier: " + header + "}]", "filters[0]", condition, condition},
 		{"HTTPRoute", "filters: [{type: ResponseHeaderModifier, responseHeaderModifier: " + header + "}]", "filters[0]", condition, condition},
 		{"HTTPRoute", "filters: [{type: RequestMirror, requestMirror: {backendRef: {name: api, port: 80}, percent: 10}}]", "filters[0]", condition, condition},
